@@ -1,0 +1,98 @@
+/**
+ * What src/call needs of media: one MediaSession a call, one offer/answer exchange after another.
+ *
+ * The ng call-id and tags are ours, not SIP's, and each attempt at a callee has a branch of its own
+ * (rtpengine's via-branch), so forks, failover and transfers never disturb the caller's side.
+ */
+
+/** `webrtc`: DTLS-SRTP with ICE (a browser). `rtp`: plain RTP (a trunk, a service of ours). */
+export type LegKind = "webrtc" | "rtp";
+
+/** One end of the media of a call. */
+export interface MediaLeg {
+  /** Unique within the session: `caller`, `callee-1`, … It becomes the ng tag. */
+  readonly tag: string;
+  readonly kind: LegKind;
+  /** Codec names that the far end takes, in order of preference; undefined: the default set. */
+  readonly codecs?: readonly string[] | undefined;
+}
+
+/**
+ * `narrow`: G.722, PCMU, PCMA and telephone-event/8000 end to end, no transcoding;
+ * `opus`: Opus at the browser, transcoded where the other side has none;
+ * `auto`: narrow, or Opus end to end where the other side lists it.
+ */
+export type CodecPolicy = "auto" | "narrow" | "opus";
+
+export interface Exchange {
+  /** Whose SDP the offer is. */
+  readonly offerer: MediaLeg;
+  /** Who shall get it. */
+  readonly answerer: MediaLeg;
+  /** The attempt: the same for the offer, its answers and every later exchange of the pair. */
+  readonly branch: string;
+}
+
+/** What the media of a call amounted to, for its record. */
+export interface MediaReport {
+  /** Codec names as negotiated, such as `PCMU/8000`; undefined before an answer. */
+  readonly codecs: Readonly<Record<string, string>>;
+  readonly isTranscoded: boolean;
+  /** Packets received by rtpengine from each leg's tag. */
+  readonly packetsFrom: Readonly<Record<string, number>>;
+  /** rtpengine's mean opinion score ×1 (1 to 4.5), lowest of the call, when RTCP gave one. */
+  readonly mos?: number;
+}
+
+export interface MediaSession {
+  readonly id: string;
+  /**
+   * Gives the offerer's SDP to rtpengine.
+   * @returns the SDP to send to the answerer
+   * @throws MediaError `ERR_OFFHOOK_MEDIA_SDP` (488: the SDP is unusable) or
+   *   `ERR_OFFHOOK_MEDIA_UNAVAILABLE` (503: no rtpengine answered)
+   */
+  offer(exchange: Exchange, sdp: string): Promise<string>;
+  /**
+   * Gives the answerer's SDP to rtpengine. One offer may have many answers: 183, then 200.
+   * @returns the SDP to send to the offerer
+   * @throws MediaError as `offer`
+   */
+  answer(exchange: Exchange, sdp: string): Promise<string>;
+  /** Drops a lost attempt. Never throws. */
+  dropBranch(branch: string): Promise<void>;
+  /** Statistics of the live call. @throws MediaError */
+  query(): Promise<MediaReport>;
+  /** Ends the media. Idempotent, never throws; undefined when rtpengine no longer knew the call. */
+  close(): Promise<MediaReport | undefined>;
+}
+
+/** A service of ours that answers a call instead of a person. Plain RTP, PCMU and PCMA. */
+export type ServiceKind = "echo" | "play" | "read-digits";
+
+export interface ServiceHandler {
+  /** The service is done (an announcement has ended) and the call may be hung up. */
+  onFinished(): void;
+  /** `read-digits`: a digit `0-9*#A-D` was received. */
+  onDigit(digit: string): void;
+}
+
+/** An RTP endpoint inside the gateway, the far end of a service call. */
+export interface ServiceEndpoint {
+  /** Answers an offer that rtpengine made for a plain `rtp` leg, also again in a later exchange. */
+  answer(sdp: string): Promise<string>;
+  close(): void;
+}
+
+export interface MediaEngine {
+  /** Whether calls can be taken now: some rtpengine answers its pings. */
+  readonly isReady: boolean;
+  /** Connects, or starts the managed rtpengine. @throws MediaError with what to do */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  createSession(options: { readonly policy: CodecPolicy }): MediaSession;
+  /** @throws MediaError when no port could be bound */
+  createService(kind: ServiceKind, handler: ServiceHandler): Promise<ServiceEndpoint>;
+  /** Sessions that rtpengine holds now (ng `list`). @throws MediaError */
+  sessionCount(): Promise<number>;
+}

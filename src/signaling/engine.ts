@@ -1,0 +1,238 @@
+import type { EndReason } from "../core/end-reason.ts";
+import type { SipRequest, SipResponse } from "./message/message.ts";
+
+/**
+ * What src/call needs of SIP, whichever engine stands behind it. The embedded engine is
+ * endpoint.ts; src/signaling/drachtio/ will implement the same interfaces.
+ *
+ * The rules that every engine keeps:
+ * - a handler is attached synchronously, inside the callback that handed the object over;
+ * - an expected outcome is a value, nothing is thrown into or out of a handler;
+ * - each IncomingInvite, OutgoingInvite and Dialog ends with exactly one final callback, and
+ *   nothing is called after it.
+ */
+
+/** Who is at the far end: proved by authentication or by source address, never by a header. */
+export type Party =
+  | {
+      readonly kind: "user";
+      readonly userId: string;
+      /** `+sip.instance` without quotes and brackets (RFC 5626 §4.1), or an id of the flow. */
+      readonly instanceId: string;
+    }
+  | { readonly kind: "trunk"; readonly trunkId: string };
+
+/** Extra header fields of ours: name and value, both already safe to send. */
+export type ExtraHeaders = readonly (readonly [name: string, value: string])[];
+
+/** An identity as it is shown to the far end. */
+export interface Identity {
+  /** The user part of the SIP URI: a user id or a telephone number. */
+  readonly user: string;
+  readonly displayName?: string | undefined;
+}
+
+/** One registered contact of a web user (RFC 3261 §10, RFC 5626). */
+export interface Binding {
+  readonly id: string;
+  readonly userId: string;
+  readonly instanceId: string;
+  readonly regId: number | undefined;
+  /** The Contact URI as registered, such as `sip:x@y.invalid;transport=ws`. */
+  readonly contactUri: string;
+  readonly userAgent: string | undefined;
+  /** `host:port` of the connection. */
+  readonly remoteAddress: string;
+  /** Unix milliseconds. */
+  readonly registeredAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** Where a new call leg goes. */
+export type InviteTarget =
+  | { readonly kind: "binding"; readonly binding: Binding }
+  | {
+      readonly kind: "trunk";
+      readonly trunkId: string;
+      /** The user part of the Request-URI: the number dialled at the trunk. */
+      readonly number: string;
+    };
+
+export interface OutgoingInviteOptions {
+  readonly target: InviteTarget;
+  /** The caller as shown to the callee. */
+  readonly from: Identity;
+  /** The callee as dialled. */
+  readonly to: Identity;
+  /** The offer; undefined makes an INVITE without SDP (late offer). */
+  readonly sdp: string | undefined;
+  readonly headers?: ExtraHeaders;
+}
+
+export interface ProvisionalResponse {
+  readonly status: number;
+  readonly reasonPhrase: string;
+  readonly sdp: string | undefined;
+  /** The fork that sent it. */
+  readonly remoteTag: string;
+}
+
+/** How an outgoing INVITE failed. */
+export interface InviteFailure {
+  /**
+   * `response`: a final response of 300 or more; `timeout`: Timer B, or no final response in time;
+   * `transport`: nothing could be sent; `cancelled`: `cancel()` took effect.
+   */
+  readonly cause: "response" | "timeout" | "transport" | "cancelled";
+  /** 408 for a timeout, 503 for a transport error, 487 when cancelled (RFC 3261 §8.1.3.1). */
+  readonly reason: EndReason;
+  readonly reasonPhrase: string;
+}
+
+export interface OutgoingInviteHandler {
+  /** Every 101 to 199. */
+  onProvisional(response: ProvisionalResponse): void;
+  /**
+   * The first 2xx; its ACK has been sent when the INVITE carried the offer. With a late offer
+   * `sdp` is the far end's offer, and `Dialog.acknowledge` must bring the answer. Later 2xx of
+   * other forks are acknowledged and hung up by the engine (RFC 3261 §13.2.2.4).
+   * The handler attaches a DialogHandler.
+   */
+  onAccepted(dialog: Dialog, sdp: string | undefined, response: SipResponse | undefined): void;
+  onFailed(failure: InviteFailure): void;
+}
+
+export interface OutgoingInvite {
+  readonly callId: string;
+  /**
+   * Gives the attempt up at any time: CANCEL as soon as RFC 3261 §9.1 allows; a 2xx that crosses
+   * it is acknowledged and hung up by the engine. `onFailed` follows with `cancelled`.
+   */
+  cancel(reason?: EndReason): void;
+}
+
+export interface ResponseOptions {
+  readonly reasonPhrase?: string;
+  readonly sdp?: string;
+  readonly headers?: ExtraHeaders;
+  /** Becomes a Reason header field (RFC 3326). */
+  readonly reason?: EndReason;
+}
+
+/** A call that arrives. The engine has sent 100 and has authenticated the party. */
+export interface IncomingInvite {
+  readonly party: Party;
+  readonly request: SipRequest;
+  readonly callId: string;
+  /** The user part of the Request-URI, unescaped: what the caller dialled. */
+  readonly calledNumber: string;
+  /** The caller as it stands in From; believed only as far as the party allows. */
+  readonly callerIdentity: Identity;
+  /** The offer; undefined with a late offer. */
+  readonly sdp: string | undefined;
+  attach(handler: IncomingInviteHandler): void;
+  /** Sends a 101 to 199. All responses carry one To-tag: the caller sees one dialog. */
+  progress(status: number, options?: ResponseOptions): void;
+  /**
+   * Sends the 200, retransmitted until its ACK (RFC 3261 §13.3.1.4).
+   * @returns undefined when the INVITE has ended meanwhile
+   */
+  accept(sdp: string, options?: ResponseOptions): Dialog | undefined;
+  /** Sends a 300 to 699. Does nothing after the INVITE has ended. */
+  reject(status: number, options?: ResponseOptions): void;
+}
+
+export interface IncomingInviteHandler {
+  /** CANCEL came, or the caller's connection went for good; 487 has been sent where it can be. */
+  onCancelled(reason: EndReason | undefined): void;
+}
+
+/** The outcome of a re-INVITE that we sent. */
+export type ReinviteResult =
+  | { readonly ok: true; readonly sdp: string | undefined }
+  | { readonly ok: false; readonly reason: EndReason };
+
+/** A re-INVITE or UPDATE that arrived with an offer, or a re-INVITE that asks for one. */
+export interface IncomingReinvite {
+  readonly method: "INVITE" | "UPDATE";
+  /** undefined asks us for an offer (late offer). */
+  readonly sdp: string | undefined;
+  accept(sdp: string): void;
+  reject(status: number, options?: ResponseOptions): void;
+}
+
+/** Any other request inside a dialog: INFO, NOTIFY, REFER, MESSAGE. */
+export interface IncomingRequest {
+  readonly request: SipRequest;
+  respond(status: number, options?: ResponseOptions): void;
+}
+
+export interface DialogHandler {
+  /** The ACK of a 2xx of ours; `sdp` is the answer to a late offer. */
+  onConfirmed(sdp: string | undefined): void;
+  onReinvite(reinvite: IncomingReinvite): void;
+  onRequest(request: IncomingRequest): void;
+  /** The far end hung up; 200 has been sent. Final. */
+  onBye(reason: EndReason | undefined): void;
+  /**
+   * The dialog is gone without a BYE from the far end: no ACK in 64·T1, or 481/408 to a request of
+   * ours (RFC 3261 §12.2.1.2). The engine has sent BYE where that could help. Final.
+   */
+  onLost(reason: EndReason): void;
+  /** The browser's connection went; the dialog waits for its instance to come back. */
+  onFlowLost(): void;
+  /** The same user and instance has a connection again. */
+  onFlowRestored(): void;
+}
+
+/** An established call leg (RFC 3261 §12). */
+export interface Dialog {
+  readonly party: Party;
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  /** The far end's User-Agent or Server, for records. */
+  readonly remoteAgent: string | undefined;
+  attach(handler: DialogHandler): void;
+  /** Sends the ACK with the answer to a late offer; nothing otherwise. */
+  acknowledge(sdp: string): void;
+  /**
+   * Sends a re-INVITE; 491 is retried as RFC 3261 §14.1 says, 401/407 answered where it may be.
+   * One at a time: a second one waits for the first.
+   */
+  reinvite(sdp: string | undefined, headers?: ExtraHeaders): Promise<ReinviteResult>;
+  /** Sends any other request. @returns the final response's status, 408 without one */
+  request(
+    method: string,
+    options: { readonly contentType?: string; readonly body?: Buffer; readonly headers?: ExtraHeaders },
+  ): Promise<number>;
+  /** Hangs up. No callback follows. */
+  bye(reason?: EndReason): void;
+}
+
+/** The roof's side: what an engine calls when something new arrives. */
+export interface EngineHandler {
+  /** Called after authentication and 100. The handler must attach synchronously. */
+  onInvite(invite: IncomingInvite): void;
+}
+
+/** Reads where a user can be reached now. */
+export interface Locations {
+  /** The live bindings of a user, newest first; empty when the user is not registered. */
+  bindings(userId: string): readonly Binding[];
+  /** All live bindings, for the API. */
+  all(): Iterable<Binding>;
+}
+
+export interface SignalingEngine {
+  readonly locations: Locations;
+  /** Opens the listeners. @throws SignalingError when an address cannot be bound */
+  start(): Promise<void>;
+  /** Closes everything; live dialogs get no BYE (src/call hangs up first). */
+  stop(): Promise<void>;
+  /** While draining, new INVITEs outside a dialog get 503 with Retry-After. */
+  drain(): void;
+  invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler): OutgoingInvite;
+  /** Live transactions, dialogs and flows: all 0 on an idle gateway without browsers. */
+  readonly counts: { readonly transactions: number; readonly dialogs: number; readonly flows: number };
+}
