@@ -1,0 +1,72 @@
+import type { EndReason } from "../core/end-reason.ts";
+
+/** How a call ended, for statistics and search. */
+export type CallResult =
+  | "success"
+  | "client_error"
+  | "server_error"
+  | "upstream_error"
+  | "indeterminate";
+
+/** One side of a call, as the API shows it. */
+export interface LegView {
+  /** `caller`, `callee-1`, …: the same tag stands in rtpengine. */
+  readonly tag: string;
+  readonly kind: "user" | "trunk" | "service";
+  /** User id, trunk id, or the service's name. */
+  readonly id: string;
+  readonly instanceId?: string;
+  readonly direction: "in" | "out";
+  readonly sipCallId?: string;
+  readonly remoteAgent?: string;
+  readonly state: "trying" | "ringing" | "answered" | "ended";
+}
+
+/** Something that happened in a call, in order; `atMs` counts from its start. */
+export interface TimelineEntry {
+  readonly atMs: number;
+  readonly event: string;
+  readonly detail?: string;
+}
+
+/** What is known of a call's media. */
+export interface MediaView {
+  readonly policy: string;
+  /** Codec by leg tag. */
+  readonly codecs: Readonly<Record<string, string>>;
+  readonly isTranscoded: boolean;
+  readonly packetsFrom: Readonly<Record<string, number>>;
+  readonly mos?: number;
+}
+
+/** A live call: plain JSON, the shape of `GET /api/v1/calls/{id}`. */
+export interface CallView {
+  readonly id: string;
+  readonly state: "setup" | "ringing" | "connected" | "held" | "ended";
+  /** User id or trunk id with its kind, and the number that was shown. */
+  readonly from: { readonly kind: "user" | "trunk"; readonly id: string; readonly number: string };
+  /** What was dialled. */
+  readonly to: string;
+  /** The route of the dialplan that decided. */
+  readonly route?: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly answeredAt?: string;
+  readonly legs: readonly LegView[];
+  readonly media?: MediaView;
+  readonly timeline: readonly TimelineEntry[];
+}
+
+/** A finished call: the shape of a row of `GET /api/v1/cdrs`. */
+export interface CallRecord extends Omit<CallView, "state"> {
+  readonly endedAt: string;
+  /** Answer to end, milliseconds; 0 for a call that was never answered. */
+  readonly durationMs: number;
+  /** INVITE to answer or failure, milliseconds. */
+  readonly setupMs: number;
+  readonly result: CallResult;
+  readonly end: EndReason & {
+    /** Who ended it. */
+    readonly by: "caller" | "callee" | "gateway";
+  };
+}
