@@ -1,0 +1,138 @@
+import type { SocketAddress } from "../core/address.ts";
+import type { DialplanSource } from "../dialplan/source.ts";
+
+/**
+ * The configuration as the rooms consume it: checked, with every default filled in, units in the
+ * names. The file's own shape (kebab-case keys) is in schema.ts and docs/configuration.md.
+ */
+export interface Config {
+  /** The file that it was read from; undefined: the built-in demo. */
+  readonly file?: string;
+  /** SIP domain of the web users. */
+  readonly domain: string;
+  readonly http: HttpConfig;
+  readonly sip: SipConfig;
+  readonly media: MediaConfig;
+  /** By user id. */
+  readonly users: ReadonlyMap<string, UserConfig>;
+  /** By trunk id, in the order of the file. */
+  readonly trunks: ReadonlyMap<string, TrunkConfig>;
+  readonly dialplan: DialplanSource;
+  readonly api: { readonly tokens: readonly ApiToken[] };
+  readonly limits: LimitsConfig;
+  /** Present when the built-in demo users are in use. */
+  readonly demo?: DemoAccess;
+  /** Lines for people: keys that are valid but whose feature is not built yet, and the like. */
+  readonly warnings: readonly string[];
+}
+
+export interface HttpConfig {
+  /** Port 0 lets the system choose. */
+  readonly listen: SocketAddress;
+  /** Absolute paths of PEM files; undefined: plain HTTP. */
+  readonly tls?: { readonly certificatePath: string; readonly keyPath: string };
+  /** Origins that may open /ws and call the API; undefined: the gateway's own. */
+  readonly origins?: readonly string[];
+}
+
+export interface SipListen extends SocketAddress {
+  readonly transport: "udp" | "tcp" | "tls";
+}
+
+export interface SipConfig {
+  readonly engine:
+    | { readonly kind: "embedded" }
+    | {
+        readonly kind: "drachtio";
+        readonly host: string;
+        readonly port: number;
+        readonly secret: string;
+      };
+  readonly listen: readonly SipListen[];
+  /** Absolute paths of PEM files for `tls:` listeners. */
+  readonly tls?: {
+    readonly certificatePath: string;
+    readonly keyPath: string;
+    readonly caPath?: string;
+  };
+}
+
+/** `narrow`: G.722 and G.711 end to end; `opus`: Opus at the browser, transcoded; `auto`: no transcoding when both sides share a codec. */
+export type CodecPolicy = "auto" | "narrow" | "opus";
+
+export interface MediaConfig {
+  readonly rtpengine:
+    | { readonly kind: "managed" }
+    | { readonly kind: "external"; readonly sockets: readonly SocketAddress[] };
+  /** Address for media, or `private!public`; always present when rtpengine is managed. */
+  readonly address?: string;
+  /** UDP ports for media, both ends included. */
+  readonly ports: { readonly min: number; readonly max: number };
+  readonly codecs: CodecPolicy;
+  readonly turn?: { readonly urls: readonly string[]; readonly secret: string };
+}
+
+export interface UserConfig {
+  readonly id: string;
+  /** The id when the file gives none. */
+  readonly name: string;
+  readonly password: string;
+  /** E.164, each `+` and digits. */
+  readonly numbers: readonly string[];
+  readonly groups: readonly string[];
+}
+
+export type DtmfMode = "rfc4733" | "info" | "inband";
+export type SrtpMode = "off" | "sdes" | "dtls";
+
+export interface TrunkConfig {
+  readonly id: string;
+  /** SIP URI. */
+  readonly peer: string;
+  /** Answers the peer's 401 and 407. */
+  readonly auth?: { readonly username: string; readonly password: string };
+  readonly register?: {
+    readonly username: string;
+    readonly password: string;
+    readonly expiresSeconds: number;
+  };
+  /** Addresses and CIDR ranges that calls may come from; undefined: where `peer` resolves to. */
+  readonly accept?: readonly string[];
+  /** Encoding names as SDP writes them, in order of preference; undefined: by media.codecs. */
+  readonly codecs?: readonly string[];
+  readonly dtmf: DtmfMode;
+  readonly srtp: SrtpMode;
+  /** Calls at once in both directions together; undefined: no own limit. */
+  readonly maxCalls?: number;
+  /** Interval of OPTIONS; undefined: none. */
+  readonly pingMs?: number;
+  readonly registrar: boolean;
+}
+
+export type ApiRole = "viewer" | "operator" | "admin";
+
+export interface ApiToken {
+  readonly name: string;
+  readonly token: string;
+  readonly role: ApiRole;
+}
+
+export interface LimitsConfig {
+  /** Calls at once in the whole gateway. */
+  readonly maxCalls: number;
+  /** Calls at once of one user. */
+  readonly maxCallsPerUser: number;
+}
+
+/** The demo's secrets, for the lines that the start prints. */
+export interface DemoAccess {
+  /** Where they are kept; undefined: made for this process alone (as `check` does). */
+  readonly file?: string;
+  readonly users: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly password: string;
+  }[];
+  /** The admin token, when the demo made one. */
+  readonly adminToken?: string;
+}
