@@ -1,0 +1,54 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * Three projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
+ * with sound in them, so their files run one after another: two of them at once on a small machine
+ * would measure each other.
+ */
+export default defineConfig({
+  test: {
+    reporters: ["default"],
+    passWithNoTests: false,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts", "web-phone/**/*.test.{ts,tsx}"],
+          exclude: [
+            "test/integration/**",
+            "test/browser/**",
+            "test/soak/**",
+            "test/harness/**/*.real.test.ts",
+            "**/node_modules/**",
+            "**/dist/**",
+          ],
+          testTimeout: 10_000,
+          hookTimeout: 10_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts", "test/harness/**/*.real.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
