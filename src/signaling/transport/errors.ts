@@ -1,0 +1,17 @@
+import { OffhookError } from "../../core/errors.ts";
+
+/** What can go wrong in the transport room. */
+export type TransportErrorCode =
+  | "ERR_OFFHOOK_TRANSPORT_BIND"
+  | "ERR_OFFHOOK_TRANSPORT_CLOSED"
+  | "ERR_OFFHOOK_TRANSPORT_SEND"
+  | "ERR_OFFHOOK_TRANSPORT_SLOW_READER";
+
+/** A listener that cannot be opened, or octets that cannot be sent. */
+export class TransportError extends OffhookError {
+  declare readonly code: TransportErrorCode;
+
+  constructor(code: TransportErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(code, message, options);
+  }
+}

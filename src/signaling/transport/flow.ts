@@ -1,0 +1,50 @@
+import type { SocketAddress } from "../../core/address.ts";
+import type { SipMessage } from "../message/message.ts";
+import type { TransportError } from "./errors.ts";
+
+/** The transport word of a Via (RFC 3261 §20.42, RFC 7118 §5.1). */
+export type FlowTransport = "UDP" | "TCP" | "TLS" | "WS" | "WSS";
+
+/**
+ * The path between one local socket and one remote address (RFC 5626 §2): a connection, or a pair
+ * of UDP addresses. Everything above the transports sends through a Flow and knows no socket.
+ *
+ * A Flow is an identity: state about a connection can be kept in a WeakMap with it as the key.
+ * A UDP flow is a value of a bounded cache: the same pair of addresses may get a new object later.
+ */
+export interface Flow {
+  /** Unique in the process. */
+  readonly id: string;
+  readonly transport: FlowTransport;
+  /** True for all but UDP: a message arrives once and in order, or the flow closes. */
+  readonly isReliable: boolean;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  /** False from the moment that `onFlowClosed` is called; a UDP flow closes with its listener. */
+  readonly isOpen: boolean;
+  /** `host:port` of ours for the Via and the Contact of requests that we send on this flow. */
+  readonly sentBy: string;
+  /**
+   * Sends one message. Never throws.
+   *
+   * @param onError called later, never from inside `send`, when the octets certainly did not leave
+   */
+  send(octets: Buffer, onError?: (error: TransportError) => void): void;
+  /** The same local socket toward another address; a connection returns itself. */
+  toward(remote: SocketAddress): Flow;
+  /** Closes a connection; `onFlowClosed` follows. Does nothing to a UDP flow. */
+  close(reason: string): void;
+}
+
+/** What the transports call upward. Given at construction; must not throw. */
+export interface TransportHandler {
+  /**
+   * A well-framed message whose Via, From, To, Call-ID and CSeq could be read. The topmost Via of
+   * a request carries `received`, and `rport` where it was asked for.
+   */
+  onMessage(message: SipMessage, flow: Flow): void;
+  /** A connection has come up. Not called for UDP. */
+  onFlowOpen(flow: Flow): void;
+  /** A connection has gone. Called once a flow; nothing arrives on it afterwards. */
+  onFlowClosed(flow: Flow, reason: string): void;
+}
