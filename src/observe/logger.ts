@@ -1,0 +1,114 @@
+import { pino, stdTimeFunctions, type Logger as PinoLogger } from "pino";
+import type { LogFields, Logger } from "../core/logger.ts";
+import { maskFields } from "./masking.ts";
+import { formatPrettyLine } from "./pretty-line.ts";
+
+/** From the most to the fewest lines; `silent` writes none. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Where lines go. A Writable will do. */
+export interface LogStream {
+  write(line: string): unknown;
+}
+
+export interface LoggerOptions {
+  /** The lowest level that is written; default `info`. */
+  readonly level?: LogLevel;
+  /** Lines for people instead of JSON; default false. */
+  readonly pretty?: boolean;
+  /** Colours in pretty lines; default: when stderr is a terminal and no stream is given. */
+  readonly colour?: boolean;
+  /** Default: stderr. */
+  readonly stream?: LogStream;
+}
+
+/**
+ * The process's log: one JSON object a line, such as
+ * `{"level":"info","time":"2026-11-21T10:00:00.000Z","port":8080,"msg":"listening"}`.
+ *
+ * No octet of the network can begin a second line or move a terminal's cursor: JSON escapes the C0
+ * control characters, and C1, line separators and direction overrides are escaped here. Fields
+ * named like secrets (password, authorization, key, token, …) are written as `[redacted]`.
+ */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const stream = options.stream ?? standardError();
+  const colour = options.colour ?? (options.stream === undefined && process.stderr.isTTY);
+  const format = (line: string): string =>
+    options.pretty === true ? formatPrettyLine(line, colour) : line;
+  const sink: LogStream = { write: (line) => stream.write(escapeUnseen(format(line))) };
+  const base = pino(
+    {
+      level: options.level ?? "info",
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+      // maskFields has spelled errors out already.
+      serializers: { err: (value: unknown) => value },
+    },
+    sink,
+  );
+  return new MaskedLogger(base);
+}
+
+/** Whether the text is one of LOG_LEVELS. */
+export function isLogLevel(text: string): text is LogLevel {
+  return LOG_LEVELS.some((level) => level === text);
+}
+
+class MaskedLogger implements Logger {
+  readonly #pino: PinoLogger;
+
+  constructor(pinoLogger: PinoLogger) {
+    this.#pino = pinoLogger;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#write("debug", message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#write("info", message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#write("warn", message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#write("error", message, fields);
+  }
+
+  child(fields: LogFields): Logger {
+    return new MaskedLogger(this.#pino.child(maskFields(fields)));
+  }
+
+  #write(level: Exclude<LogLevel, "silent">, message: string, fields: LogFields | undefined): void {
+    if (!this.#pino.isLevelEnabled(level)) return;
+    if (fields === undefined) this.#pino[level](message);
+    else this.#pino[level](maskFields(fields), message);
+  }
+}
+
+/** DEL, C1 controls, line and paragraph separators, direction marks, overrides and isolates. */
+const UNSEEN = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** In a line of JSON these characters stand inside strings only, where an escape means the same. */
+function escapeUnseen(line: string): string {
+  return line.replace(
+    UNSEEN,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+let hasErrorListener = false;
+
+function standardError(): LogStream {
+  if (!hasErrorListener) {
+    // A log reader that went away (EPIPE) must not take the calls with it.
+    process.stderr.on("error", () => {});
+    hasErrorListener = true;
+  }
+  return process.stderr;
+}

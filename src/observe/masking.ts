@@ -1,0 +1,110 @@
+import type { LogFields } from "../core/logger.ts";
+
+/** What stands in a log line instead of a secret. */
+export const REDACTED = "[redacted]";
+
+const MAX_DEPTH = 6;
+const MAX_ITEMS = 100;
+const MAX_TEXT = 8192;
+
+/** Names of fields, lower case without `-` and `_`, whose value is never written. */
+const SECRET_NAMES: ReadonlySet<string> = new Set([
+  "authorization",
+  "cookie",
+  "credential",
+  "credentials",
+  "ha1",
+  "key",
+  "passwd",
+  "password",
+  "privatekey",
+  "proxyauthorization",
+  "secret",
+  "setcookie",
+  "token",
+]);
+const SECRET_ENDINGS = ["password", "secret"] as const;
+/** camelCase endings; `monkey` is not a key. */
+const SECRET_CAMEL_ENDINGS = ["Key", "Token"] as const;
+
+/** Fields that the log itself writes; another of the same name would hide them. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(["time", "level", "msg"]);
+
+/** Whether a field of this name holds a secret. */
+export function isSecretName(name: string): boolean {
+  const plain = name.toLowerCase().replaceAll("-", "").replaceAll("_", "");
+  return (
+    SECRET_NAMES.has(plain) ||
+    SECRET_ENDINGS.some((ending) => plain.endsWith(ending)) ||
+    SECRET_CAMEL_ENDINGS.some((ending) => name.endsWith(ending))
+  );
+}
+
+/**
+ * The fields of a log line as plain JSON values: secrets replaced, errors spelled out with their
+ * causes, octets counted and not shown, depth, length and width bounded.
+ */
+export function maskFields(fields: LogFields): Record<string, unknown> {
+  const masked = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(fields)) {
+    const shownName = RESERVED_NAMES.has(name) ? `${name}_` : name;
+    masked.set(shownName, isSecretName(name) ? REDACTED : maskValue(value, MAX_DEPTH));
+  }
+  return Object.fromEntries(masked);
+}
+
+function maskValue(value: unknown, depth: number): unknown {
+  switch (typeof value) {
+    case "string":
+      return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+    case "bigint":
+      return value.toString();
+    case "function":
+    case "symbol":
+    case "undefined":
+      return undefined;
+    case "boolean":
+    case "number":
+      return value;
+    case "object":
+      return value === null ? null : maskObject(value, depth);
+    default:
+      return undefined;
+  }
+}
+
+function maskObject(value: object, depth: number): unknown {
+  if (value instanceof Date) {
+    return Number.isNaN(value.getTime()) ? "invalid date" : value.toISOString();
+  }
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} octets]`;
+  if (value instanceof Error) return maskError(value, depth);
+  if (depth <= 1) return "[…]";
+  if (Array.isArray(value) || value instanceof Set) {
+    return [...(value as Iterable<unknown>)]
+      .slice(0, MAX_ITEMS)
+      .map((item) => maskValue(item, depth - 1));
+  }
+  const entries: Iterable<readonly [unknown, unknown]> =
+    value instanceof Map ? value.entries() : Object.entries(value);
+  const masked = new Map<string, unknown>();
+  for (const [key, item] of entries) {
+    if (masked.size === MAX_ITEMS) break;
+    const name = String(key);
+    masked.set(name, isSecretName(name) ? REDACTED : maskValue(item, depth - 1));
+  }
+  return Object.fromEntries(masked);
+}
+
+function maskError(error: Error, depth: number): unknown {
+  const code: unknown = "code" in error ? error.code : undefined;
+  return {
+    name: error.name,
+    ...(typeof code === "string" ? { code } : {}),
+    message: maskValue(error.message, depth),
+    ...(error.stack === undefined ? {} : { stack: maskValue(error.stack, depth) }),
+    ...(error.cause === undefined || depth <= 1
+      ? {}
+      : { cause: maskValue(error.cause, depth - 1) }),
+  };
+}

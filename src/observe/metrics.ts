@@ -1,0 +1,197 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { callEnded } from "../call/channels.ts";
+import type { CallRecord, CallResult } from "../call/record.ts";
+import type { FactChannel } from "../core/channels.ts";
+import { formatMetrics, type Metric, type Sample } from "./exposition.ts";
+
+/** What the gateway is asked at each scrape. */
+export interface MetricSources {
+  liveCalls(): number;
+  /** Contacts of web users. */
+  registrations(): number;
+  /** SIP over WebSocket connections. */
+  webSocketFlows(): number;
+  transactions(): number;
+  dialogs(): number;
+  /** Whether some rtpengine answers. */
+  isMediaReady(): boolean;
+  isDraining(): boolean;
+}
+
+const RESULTS: readonly CallResult[] = [
+  "success",
+  "client_error",
+  "server_error",
+  "upstream_error",
+  "indeterminate",
+];
+
+/** Upper bounds in seconds of the histogram of call set-up times. */
+const SETUP_BOUNDS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60] as const;
+
+/** How often the event loop is measured. */
+const EVENT_LOOP_RESOLUTION_MS = 10;
+const NANOSECONDS = 1e9;
+
+/**
+ * The numbers of `GET /metrics`. Listens to finished calls from construction until `close`.
+ *
+ * Labels take values out of closed sets only (a result, a quantile, the build), so no caller can
+ * make the page grow.
+ */
+export class Metrics {
+  readonly #sources: MetricSources;
+  readonly #version: string;
+  readonly #unsubscribe: () => void;
+  readonly #eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
+  readonly #ended = new Map<CallResult, number>(RESULTS.map((result) => [result, 0]));
+  readonly #setupBuckets: number[] = SETUP_BOUNDS.map(() => 0);
+  #endedCount = 0;
+  #setupSeconds = 0;
+  #talkSeconds = 0;
+
+  /**
+   * @param options.version Offhook's version
+   * @param options.channel where finished calls are published; default `callEnded`
+   */
+  constructor(options: {
+    readonly sources: MetricSources;
+    readonly version: string;
+    readonly channel?: FactChannel<CallRecord>;
+  }) {
+    this.#sources = options.sources;
+    this.#version = options.version;
+    this.#eventLoop.enable();
+    this.#unsubscribe = (options.channel ?? callEnded).subscribe((record) => {
+      this.#count(record);
+    });
+  }
+
+  /** The page, in Prometheus' text format. The event-loop figures cover the time since the last one. */
+  render(): string {
+    const text = formatMetrics([...this.#gatewayMetrics(), ...this.#processMetrics()]);
+    this.#eventLoop.reset();
+    return text;
+  }
+
+  /** Ends the measuring. */
+  close(): void {
+    this.#unsubscribe();
+    this.#eventLoop.disable();
+  }
+
+  #count(record: CallRecord): void {
+    this.#ended.set(record.result, (this.#ended.get(record.result) ?? 0) + 1);
+    const setupSeconds = record.setupMs / 1000;
+    this.#endedCount += 1;
+    this.#setupSeconds += setupSeconds;
+    this.#talkSeconds += record.durationMs / 1000;
+    for (const [index, bound] of SETUP_BOUNDS.entries()) {
+      if (setupSeconds <= bound) {
+        this.#setupBuckets[index] = (this.#setupBuckets[index] ?? 0) + 1;
+      }
+    }
+  }
+
+  #gatewayMetrics(): readonly Metric[] {
+    const sources = this.#sources;
+    return [
+      gauge("offhook_build_info", "Always 1; the labels name the build.", 1, {
+        version: this.#version,
+        node: process.versions.node,
+      }),
+      gauge("offhook_calls_active", "Calls in progress.", sources.liveCalls()),
+      {
+        name: "offhook_calls_total",
+        help: "Calls that ended, by result.",
+        type: "counter",
+        samples: Array.from(this.#ended, ([result, value]) => ({ labels: { result }, value })),
+      },
+      this.#setupHistogram(),
+      counter(
+        "offhook_call_talk_seconds_total",
+        "Answered time of ended calls.",
+        this.#talkSeconds,
+      ),
+      gauge("offhook_registrations", "Contacts of web users.", sources.registrations()),
+      gauge("offhook_websocket_flows", "SIP over WebSocket connections.", sources.webSocketFlows()),
+      gauge("offhook_sip_transactions", "SIP transactions alive.", sources.transactions()),
+      gauge("offhook_sip_dialogs", "SIP dialogs alive.", sources.dialogs()),
+      gauge(
+        "offhook_rtpengine_up",
+        "1 when an rtpengine answers, else 0.",
+        Number(sources.isMediaReady()),
+      ),
+      gauge("offhook_draining", "1 while no new call is taken.", Number(sources.isDraining())),
+    ];
+  }
+
+  #setupHistogram(): Metric {
+    const samples: Sample[] = SETUP_BOUNDS.map((bound, index) => ({
+      suffix: "_bucket",
+      labels: { le: String(bound) },
+      value: this.#setupBuckets[index] ?? 0,
+    }));
+    samples.push(
+      { suffix: "_bucket", labels: { le: "+Inf" }, value: this.#endedCount },
+      { suffix: "_sum", value: this.#setupSeconds },
+      { suffix: "_count", value: this.#endedCount },
+    );
+    return {
+      name: "offhook_call_setup_seconds",
+      help: "INVITE to answer or failure, of ended calls.",
+      type: "histogram",
+      samples,
+    };
+  }
+
+  #processMetrics(): readonly Metric[] {
+    const memory = process.memoryUsage();
+    const cpu = process.cpuUsage();
+    const loop = this.#eventLoop;
+    const quantile = (label: string, percentile: number): Sample => ({
+      labels: { quantile: label },
+      value: loop.count === 0 ? 0 : loop.percentile(percentile) / NANOSECONDS,
+    });
+    return [
+      counter(
+        "process_cpu_seconds_total",
+        "CPU time, user and system.",
+        (cpu.user + cpu.system) / 1e6,
+      ),
+      gauge(
+        "process_start_time_seconds",
+        "Unix time of the start.",
+        Math.round(performance.timeOrigin / 1000),
+      ),
+      gauge("process_resident_memory_bytes", "Resident memory.", memory.rss),
+      gauge("nodejs_heap_size_used_bytes", "JavaScript heap in use.", memory.heapUsed),
+      gauge("nodejs_heap_size_total_bytes", "JavaScript heap reserved.", memory.heapTotal),
+      gauge("nodejs_external_memory_bytes", "Memory of buffers and the like.", memory.external),
+      {
+        name: "nodejs_eventloop_delay_seconds",
+        help: `Sampled every ${EVENT_LOOP_RESOLUTION_MS} ms since the last scrape; the sampling interval is included.`,
+        type: "gauge",
+        samples: [quantile("0.5", 50), quantile("0.99", 99), quantile("1", 100)],
+      },
+    ];
+  }
+}
+
+function gauge(
+  name: string,
+  help: string,
+  value: number,
+  labels?: Readonly<Record<string, string>>,
+): Metric {
+  return {
+    name,
+    help,
+    type: "gauge",
+    samples: [labels === undefined ? { value } : { labels, value }],
+  };
+}
+
+function counter(name: string, help: string, value: number): Metric {
+  return { name, help, type: "counter", samples: [{ value }] };
+}
