@@ -79,7 +79,11 @@ const STATUS_OF_Q850: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** A normal hang-up: Q.850 16, normal call clearing. */
-export const NORMAL_CLEARING: EndReason = { sipStatus: 200, q850: 16, text: "Normal call clearing" };
+export const NORMAL_CLEARING: EndReason = {
+  sipStatus: 200,
+  q850: 16,
+  text: "Normal call clearing",
+};
 
 /** Q.850 cause of a SIP status; 31 (normal, unspecified) where none fits. */
 export function q850OfStatus(status: number): number {
@@ -119,11 +123,16 @@ export function reasonForCaller(failure: InviteFailure, hasRung: boolean): EndRe
     case "response": {
       const text = reason.text ?? failure.reasonPhrase;
       const status = reason.sipStatus;
-      if (status < 400) return { sipStatus: 502, q850: 23, text: "The far end redirected the call" };
+      if (status < 400)
+        return { sipStatus: 502, q850: 23, text: "The far end redirected the call" };
       switch (status) {
         case 401:
         case 407:
-          return { sipStatus: 502, q850: 21, text: "The far end refused the gateway's credentials" };
+          return {
+            sipStatus: 502,
+            q850: 21,
+            text: "The far end refused the gateway's credentials",
+          };
         case 408:
           return { sipStatus: 480, q850: reason.q850 ?? 18, text };
         case 487:

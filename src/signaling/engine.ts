@@ -204,7 +204,11 @@ export interface Dialog {
   /** Sends any other request. @returns the final response's status, 408 without one */
   request(
     method: string,
-    options: { readonly contentType?: string; readonly body?: Buffer; readonly headers?: ExtraHeaders },
+    options: {
+      readonly contentType?: string;
+      readonly body?: Buffer;
+      readonly headers?: ExtraHeaders;
+    },
   ): Promise<number>;
   /** Hangs up. No callback follows. */
   bye(reason?: EndReason): void;
@@ -234,5 +238,9 @@ export interface SignalingEngine {
   drain(): void;
   invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler): OutgoingInvite;
   /** Live transactions, dialogs and flows: all 0 on an idle gateway without browsers. */
-  readonly counts: { readonly transactions: number; readonly dialogs: number; readonly flows: number };
+  readonly counts: {
+    readonly transactions: number;
+    readonly dialogs: number;
+    readonly flows: number;
+  };
 }

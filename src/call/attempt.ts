@@ -1,0 +1,121 @@
+import type { EndReason } from "../core/end-reason.ts";
+import type { Exchange, MediaLeg, MediaSession } from "../media/session.ts";
+import type {
+  Dialog,
+  Identity,
+  InviteFailure,
+  InviteTarget,
+  OutgoingInvite,
+  ProvisionalResponse,
+} from "../signaling/engine.ts";
+import { mayFailOver, reasonForCaller } from "./cause.ts";
+import type { CallContext } from "./context.ts";
+import { reasonOfMediaError } from "./media-reason.ts";
+
+/** What an attempt tells the hunt that made it. `onAnswered` or `onFailed` comes once, last. */
+export interface AttemptHandler {
+  onProgress(attempt: Attempt, response: ProvisionalResponse): void;
+  /** The handler attaches to the dialog before it returns. */
+  onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void;
+  onFailed(attempt: Attempt, reason: EndReason, mayFailOver: boolean): void;
+}
+
+type AttemptState = "offering" | "trying" | "ringing" | "answered" | "ended";
+
+/**
+ * One outgoing INVITE to one contact or trunk, with its own branch and offer in the media session,
+ * so that forks and failover leave the caller's media alone.
+ */
+export class Attempt {
+  readonly leg: MediaLeg;
+  readonly target: InviteTarget;
+  readonly exchange: Exchange;
+  readonly #context: CallContext;
+  readonly #media: MediaSession;
+  readonly #handler: AttemptHandler;
+  readonly #from: Identity;
+  readonly #to: Identity;
+  #state: AttemptState = "offering";
+  #invite: OutgoingInvite | undefined;
+
+  constructor(options: {
+    readonly context: CallContext;
+    readonly media: MediaSession;
+    readonly handler: AttemptHandler;
+    readonly caller: MediaLeg;
+    readonly leg: MediaLeg;
+    readonly target: InviteTarget;
+    readonly from: Identity;
+    readonly to: Identity;
+  }) {
+    this.#context = options.context;
+    this.#media = options.media;
+    this.#handler = options.handler;
+    this.leg = options.leg;
+    this.target = options.target;
+    this.exchange = { offerer: options.caller, answerer: options.leg, branch: options.leg.tag };
+    this.#from = options.from;
+    this.#to = options.to;
+  }
+
+  get state(): AttemptState {
+    return this.#state;
+  }
+
+  get sipCallId(): string | undefined {
+    return this.#invite?.callId;
+  }
+
+  /** @param callerSdp the caller's offer; undefined asks the callee for one (late offer) */
+  async start(callerSdp: string | undefined): Promise<void> {
+    let sdp: string | undefined;
+    if (callerSdp !== undefined) {
+      try {
+        sdp = await this.#media.offer(this.exchange, callerSdp);
+      } catch (error) {
+        if (this.#state === "offering") this.#fail(reasonOfMediaError(error), false);
+        return;
+      }
+      // The caller may have hung up while rtpengine worked.
+      if (this.#state !== "offering") return;
+    }
+    this.#state = "trying";
+    this.#invite = this.#context.engine.invite(
+      { target: this.target, from: this.#from, to: this.#to, sdp },
+      {
+        onProvisional: (response) => this.#onProvisional(response),
+        onAccepted: (dialog, answer) => {
+          this.#state = "answered";
+          this.#handler.onAnswered(this, dialog, answer);
+        },
+        onFailed: (failure) => this.#onFailed(failure),
+      },
+    );
+  }
+
+  /** Gives up. `onFailed` does not follow. */
+  cancel(reason: EndReason): void {
+    if (this.#state === "ended" || this.#state === "answered") return;
+    this.#state = "ended";
+    this.#invite?.cancel(reason);
+    void this.#media.dropBranch(this.exchange.branch);
+  }
+
+  #onProvisional(response: ProvisionalResponse): void {
+    if (this.#state !== "trying" && this.#state !== "ringing") return;
+    if (response.status > 100) this.#state = "ringing";
+    this.#handler.onProgress(this, response);
+  }
+
+  #onFailed(failure: InviteFailure): void {
+    if (this.#state === "ended") return;
+    const hasRung = this.#state === "ringing";
+    this.#fail(reasonForCaller(failure, hasRung), mayFailOver(failure, hasRung));
+  }
+
+  #fail(reason: EndReason, canFailOver: boolean): void {
+    this.#state = "ended";
+    void this.#media.dropBranch(this.exchange.branch);
+    this.#handler.onFailed(this, reason, canFailOver);
+  }
+}

@@ -1,0 +1,158 @@
+import { randomToken } from "../core/ids.ts";
+import type { CallQuery, Caller, Decision } from "../dialplan/decision.ts";
+import type { EngineHandler, Identity, IncomingInvite } from "../signaling/engine.ts";
+import type { EndReason } from "../core/end-reason.ts";
+import { Call } from "./call.ts";
+import { completeReason } from "./cause.ts";
+import type { CallContext } from "./context.ts";
+import type { CallView } from "./record.ts";
+
+/** What the table needs beside what every call needs. */
+export interface CallTableOptions {
+  readonly context: CallContext;
+  readonly decide: (query: CallQuery) => Decision;
+  readonly groupsOf: (userId: string) => readonly string[];
+}
+
+/**
+ * All live calls. It admits a new INVITE (limits, media, dialplan) or refuses it, and knows when
+ * the last call is over.
+ */
+export class CallTable implements EngineHandler {
+  readonly #context: CallContext;
+  readonly #decide: CallTableOptions["decide"];
+  readonly #groupsOf: CallTableOptions["groupsOf"];
+  readonly #calls = new Map<string, Call>();
+  readonly #releases = new Map<string, readonly (() => void)[]>();
+  #onIdle: (() => void)[] = [];
+
+  constructor(options: CallTableOptions) {
+    this.#context = options.context;
+    this.#decide = options.decide;
+    this.#groupsOf = options.groupsOf;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  views(): CallView[] {
+    return Array.from(this.#calls.values(), (call) => call.view());
+  }
+
+  view(id: string): CallView | undefined {
+    return this.#calls.get(id)?.view();
+  }
+
+  /** @returns whether there was such a call */
+  hangUp(id: string, reason?: EndReason): boolean {
+    const call = this.#calls.get(id);
+    call?.hangUp(reason);
+    return call !== undefined;
+  }
+
+  hangUpAll(reason: EndReason): void {
+    for (const call of this.#calls.values()) call.hangUp(reason);
+  }
+
+  /** Resolves when no call is left. */
+  whenIdle(): Promise<void> {
+    if (this.#calls.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+    });
+  }
+
+  onInvite(invite: IncomingInvite): void {
+    const places = this.#takePlaces(invite);
+    if ("refused" in places) {
+      refuse(invite, places.refused);
+      return;
+    }
+    const identity = this.#identityOf(invite);
+    const decision = this.#decide({
+      from: this.#callerOf(invite),
+      to: invite.calledNumber,
+      at: new Date(this.#context.clock.wallMs()),
+    });
+    const id = randomToken(22);
+    const call = new Call({
+      id,
+      context: this.#context,
+      invite,
+      identity,
+      decision,
+      onEnded: () => this.#onCallEnded(id),
+    });
+    this.#calls.set(id, call);
+    this.#releases.set(id, places.releases);
+    call.start();
+  }
+
+  #takePlaces(
+    invite: IncomingInvite,
+  ): { readonly releases: readonly (() => void)[] } | { readonly refused: EndReason } {
+    if (!this.#context.media.isReady) {
+      return { refused: { sipStatus: 503, q850: 47, text: "No media server is available" } };
+    }
+    const { limits } = this.#context;
+    const releases: (() => void)[] = [];
+    const { party } = invite;
+    for (const place of [
+      () => limits.takeCall(),
+      () =>
+        party.kind === "user" ? limits.takeUser(party.userId) : limits.takeTrunk(party.trunkId),
+    ]) {
+      const taken = place();
+      if ("refused" in taken) {
+        for (const release of releases) release();
+        return { refused: taken.refused };
+      }
+      releases.push(taken.release);
+    }
+    return { releases };
+  }
+
+  /** How the caller is shown: a web user as configured, a trunk's caller as the trunk says. */
+  #identityOf(invite: IncomingInvite): Identity {
+    const { party } = invite;
+    if (party.kind === "trunk") return invite.callerIdentity;
+    return { user: party.userId, displayName: this.#context.user(party.userId)?.name };
+  }
+
+  #callerOf(invite: IncomingInvite): Caller {
+    const { party } = invite;
+    if (party.kind === "trunk") {
+      const number = invite.callerIdentity.user;
+      return {
+        kind: "trunk",
+        id: party.trunkId,
+        number: number === "" || number === "anonymous" ? undefined : number,
+      };
+    }
+    return {
+      kind: "user",
+      id: party.userId,
+      groups: this.#groupsOf(party.userId),
+      numbers: this.#context.user(party.userId)?.numbers ?? [],
+    };
+  }
+
+  #onCallEnded(id: string): void {
+    this.#calls.delete(id);
+    for (const release of this.#releases.get(id) ?? []) release();
+    this.#releases.delete(id);
+    if (this.#calls.size > 0) return;
+    const waiting = this.#onIdle;
+    this.#onIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+function refuse(invite: IncomingInvite, reason: EndReason): void {
+  invite.attach({ onCancelled() {} });
+  invite.reject(reason.sipStatus, {
+    reason: completeReason(reason),
+    ...(reason.sipStatus === 503 ? { headers: [["Retry-After", "5"]] } : {}),
+  });
+}

@@ -1,0 +1,377 @@
+import type { EndReason } from "../core/end-reason.ts";
+import type { Decision } from "../dialplan/decision.ts";
+import type {
+  Exchange,
+  MediaLeg,
+  MediaReport,
+  MediaSession,
+  ServiceEndpoint,
+  ServiceKind,
+} from "../media/session.ts";
+import type {
+  Dialog,
+  Identity,
+  IncomingInvite,
+  IncomingReinvite,
+  ProvisionalResponse,
+} from "../signaling/engine.ts";
+import type { Attempt } from "./attempt.ts";
+import { completeReason, NORMAL_CLEARING, resultOf } from "./cause.ts";
+import { callChanged, callEnded, callStarted } from "./channels.ts";
+import type { CallContext } from "./context.ts";
+import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
+import { Hunt, type HuntHandler } from "./hunt.ts";
+import { reasonOfMediaError } from "./media-reason.ts";
+import type { CallRecord, CallView } from "./record.ts";
+import { renegotiate, type Peer } from "./renegotiation.ts";
+import { SerialQueue } from "./serial-queue.ts";
+import { Story } from "./story.ts";
+
+/**
+ * `hunting`: looking for someone who answers; `answering`: someone did, media is being joined;
+ * `connected`: both ends talk; `ended`: everything is given back.
+ */
+type CallState = "hunting" | "answering" | "connected" | "ended";
+
+/**
+ * One call from its INVITE to its record: the caller's leg, a hunt for the callee, and the two ends
+ * bridged. Whatever happens behind it (forks, failover, a service), the caller sees one dialog.
+ *
+ * It owns its media session and gives it back exactly once, in `#end`, whichever side ends it and
+ * in whichever state.
+ */
+export class Call implements HuntHandler, DialogEndOwner {
+  readonly id: string;
+  readonly #context: CallContext;
+  readonly #invite: IncomingInvite;
+  readonly #identity: Identity;
+  readonly #callerLeg: MediaLeg;
+  readonly #media: MediaSession;
+  readonly #hunt: Hunt;
+  readonly #story: Story;
+  readonly #queue = new SerialQueue();
+  readonly #onEnded: (call: Call) => void;
+  #state: CallState = "hunting";
+  #caller: DialogEnd | undefined;
+  #callee: DialogEnd | undefined;
+  #service: ServiceEndpoint | undefined;
+  /** The exchange that joined the two ends; its branch serves every later one. */
+  #exchange: Exchange | undefined;
+  /** Whether the caller's offer is still to come, in its ACK. */
+  readonly #isLateOffer: boolean;
+  #isRenegotiating = false;
+  /** SDP last sent to the caller in a provisional response. */
+  #earlySdp: string | undefined;
+  #lastProgress = 0;
+
+  constructor(options: {
+    readonly id: string;
+    readonly context: CallContext;
+    readonly invite: IncomingInvite;
+    readonly identity: Identity;
+    readonly decision: Decision;
+    readonly onEnded: (call: Call) => void;
+  }) {
+    const { context, invite, decision } = options;
+    this.id = options.id;
+    this.#context = context;
+    this.#invite = invite;
+    this.#identity = options.identity;
+    this.#onEnded = options.onEnded;
+    this.#isLateOffer = invite.sdp === undefined;
+    this.#callerLeg =
+      invite.party.kind === "user"
+        ? { tag: "caller", kind: "webrtc" }
+        : { tag: "caller", kind: "rtp", codecs: context.trunk(invite.party.trunkId)?.codecs };
+    this.#media = context.media.createSession({ policy: context.codecPolicy });
+    this.#story = new Story({
+      id: options.id,
+      clock: context.clock,
+      invite,
+      callerNumber: options.identity.user,
+      route: decision.route,
+      policy: context.codecPolicy,
+    });
+    this.#hunt = new Hunt({
+      context,
+      media: this.#media,
+      handler: this,
+      caller: { party: invite.party, leg: this.#callerLeg, identity: options.identity },
+      dialled: invite.calledNumber,
+      callerSdp: invite.sdp,
+      action: decision.action,
+    });
+  }
+
+  start(): void {
+    this.#invite.attach({
+      onCancelled: (reason) => {
+        this.#end(
+          reason ?? { sipStatus: 487, q850: 16, text: "Cancelled by the caller" },
+          "caller",
+        );
+      },
+    });
+    callStarted.publish(this.view());
+    this.#hunt.start();
+  }
+
+  /** Ends the call from our side: an operator, or the end of a drain. */
+  hangUp(reason: EndReason = NORMAL_CLEARING): void {
+    this.#end(reason, "gateway");
+  }
+
+  view(): CallView {
+    return this.#story.view();
+  }
+
+  // The hunt
+
+  onAttempt(attempt: Attempt): void {
+    this.#story.attemptStarted(attempt);
+  }
+
+  onProgress(attempt: Attempt, response: ProvisionalResponse): void {
+    if (this.#state !== "hunting") return;
+    if (this.#story.attemptRang(attempt, response.status)) callChanged.publish(this.view());
+    const { sdp } = response;
+    if (sdp === undefined || this.#isLateOffer) {
+      this.#sendProgress(response.status === 183 ? 180 : response.status, undefined);
+      return;
+    }
+    void this.#queue.run(async () => {
+      if (this.#state !== "hunting") return;
+      try {
+        const answer = await this.#media.answer(attempt.exchange, sdp);
+        if (this.#state === "hunting") this.#sendProgress(183, answer);
+      } catch (error) {
+        // The final answer brings another chance; ringing is told all the same.
+        this.#context.logger.warn("early media could not be joined", {
+          call: this.id,
+          reason: reasonOfMediaError(error).text,
+        });
+        if (this.#state === "hunting") this.#sendProgress(180, undefined);
+      }
+    });
+  }
+
+  onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void {
+    const callee = new DialogEnd({
+      dialog,
+      leg: attempt.leg,
+      role: "callee",
+      owner: this,
+      context: this.#context,
+    });
+    callee.remoteSdp = sdp;
+    this.#callee = callee;
+    this.#exchange = attempt.exchange;
+    this.#state = "answering";
+    this.#story.attemptAnswered(attempt, dialog);
+    if (sdp === undefined) {
+      this.#end({ sipStatus: 502, q850: 88, text: "The far end answered without SDP" }, "gateway");
+      return;
+    }
+    const { exchange } = attempt;
+    void this.#join(async () =>
+      this.#isLateOffer
+        ? // The callee's 200 is the offer, the caller's ACK will bring the answer.
+          this.#media.offer({ ...exchange, offerer: callee.leg, answerer: this.#callerLeg }, sdp)
+        : this.#media.answer(exchange, sdp),
+    );
+  }
+
+  onService(kind: ServiceKind): void {
+    this.#state = "answering";
+    const leg: MediaLeg = { tag: "service", kind: "rtp", codecs: ["PCMU", "PCMA"] };
+    const exchange: Exchange = { offerer: this.#callerLeg, answerer: leg, branch: "service" };
+    this.#exchange = exchange;
+    this.#story.serviceChosen(kind);
+    const offer = this.#invite.sdp;
+    if (offer === undefined) {
+      this.#end(
+        { sipStatus: 488, q850: 88, text: "A service needs the offer in the INVITE" },
+        "gateway",
+      );
+      return;
+    }
+    void this.#join(async () => {
+      const service = await this.#context.media.createService(kind, {
+        onFinished: () => this.#end(NORMAL_CLEARING, "callee"),
+        onDigit: (digit) => this.#story.note("digit", digit),
+      });
+      if (this.#state === "ended") {
+        service.close();
+        return "";
+      }
+      this.#service = service;
+      const toService = await this.#media.offer(exchange, offer);
+      return this.#media.answer(exchange, await service.answer(toService));
+    });
+  }
+
+  onExhausted(reason: EndReason): void {
+    this.#end(reason, "callee");
+  }
+
+  // The two ends
+
+  onEndConfirmed(end: DialogEnd, sdp: string | undefined): void {
+    if (end.role !== "caller" || !this.#isLateOffer || sdp === undefined) return;
+    const callee = this.#callee;
+    const exchange = this.#exchange;
+    if (callee === undefined || exchange === undefined || end.remoteSdp !== undefined) return;
+    end.remoteSdp = sdp;
+    void this.#queue.run(async () => {
+      if (this.#state !== "connected") return;
+      try {
+        const answer = await this.#media.answer(
+          { ...exchange, offerer: callee.leg, answerer: this.#callerLeg },
+          sdp,
+        );
+        callee.localSdp = answer;
+        callee.dialog.acknowledge(answer);
+      } catch (error) {
+        this.#end(reasonOfMediaError(error), "gateway");
+      }
+    });
+  }
+
+  onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void {
+    const peer = this.#peerOf(end);
+    if (this.#state !== "connected" || peer === undefined || this.#isRenegotiating) {
+      // RFC 3261 §14.2: the other side's change is under way; this one may be tried again.
+      reinvite.reject(this.#state === "ended" ? 481 : 491);
+      return;
+    }
+    this.#isRenegotiating = true;
+    void this.#queue.run(async () => {
+      const direction = await renegotiate({
+        media: this.#media,
+        branch: this.#exchange?.branch ?? "",
+        from: end,
+        to: peer,
+        reinvite,
+        logger: this.#context.logger,
+      });
+      this.#isRenegotiating = false;
+      if (this.#state === "connected" && direction !== undefined) {
+        this.#story.directionChanged(end.leg.tag, direction);
+        callChanged.publish(this.view());
+      }
+    });
+  }
+
+  onEndGone(end: DialogEnd, reason: EndReason): void {
+    this.#end(reason, end.role);
+  }
+
+  onEndFlow(end: DialogEnd, isUp: boolean): void {
+    this.#story.note(isUp ? "connection restored" : "connection lost", end.leg.tag);
+  }
+
+  // Within
+
+  #peerOf(end: DialogEnd): Peer | undefined {
+    if (end === this.#callee) {
+      return this.#caller === undefined ? undefined : { kind: "dialog", end: this.#caller };
+    }
+    if (this.#callee !== undefined) return { kind: "dialog", end: this.#callee };
+    return this.#service === undefined || this.#exchange === undefined
+      ? undefined
+      : { kind: "service", service: this.#service, leg: this.#exchange.answerer };
+  }
+
+  #sendProgress(status: number, sdp: string | undefined): void {
+    const isNews = status !== this.#lastProgress || sdp !== this.#earlySdp;
+    // Once early media plays, a 180 without SDP must not stop it.
+    if (!isNews || (this.#earlySdp !== undefined && sdp === undefined)) return;
+    this.#lastProgress = status;
+    this.#earlySdp = sdp;
+    this.#invite.progress(status, sdp === undefined ? {} : { sdp });
+  }
+
+  /** Answers the caller with the SDP that `negotiate` brings, and connects the call. */
+  async #join(negotiate: () => Promise<string>): Promise<void> {
+    await this.#queue.run(async () => {
+      if (this.#state !== "answering") return;
+      let sdp: string;
+      try {
+        sdp = await negotiate();
+      } catch (error) {
+        this.#end(reasonOfMediaError(error), "gateway");
+        return;
+      }
+      if (this.#state !== "answering") return;
+      const dialog = this.#invite.accept(sdp);
+      if (dialog === undefined) {
+        this.#end({ sipStatus: 487, q850: 16, text: "Cancelled by the caller" }, "caller");
+        return;
+      }
+      this.#caller = new DialogEnd({
+        dialog,
+        leg: this.#callerLeg,
+        role: "caller",
+        owner: this,
+        context: this.#context,
+      });
+      this.#caller.remoteSdp = this.#invite.sdp;
+      this.#caller.localSdp = sdp;
+      this.#state = "connected";
+      this.#story.answered();
+      callChanged.publish(this.view());
+      this.#noteMedia();
+    });
+  }
+
+  /** Keeps what rtpengine negotiated for the views of the live call. */
+  #noteMedia(): void {
+    void this.#media.query().then(
+      (report) => this.#story.mediaReported(report),
+      () => {},
+    );
+  }
+
+  #end(reason: EndReason, by: "caller" | "callee" | "gateway"): void {
+    if (this.#state === "ended") return;
+    const complete = completeReason(reason);
+    const before = this.#state;
+    this.#state = "ended";
+    if (before === "hunting") this.#hunt.cancel(complete);
+    else this.#hunt.releasePlaces();
+    // Refusing an INVITE that was answered or cancelled does nothing.
+    if (this.#caller === undefined) {
+      this.#invite.reject(complete.sipStatus < 300 ? 480 : complete.sipStatus, {
+        reason: complete,
+        ...(complete.sipStatus === 503 ? { headers: [["Retry-After", "5"]] } : {}),
+      });
+    }
+    this.#caller?.hangUp(complete);
+    this.#callee?.hangUp(complete);
+    this.#service?.close();
+    const result = resultOf(complete, before === "connected", by !== "gateway");
+    this.#story.ended(complete, by, result);
+    // The last exchange under way ends first, or rtpengine would make the call anew.
+    void this.#queue
+      .run(() => this.#media.close())
+      .then((report: MediaReport | undefined) => {
+        if (report !== undefined) this.#story.mediaReported(report);
+        const record: CallRecord = this.#story.record();
+        this.#context.logger.info("call ended", {
+          call: record.id,
+          from: record.from.id,
+          to: record.to,
+          route: record.route,
+          result: record.result,
+          sip: record.end.sipStatus,
+          q850: record.end.q850,
+          reason: record.end.text,
+          by: record.end.by,
+          setupMs: record.setupMs,
+          durationMs: record.durationMs,
+        });
+        callEnded.publish(record);
+        this.#onEnded(this);
+      });
+  }
+}

@@ -1,0 +1,122 @@
+import type { EndReason } from "../core/end-reason.ts";
+import type { Timer } from "../core/clock.ts";
+import type { MediaLeg } from "../media/session.ts";
+import type {
+  Dialog,
+  DialogHandler,
+  IncomingReinvite,
+  IncomingRequest,
+} from "../signaling/engine.ts";
+import type { CallContext } from "./context.ts";
+
+/** What happens on one end of a call, told to the call. */
+export interface DialogEndOwner {
+  onEndConfirmed(end: DialogEnd, sdp: string | undefined): void;
+  onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void;
+  /** The end is gone: it hung up, or it was lost. Final. */
+  onEndGone(end: DialogEnd, reason: EndReason): void;
+  onEndFlow(end: DialogEnd, isUp: boolean): void;
+}
+
+/**
+ * One established leg: a dialog with its place in the media session.
+ *
+ * It owns the grace period of a browser whose connection went: the dialog and its media stay, and
+ * only when the instance has not come back in time is the end reported gone.
+ */
+export class DialogEnd implements DialogHandler {
+  readonly dialog: Dialog;
+  readonly leg: MediaLeg;
+  readonly role: "caller" | "callee";
+  /** The last SDP that the far end sent, and the last that it was sent. */
+  remoteSdp: string | undefined;
+  localSdp: string | undefined;
+  readonly #owner: DialogEndOwner;
+  readonly #context: CallContext;
+  #grace: Timer | undefined;
+  #isGone = false;
+
+  constructor(options: {
+    readonly dialog: Dialog;
+    readonly leg: MediaLeg;
+    readonly role: "caller" | "callee";
+    readonly owner: DialogEndOwner;
+    readonly context: CallContext;
+  }) {
+    this.dialog = options.dialog;
+    this.leg = options.leg;
+    this.role = options.role;
+    this.#owner = options.owner;
+    this.#context = options.context;
+    this.dialog.attach(this);
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** Sends BYE, unless the far end has gone already. */
+  hangUp(reason: EndReason): void {
+    if (this.#isGone) return;
+    this.#close();
+    this.dialog.bye(reason);
+  }
+
+  onConfirmed(sdp: string | undefined): void {
+    this.#owner.onEndConfirmed(this, sdp);
+  }
+
+  onReinvite(reinvite: IncomingReinvite): void {
+    this.#owner.onEndReinvite(this, reinvite);
+  }
+
+  onRequest(request: IncomingRequest): void {
+    // REFER, INFO and MESSAGE inside a call each come with their own issue; until then the far end
+    // is told plainly, so that it can take its other way.
+    request.respond(request.request.method === "REFER" ? 603 : 405, {
+      headers: [["Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"]],
+    });
+  }
+
+  onBye(reason: EndReason | undefined): void {
+    this.#gone(reason ?? { sipStatus: 200, q850: 16, text: "Normal call clearing" });
+  }
+
+  onLost(reason: EndReason): void {
+    this.#gone(reason);
+  }
+
+  onFlowLost(): void {
+    if (this.#isGone || this.#grace !== undefined) return;
+    this.#owner.onEndFlow(this, false);
+    this.#grace = this.#context.clock.after(this.#context.flowGraceMs, () => {
+      this.#grace = undefined;
+      const reason: EndReason = {
+        sipStatus: 408,
+        q850: 27,
+        text: "The browser's connection was lost",
+      };
+      this.dialog.bye(reason);
+      this.#gone(reason);
+    });
+  }
+
+  onFlowRestored(): void {
+    if (this.#grace === undefined) return;
+    this.#grace.cancel();
+    this.#grace = undefined;
+    this.#owner.onEndFlow(this, true);
+  }
+
+  #gone(reason: EndReason): void {
+    if (this.#isGone) return;
+    this.#close();
+    this.#owner.onEndGone(this, reason);
+  }
+
+  #close(): void {
+    this.#isGone = true;
+    this.#grace?.cancel();
+    this.#grace = undefined;
+  }
+}

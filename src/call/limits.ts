@@ -1,0 +1,92 @@
+import type { EndReason } from "../core/end-reason.ts";
+
+export interface CallLimitsOptions {
+  /** Calls of the whole gateway. */
+  readonly maxCalls: number;
+  /** Calls in which one web user takes part as the caller. */
+  readonly maxCallsPerUser: number;
+  /** Calls of a trunk, both directions; undefined: no limit of its own. */
+  maxCallsOfTrunk(trunkId: string): number | undefined;
+}
+
+/**
+ * Counts calls against their limits. It owns the counters and nothing else: whoever takes a place
+ * gives it back once.
+ */
+export class CallLimits {
+  readonly #options: CallLimitsOptions;
+  readonly #byUser = new Map<string, number>();
+  readonly #byTrunk = new Map<string, number>();
+  #total = 0;
+
+  constructor(options: CallLimitsOptions) {
+    this.#options = options;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  callsOfTrunk(trunkId: string): number {
+    return this.#byTrunk.get(trunkId) ?? 0;
+  }
+
+  /** Takes a place for a new call of the gateway, or says why there is none. */
+  takeCall(): { readonly release: () => void } | { readonly refused: EndReason } {
+    if (this.#total >= this.#options.maxCalls) {
+      return {
+        refused: { sipStatus: 503, q850: 42, text: "The gateway has reached its call limit" },
+      };
+    }
+    this.#total += 1;
+    return {
+      release: once(() => {
+        this.#total -= 1;
+      }),
+    };
+  }
+
+  takeUser(userId: string): { readonly release: () => void } | { readonly refused: EndReason } {
+    return take(this.#byUser, userId, this.#options.maxCallsPerUser, {
+      sipStatus: 403,
+      q850: 55,
+      text: "This user has reached its call limit",
+    });
+  }
+
+  takeTrunk(trunkId: string): { readonly release: () => void } | { readonly refused: EndReason } {
+    const limit = this.#options.maxCallsOfTrunk(trunkId) ?? Number.POSITIVE_INFINITY;
+    return take(this.#byTrunk, trunkId, limit, {
+      sipStatus: 503,
+      q850: 34,
+      text: `Trunk ${trunkId} has reached its call limit`,
+    });
+  }
+}
+
+function take(
+  counts: Map<string, number>,
+  key: string,
+  limit: number,
+  refused: EndReason,
+): { readonly release: () => void } | { readonly refused: EndReason } {
+  const count = counts.get(key) ?? 0;
+  if (count >= limit) return { refused };
+  counts.set(key, count + 1);
+  return {
+    release: once(() => {
+      const left = (counts.get(key) ?? 1) - 1;
+      if (left === 0) counts.delete(key);
+      else counts.set(key, left);
+    }),
+  };
+}
+
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    action();
+  };
+}

@@ -1,0 +1,11 @@
+import type { EndReason } from "../core/end-reason.ts";
+import { OffhookError } from "../core/errors.ts";
+
+/** What a failed exchange with rtpengine means for the call. */
+export function reasonOfMediaError(error: unknown): EndReason {
+  if (error instanceof OffhookError && error.code === "ERR_OFFHOOK_MEDIA_SDP") {
+    return { sipStatus: 488, q850: 88, text: error.message };
+  }
+  const text = error instanceof OffhookError ? error.message : "The media server failed";
+  return { sipStatus: 503, q850: 47, text };
+}

@@ -1,0 +1,217 @@
+import type { Clock } from "../core/clock.ts";
+import type { EndReason } from "../core/end-reason.ts";
+import type { MediaDirection } from "../media/direction.ts";
+import type { MediaReport } from "../media/session.ts";
+import type { Dialog, IncomingInvite, InviteTarget } from "../signaling/engine.ts";
+import type { Attempt } from "./attempt.ts";
+import type {
+  CallRecord,
+  CallResult,
+  CallView,
+  LegView,
+  MediaView,
+  TimelineEntry,
+} from "./record.ts";
+
+/** Entries that one call may keep: enough for an hour of holds, not for an attack. */
+const MAX_TIMELINE = 200;
+
+/**
+ * What is told of a call: its legs, its times, its timeline. It decides nothing; the call writes
+ * into it and everyone else reads the plain data that it gives out.
+ */
+export class Story {
+  readonly #id: string;
+  readonly #clock: Clock;
+  readonly #from: CallView["from"];
+  readonly #to: string;
+  readonly #route: string | undefined;
+  readonly #policy: string;
+  readonly #startedWallMs: number;
+  readonly #startedMs: number;
+  readonly #legs = new Map<string, LegView>();
+  readonly #timeline: TimelineEntry[] = [];
+  readonly #held = new Set<string>();
+  #state: CallView["state"] = "setup";
+  #answeredMs: number | undefined;
+  #endedMs: number | undefined;
+  #end: CallRecord["end"] | undefined;
+  #result: CallResult = "indeterminate";
+  #media: MediaView | undefined;
+
+  constructor(options: {
+    readonly id: string;
+    readonly clock: Clock;
+    readonly invite: IncomingInvite;
+    readonly callerNumber: string;
+    readonly route: string | undefined;
+    readonly policy: string;
+  }) {
+    const { party } = options.invite;
+    this.#id = options.id;
+    this.#clock = options.clock;
+    this.#from = {
+      kind: party.kind,
+      id: party.kind === "user" ? party.userId : party.trunkId,
+      number: options.callerNumber,
+    };
+    this.#to = options.invite.calledNumber;
+    this.#route = options.route;
+    this.#policy = options.policy;
+    this.#startedWallMs = options.clock.wallMs();
+    this.#startedMs = options.clock.monotonicMs();
+    const agent = options.invite.request.headers.get("User-Agent");
+    this.#legs.set("caller", {
+      tag: "caller",
+      kind: this.#from.kind,
+      id: this.#from.id,
+      ...(party.kind === "user" ? { instanceId: party.instanceId } : {}),
+      direction: "in",
+      sipCallId: options.invite.callId,
+      ...(agent === undefined ? {} : { remoteAgent: agent }),
+      state: "trying",
+    });
+    this.note("invite", options.route);
+  }
+
+  attemptStarted(attempt: Attempt): void {
+    const { leg, target } = attempt;
+    this.#legs.set(leg.tag, {
+      tag: leg.tag,
+      ...idOfTarget(target),
+      direction: "out",
+      state: "trying",
+    });
+    this.note("attempt", `${leg.tag} ${idOfTarget(target).id}`);
+  }
+
+  /** @returns whether this is news */
+  attemptRang(attempt: Attempt, status: number): boolean {
+    const leg = this.#legs.get(attempt.leg.tag);
+    if (leg === undefined || leg.state !== "trying") return false;
+    this.#legs.set(leg.tag, { ...leg, state: "ringing", ...callIdOf(attempt) });
+    this.note("ringing", `${leg.tag} ${status}`);
+    this.#state = "ringing";
+    return true;
+  }
+
+  attemptAnswered(attempt: Attempt, dialog: Dialog): void {
+    const leg = this.#legs.get(attempt.leg.tag);
+    if (leg === undefined) return;
+    for (const [tag, other] of this.#legs) {
+      if (other.direction === "out" && tag !== leg.tag) {
+        this.#legs.set(tag, { ...other, state: "ended" });
+      }
+    }
+    const agent = dialog.remoteAgent;
+    this.#legs.set(leg.tag, {
+      ...leg,
+      state: "answered",
+      sipCallId: dialog.callId,
+      ...(agent === undefined ? {} : { remoteAgent: agent }),
+    });
+  }
+
+  serviceChosen(kind: string): void {
+    this.#legs.set("service", {
+      tag: "service",
+      kind: "service",
+      id: kind,
+      direction: "out",
+      state: "answered",
+    });
+  }
+
+  answered(): void {
+    this.#answeredMs = this.#clock.monotonicMs();
+    this.#state = "connected";
+    const caller = this.#legs.get("caller");
+    if (caller !== undefined) this.#legs.set("caller", { ...caller, state: "answered" });
+    this.note("answered");
+  }
+
+  /** An end asked for another direction of its media: hold or resume. */
+  directionChanged(tag: string, direction: MediaDirection): void {
+    const isHeld = direction !== "sendrecv";
+    if (isHeld === this.#held.has(tag)) return;
+    if (isHeld) this.#held.add(tag);
+    else this.#held.delete(tag);
+    this.#state = this.#held.size > 0 ? "held" : "connected";
+    this.note(isHeld ? "held" : "resumed", tag);
+  }
+
+  mediaReported(report: MediaReport): void {
+    this.#media = {
+      policy: this.#policy,
+      codecs: report.codecs,
+      isTranscoded: report.isTranscoded,
+      packetsFrom: report.packetsFrom,
+      ...(report.mos === undefined ? {} : { mos: report.mos }),
+    };
+  }
+
+  ended(reason: EndReason, by: CallRecord["end"]["by"], result: CallResult): void {
+    this.#endedMs = this.#clock.monotonicMs();
+    this.#state = "ended";
+    this.#end = { ...reason, by };
+    this.#result = result;
+    for (const [tag, leg] of this.#legs) this.#legs.set(tag, { ...leg, state: "ended" });
+    this.note("ended", `${reason.sipStatus} by ${by}`);
+  }
+
+  note(event: string, detail?: string): void {
+    if (this.#timeline.length >= MAX_TIMELINE) return;
+    const atMs = Math.round(this.#clock.monotonicMs() - this.#startedMs);
+    this.#timeline.push(detail === undefined ? { atMs, event } : { atMs, event, detail });
+  }
+
+  view(): CallView {
+    return { ...this.#common(), state: this.#state };
+  }
+
+  /** The final record; the call has ended. */
+  record(): CallRecord {
+    const endedMs = this.#endedMs ?? this.#clock.monotonicMs();
+    const answeredMs = this.#answeredMs;
+    return {
+      ...this.#common(),
+      endedAt: this.#iso(endedMs),
+      durationMs: answeredMs === undefined ? 0 : Math.round(endedMs - answeredMs),
+      setupMs: Math.round((answeredMs ?? endedMs) - this.#startedMs),
+      result: this.#result,
+      end: this.#end ?? { sipStatus: 500, by: "gateway" },
+    };
+  }
+
+  #common(): Omit<CallView, "state"> {
+    return {
+      id: this.#id,
+      from: this.#from,
+      to: this.#to,
+      ...(this.#route === undefined ? {} : { route: this.#route }),
+      startedAt: this.#iso(this.#startedMs),
+      ...(this.#answeredMs === undefined ? {} : { answeredAt: this.#iso(this.#answeredMs) }),
+      legs: [...this.#legs.values()],
+      ...(this.#media === undefined ? {} : { media: this.#media }),
+      timeline: [...this.#timeline],
+    };
+  }
+
+  /** Wall time of a monotonic instant, so that a jump of the clock bends no duration. */
+  #iso(monotonicMs: number): string {
+    return new Date(this.#startedWallMs + (monotonicMs - this.#startedMs)).toISOString();
+  }
+}
+
+function idOfTarget(target: InviteTarget): Pick<LegView, "kind" | "id" | "instanceId"> {
+  switch (target.kind) {
+    case "binding":
+      return { kind: "user", id: target.binding.userId, instanceId: target.binding.instanceId };
+    case "trunk":
+      return { kind: "trunk", id: target.trunkId };
+  }
+}
+
+function callIdOf(attempt: Attempt): { readonly sipCallId?: string } {
+  return attempt.sipCallId === undefined ? {} : { sipCallId: attempt.sipCallId };
+}

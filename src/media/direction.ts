@@ -1,0 +1,21 @@
+/** The direction of the first media description (RFC 3264 §5.1). */
+export type MediaDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
+
+const LINE = /^a=(sendrecv|sendonly|recvonly|inactive)\r?$/m;
+
+/**
+ * The direction that an SDP asks for; `sendrecv` when it says none (RFC 8866 §6.7), `inactive` for
+ * the old hold with the address 0.0.0.0 (RFC 2543 §B.5).
+ */
+export function directionOf(sdp: string): MediaDirection {
+  const found = LINE.exec(sdp)?.[1];
+  if (found === "sendonly" || found === "recvonly" || found === "inactive") return found;
+  return /^c=IN IP4 0\.0\.0\.0\r?$/m.test(sdp) && !sdp.includes("a=candidate:")
+    ? "inactive"
+    : "sendrecv";
+}
+
+/** The same SDP with every direction line replaced. */
+export function withDirection(sdp: string, direction: MediaDirection): string {
+  return sdp.replaceAll(/^a=(?:sendrecv|sendonly|recvonly|inactive)(\r?)$/gm, `a=${direction}$1`);
+}
