@@ -1,0 +1,237 @@
+import { SipFormatError } from "./errors.ts";
+import { isToken, splitList, textToOctets, trimBlanks } from "./syntax.ts";
+
+/** One header line: the name as written and the value, unfolded and trimmed, as octet string. */
+export type HeaderField = readonly [name: string, value: string];
+
+/** The compact forms (IANA, "Header Fields" of the SIP parameters registry). */
+const COMPACT_NAMES: ReadonlyMap<string, string> = new Map([
+  ["a", "accept-contact"],
+  ["b", "referred-by"],
+  ["c", "content-type"],
+  ["d", "request-disposition"],
+  ["e", "content-encoding"],
+  ["f", "from"],
+  ["i", "call-id"],
+  ["j", "reject-contact"],
+  ["k", "supported"],
+  ["l", "content-length"],
+  ["m", "contact"],
+  ["n", "identity-info"],
+  ["o", "event"],
+  ["r", "refer-to"],
+  ["s", "subject"],
+  ["t", "to"],
+  ["u", "allow-events"],
+  ["v", "via"],
+  ["x", "session-expires"],
+  ["y", "identity"],
+]);
+
+const USUAL_NAMES =
+  "Via From To Call-ID CSeq Max-Forwards Contact Content-Length Content-Type Route Record-Route " +
+  "Allow Supported Require Proxy-Require Unsupported User-Agent Server Expires Min-Expires Date " +
+  "Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate Authentication-Info " +
+  "Accept Accept-Encoding Accept-Language Alert-Info Call-Info Content-Disposition " +
+  "Content-Encoding Content-Language Error-Info In-Reply-To MIME-Version Organization Priority " +
+  "Reply-To Retry-After Subject Timestamp Warning Reason Session-Expires Min-SE RAck RSeq Event " +
+  "Allow-Events Subscription-State SIP-ETag SIP-If-Match Refer-To Referred-By Replaces Join Path " +
+  "Service-Route P-Asserted-Identity P-Preferred-Identity Remote-Party-ID Privacy Diversion " +
+  "History-Info Flow-Timer Identity P-Access-Network-Info";
+
+/** Names as they are usually spelt, to the key they are looked up by. */
+const KEYS: ReadonlyMap<string, string> = buildKeys();
+
+function buildKeys(): ReadonlyMap<string, string> {
+  const keys = new Map<string, string>();
+  for (const name of USUAL_NAMES.split(" ")) {
+    const key = name.toLowerCase();
+    keys.set(name, key);
+    keys.set(key, key);
+  }
+  for (const [compact, key] of COMPACT_NAMES) {
+    keys.set(compact, key);
+    keys.set(compact.toUpperCase(), key);
+    keys.set(key, key);
+  }
+  return keys;
+}
+
+/** The name in lower case and in its long form: what two names of one header have in common. */
+export function headerKey(name: string): string {
+  return KEYS.get(name) ?? name.toLowerCase();
+}
+
+/** The key of a name that is known and needs no check, else undefined. */
+export function knownHeaderKey(name: string): string | undefined {
+  return KEYS.get(name);
+}
+
+/**
+ * The header fields of a message in their order on the wire. Immutable.
+ *
+ * Names are compared without case, compact and long forms are the same. Values are octet strings;
+ * a value with a character above U+00FF is taken as text and encoded as UTF-8.
+ */
+export class Headers implements Iterable<HeaderField> {
+  readonly #names: readonly string[];
+  readonly #keys: readonly string[];
+  readonly #values: readonly string[];
+
+  private constructor(
+    names: readonly string[],
+    keys: readonly string[],
+    values: readonly string[],
+  ) {
+    this.#names = names;
+    this.#keys = keys;
+    this.#values = values;
+  }
+
+  /** @throws SipFormatError when a name is no token or a value has a line break in it */
+  static of(fields: Iterable<HeaderField>): Headers {
+    const names: string[] = [];
+    const keys: string[] = [];
+    const values: string[] = [];
+    for (const [name, value] of fields) {
+      names.push(checkName(name));
+      keys.push(headerKey(name));
+      values.push(checkValue(value));
+    }
+    return new Headers(names, keys, values);
+  }
+
+  /**
+   * For the message parser, which has checked all of it: three arrays of one length, never changed
+   * afterwards.
+   */
+  static ofChecked(
+    names: readonly string[],
+    keys: readonly string[],
+    values: readonly string[],
+  ): Headers {
+    return new Headers(names, keys, values);
+  }
+
+  /** The number of header lines. */
+  get size(): number {
+    return this.#names.length;
+  }
+
+  /** The value of the first line of that name. */
+  get(name: string): string | undefined {
+    const index = this.#keys.indexOf(headerKey(name));
+    return index < 0 ? undefined : this.#values[index];
+  }
+
+  /** The values of all lines of that name, one per line. */
+  getAll(name: string): readonly string[] {
+    const key = headerKey(name);
+    const found: string[] = [];
+    for (let index = this.#keys.indexOf(key); index >= 0;) {
+      found.push(this.#values[index] ?? "");
+      index = this.#keys.indexOf(key, index + 1);
+    }
+    return found;
+  }
+
+  /** All lines of that name, split at commas outside quotes and brackets; no empty elements. */
+  list(name: string): readonly string[] {
+    const lines = this.getAll(name);
+    if (lines.length === 1) return splitList(lines[0] ?? "");
+    return lines.flatMap((line) => splitList(line));
+  }
+
+  has(name: string): boolean {
+    return this.#keys.includes(headerKey(name));
+  }
+
+  /** How many lines of that name there are. */
+  count(name: string): number {
+    const key = headerKey(name);
+    let count = 0;
+    for (const other of this.#keys) if (other === key) count += 1;
+    return count;
+  }
+
+  /**
+   * Replaces all lines of that name: the new ones stand where the first was, else at the end.
+   *
+   * @throws SipFormatError
+   */
+  with(name: string, ...values: string[]): Headers {
+    const key = headerKey(name);
+    const at = this.#keys.indexOf(key);
+    const fields: HeaderField[] = [];
+    let index = 0;
+    for (const field of this) {
+      if (index === at) for (const value of values) fields.push([name, value]);
+      if (this.#keys[index] !== key) fields.push(field);
+      index += 1;
+    }
+    if (at < 0) for (const value of values) fields.push([name, value]);
+    return Headers.of(fields);
+  }
+
+  without(name: string): Headers {
+    return this.has(name) ? this.with(name) : this;
+  }
+
+  /** Adds a line before all others. @throws SipFormatError */
+  prepend(name: string, value: string): Headers {
+    return new Headers(
+      [checkName(name), ...this.#names],
+      [headerKey(name), ...this.#keys],
+      [checkValue(value), ...this.#values],
+    );
+  }
+
+  /** Adds a line after all others. @throws SipFormatError */
+  append(name: string, value: string): Headers {
+    return new Headers(
+      [...this.#names, checkName(name)],
+      [...this.#keys, headerKey(name)],
+      [...this.#values, checkValue(value)],
+    );
+  }
+
+  *[Symbol.iterator](): Generator<HeaderField, void, undefined> {
+    for (let index = 0; index < this.#names.length; index += 1) {
+      yield [this.#names[index] ?? "", this.#values[index] ?? ""];
+    }
+  }
+
+  /** All lines as they go on the wire, each with its CRLF, Content-Length with the value given. */
+  format(contentLength: number): string {
+    let text = "";
+    let hasLength = false;
+    for (let index = 0; index < this.#names.length; index += 1) {
+      if (this.#keys[index] === "content-length") {
+        if (hasLength) continue;
+        hasLength = true;
+        text += `${this.#names[index]}: ${contentLength}\r\n`;
+      } else {
+        text += `${this.#names[index]}: ${this.#values[index]}\r\n`;
+      }
+    }
+    // RFC 3261 §20.14
+    return hasLength ? text : `${text}Content-Length: ${contentLength}\r\n`;
+  }
+}
+
+function checkName(name: string): string {
+  if (KEYS.has(name) || isToken(name)) return name;
+  throw new SipFormatError("A header name must be a token");
+}
+
+function checkValue(value: string): string {
+  let isWide = false;
+  for (let index = 0; index < value.length; index += 1) {
+    const code = value.charCodeAt(index);
+    if (code === 0x0d || code === 0x0a) {
+      throw new SipFormatError("A header value must not contain a line break");
+    }
+    if (code > 0xff) isWide = true;
+  }
+  return trimBlanks(isWide ? textToOctets(value) : value);
+}

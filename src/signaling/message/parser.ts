@@ -1,0 +1,363 @@
+/**
+ * Octets to a message (RFC 3261 §7 and §25). The head is decoded once, one char per octet, and
+ * scanned line by line; nothing here looks at an octet more often than a fixed number of times.
+ * A message that leaves this file has been checked: its typed values do not throw.
+ */
+import { SipParseError, syntaxError } from "./errors.ts";
+import { Headers, headerKey, knownHeaderKey } from "./headers.ts";
+import { SipRequest, SipResponse } from "./message.ts";
+import type { SipMessage } from "./message.ts";
+import {
+  closingQuote,
+  isBlank,
+  isToken,
+  isUriText,
+  octetsToText,
+  skipBlanks,
+  tokenEnd,
+  tryParseDigits,
+} from "./syntax.ts";
+import { Via } from "./via.ts";
+
+/** What we take at most. */
+export const PARSER_LIMITS = {
+  /** Octets of a whole message. */
+  messageOctets: 65_536,
+  /** Header lines, folded ones counted once. */
+  headerLines: 128,
+  /** Octets of one header line with its folds. */
+  headerOctets: 8192,
+  /** Via values. */
+  vias: 70,
+  /** Octets of the Request-URI. */
+  requestUriOctets: 1024,
+} as const;
+
+/** How a message is to be read. */
+export interface ParseOptions {
+  /**
+   * The message was cut out of a stream, by its Content-Length: the header field must be there
+   * and right (RFC 3261 §20.14). Default false: a datagram or a WebSocket message.
+   */
+  readonly stream?: boolean;
+}
+
+/** Why octets are no message that we take. */
+export class SipMessageError extends SipParseError {
+  /**
+   * What could be read of a request, for `buildResponse` with this error's `status`: it has a
+   * well-formed topmost Via, and other header fields are as they came. Undefined when no answer
+   * may be sent: a response, an ACK, no SIP at all, no Via.
+   */
+  readonly partial: SipRequest | undefined;
+
+  constructor(cause: SipParseError, partial: SipRequest | undefined) {
+    super(cause.code, cause.message, cause.status, { cause });
+    this.partial = partial;
+  }
+}
+
+/**
+ * Reads one message: a datagram, a WebSocket message or what a stream framer cut out.
+ *
+ * @throws SipMessageError, and nothing else
+ */
+export function parseMessage(octets: Buffer, options?: ParseOptions): SipMessage {
+  const result = tryParseMessage(octets, options);
+  if (result instanceof SipMessageError) throw result;
+  return result;
+}
+
+/** The same, with the error as a value. */
+export function tryParseMessage(
+  octets: Buffer,
+  options?: ParseOptions,
+): SipMessage | SipMessageError {
+  try {
+    return parse(octets, options?.stream ?? false);
+  } catch (error) {
+    if (!(error instanceof SipParseError)) throw error;
+    return new SipMessageError(error, salvage(octets));
+  }
+}
+
+function tooLarge(message: string): SipParseError {
+  return new SipParseError("ERR_OFFHOOK_SIP_TOO_LARGE", message, 513);
+}
+
+function parse(octets: Buffer, isStream: boolean): SipMessage {
+  if (octets.length > PARSER_LIMITS.messageOctets) throw tooLarge("The message is too large");
+  const start = skipLineBreaks(octets);
+  const headEnd = octets.indexOf("\r\n\r\n", start, "latin1");
+  if (headEnd < 0) throw syntaxError("The empty line after the header fields is missing");
+  // With the CRLF of the last line.
+  const head = octets.toString("latin1", start, headEnd + 2);
+  const lineEnd = head.indexOf("\r\n");
+  const startLine = head.slice(0, lineEnd);
+  const isClean = !CONTROL.test(head);
+  if (!isClean) checkControls(startLine);
+  const headers = parseHeaders(head, lineEnd + 2, isClean);
+  const body = takeBody(octets.subarray(headEnd + 4), headers, isStream);
+  const message =
+    startLine.startsWith("SIP/") || startLine.startsWith("sip/")
+      ? parseStatusLine(startLine, headers, body)
+      : parseRequestLine(startLine, headers, body);
+  checkMessage(message);
+  return message;
+}
+
+// RFC 3261 §7.5: "implementations processing SIP messages over stream-oriented transports MUST
+// ignore any CRLF appearing before the start-line"; elsewhere it is harmless.
+function skipLineBreaks(octets: Buffer): number {
+  let index = 0;
+  while (octets[index] === 0x0d && octets[index + 1] === 0x0a) index += 2;
+  return index;
+}
+
+/** A line break that is not CRLF, or a control character that is not HTAB. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /\r(?!\n)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
+// RFC 3261 §25.1: a quoted pair, and nothing else, may hold a control character other than CR, LF.
+function checkControls(text: string): void {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f) {
+      throw syntaxError("A control character stands where none may");
+    }
+    if (code === 0x22) {
+      const close = closingQuote(text, index);
+      if (close < 0) continue;
+      checkQuoted(text, index + 1, close);
+      index = close;
+    }
+  }
+}
+
+function checkQuoted(text: string, start: number, end: number): void {
+  for (let index = start; index < end; index += 1) {
+    const code = text.charCodeAt(index);
+    const isEscaped = code === 0x5c;
+    if (isEscaped) index += 1;
+    const octet = isEscaped ? text.charCodeAt(index) : code;
+    const isControl = octet < 0x20 || octet === 0x7f;
+    const isLineBreak = octet === 0x0d || octet === 0x0a;
+    if (isLineBreak || (isControl && octet !== 0x09 && !isEscaped)) {
+      throw syntaxError("A control character stands where none may");
+    }
+  }
+}
+
+/** Where a field ends, whether it is folded, and where the next one begins. */
+function parseHeaders(head: string, start: number, isClean: boolean): Headers {
+  const names: string[] = [];
+  const keys: string[] = [];
+  const values: string[] = [];
+  let index = start;
+  while (index < head.length) {
+    let lineEnd = head.indexOf("\r\n", index);
+    const firstEnd = lineEnd;
+    // RFC 3261 §7.3.1: a line that begins with SP or HTAB continues the one before.
+    while (isBlank(head.charCodeAt(lineEnd + 2))) lineEnd = head.indexOf("\r\n", lineEnd + 2);
+    if (lineEnd - index > PARSER_LIMITS.headerOctets) throw tooLarge("A header field is too long");
+    if (names.length === PARSER_LIMITS.headerLines)
+      throw tooLarge("There are too many header fields");
+    const colon = head.indexOf(":", index);
+    if (colon < 0 || colon > firstEnd) throw syntaxError("A header line has no colon");
+    // RFC 3261 §25.1 HCOLON: blanks may stand before the colon.
+    let nameEnd = colon;
+    while (nameEnd > index && isBlank(head.charCodeAt(nameEnd - 1))) nameEnd -= 1;
+    const name = head.slice(index, nameEnd);
+    const known = knownHeaderKey(name);
+    if (known === undefined && !isToken(name)) throw syntaxError("A header name is malformed");
+    const value =
+      lineEnd === firstEnd ? trimmed(head, colon + 1, lineEnd) : unfold(head, colon + 1, lineEnd);
+    if (!isClean) checkControls(value);
+    names.push(name);
+    keys.push(known ?? headerKey(name));
+    values.push(value);
+    index = lineEnd + 2;
+  }
+  return Headers.ofChecked(names, keys, values);
+}
+
+function trimmed(head: string, start: number, end: number): string {
+  let first = start;
+  let last = end;
+  while (first < last && isBlank(head.charCodeAt(first))) first += 1;
+  while (last > first && isBlank(head.charCodeAt(last - 1))) last -= 1;
+  return head.slice(first, last);
+}
+
+// RFC 3261 §7.3.1: "The line break and the whitespace at the beginning of the next line are
+// treated as a single SP character"; so are blanks before the break.
+function unfold(head: string, start: number, end: number): string {
+  const parts: string[] = [];
+  let index = start;
+  while (index <= end) {
+    const lineEnd = head.indexOf("\r\n", index);
+    const part = trimmed(head, index, lineEnd);
+    if (part !== "") parts.push(part);
+    index = lineEnd + 2;
+  }
+  return parts.join(" ");
+}
+
+function takeBody(rest: Buffer, headers: Headers, isStream: boolean): Buffer {
+  const count = headers.count("Content-Length");
+  if (count === 0) {
+    if (isStream) throw lengthError("Content-Length is missing");
+    return rest;
+  }
+  const text = headers.get("Content-Length") ?? "";
+  const length = tryParseDigits(text, Number.MAX_SAFE_INTEGER);
+  if (count > 1) throw lengthError("There is more than one Content-Length");
+  if (length === undefined) throw lengthError("Content-Length is not a number");
+  // RFC 3261 §18.3: octets beyond the length are dropped; too few make the message an error.
+  if (length > rest.length) throw lengthError("The body is shorter than Content-Length says");
+  if (isStream && length < rest.length) {
+    throw lengthError("The body is longer than Content-Length says");
+  }
+  return rest.subarray(0, length);
+}
+
+function lengthError(message: string): SipParseError {
+  return new SipParseError("ERR_OFFHOOK_SIP_CONTENT_LENGTH", message);
+}
+
+function parseRequestLine(line: string, headers: Headers, body: Buffer): SipRequest {
+  const methodEnd = line.indexOf(" ");
+  const uriEnd = line.indexOf(" ", methodEnd + 1);
+  if (methodEnd <= 0 || uriEnd < 0 || tokenEnd(line, 0, methodEnd) !== methodEnd) {
+    throw syntaxError("The first line is not that of a SIP message");
+  }
+  checkVersion(line, uriEnd + 1);
+  const uriOctets = uriEnd - methodEnd - 1;
+  if (uriOctets > PARSER_LIMITS.requestUriOctets) {
+    throw new SipParseError("ERR_OFFHOOK_SIP_URI_TOO_LONG", "The Request-URI is too long", 414);
+  }
+  if (!isUriText(line, methodEnd + 1, uriEnd)) throw syntaxError("The Request-URI is malformed");
+  const method = line.slice(0, methodEnd);
+  return new SipRequest(method, line.slice(methodEnd + 1, uriEnd), headers, body);
+}
+
+function checkVersion(line: string, start: number): void {
+  if (line.length === start + 7 && line.startsWith("SIP/2.0", start)) return;
+  const version = line.slice(start, start + 16).toUpperCase();
+  // RFC 3261 §7.1: "The SIP-Version string is case-insensitive".
+  if (version === "SIP/2.0") return;
+  const dot = version.indexOf(".");
+  const isVersion =
+    version.startsWith("SIP/") &&
+    line.length === start + version.length &&
+    tryParseDigits(version.slice(4, dot), 9_999_999) !== undefined &&
+    tryParseDigits(version.slice(dot + 1), 9_999_999) !== undefined;
+  if (!isVersion) throw syntaxError("The first line is not that of a SIP message");
+  throw new SipParseError("ERR_OFFHOOK_SIP_VERSION", "The SIP version is not 2.0", 505);
+}
+
+function parseStatusLine(line: string, headers: Headers, body: Buffer): SipResponse {
+  if (line.slice(0, 8).toUpperCase() !== "SIP/2.0 " || line.charCodeAt(11) !== 0x20) {
+    throw syntaxError("The status line is malformed");
+  }
+  const status = tryParseDigits(line.slice(8, 11), 699);
+  if (status === undefined || status < 100) throw syntaxError("The status code is not 100 to 699");
+  return new SipResponse(status, octetsToText(line.slice(12)), headers, body);
+}
+
+// RFC 3261 §7.3.1: only fields whose value is a list may come more than once.
+const AT_MOST_ONCE = ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type"];
+
+function checkMessage(message: SipMessage): void {
+  const { headers } = message;
+  for (const name of AT_MOST_ONCE) {
+    if (headers.count(name) > 1) throw syntaxError(`There is more than one ${name}`);
+  }
+  if (message.vias.length > PARSER_LIMITS.vias) throw syntaxError("There are too many Via values");
+  if (message.topmostVia.protocol !== "SIP/2.0")
+    throw syntaxError("The Via's protocol is not SIP/2.0");
+  void message.from;
+  void message.to;
+  void message.callId;
+  void message.routes;
+  void message.recordRoutes;
+  void message.maxForwards;
+  checkContacts(message);
+  const { method } = message.cseq;
+  if (message.kind === "response") return;
+  // RFC 3261 §8.1.1.5
+  if (method !== message.method) throw syntaxError("The CSeq's method is not that of the request");
+  // RFC 3261 §19.1.1: a Request-URI has no header part.
+  if (message.uri.headers !== undefined) throw syntaxError("The Request-URI has header fields");
+}
+
+function checkContacts(message: SipMessage): void {
+  if (message.contacts !== "*") return;
+  // RFC 3261 §10.2.2: "*" only in a REGISTER with "Expires: 0".
+  const isRemoval =
+    message.kind === "request" && message.method === "REGISTER" && message.expires === 0;
+  if (!isRemoval) throw syntaxError("A Contact of '*' needs a REGISTER with an Expires of 0");
+}
+
+/**
+ * What can be saved of a request that is refused, so that it can be answered (RFC 3261 §8.2.6.2):
+ * every line that is a header line, the first of each that may come once.
+ */
+function salvage(octets: Buffer): SipRequest | undefined {
+  const start = skipLineBreaks(octets);
+  const limit = Math.min(octets.length, start + PARSER_LIMITS.messageOctets);
+  const found = octets.indexOf("\r\n\r\n", start, "latin1");
+  const head = octets.toString("latin1", start, found < 0 || found > limit ? limit : found + 2);
+  const lineEnd = head.indexOf("\r\n");
+  const methodEnd = head.indexOf(" ");
+  const method = head.slice(0, Math.max(0, methodEnd));
+  // RFC 3261 §17.1.1.3: nothing answers an ACK.
+  if (lineEnd < methodEnd || !isToken(method) || method === "ACK") return undefined;
+  const headers = salvageHeaders(head, lineEnd + 2);
+  if (!hasVia(headers)) return undefined;
+  const uri = head.slice(skipBlanks(head, methodEnd), lineEnd).split(" ", 1)[0] ?? "";
+  const isUsable = uri.length <= PARSER_LIMITS.requestUriOctets && isUriText(uri);
+  return new SipRequest(method, isUsable ? uri : "sip:invalid.invalid", headers);
+}
+
+function salvageHeaders(head: string, start: number): Headers {
+  const names: string[] = [];
+  const keys: string[] = [];
+  const values: string[] = [];
+  let index = start;
+  while (index < head.length && names.length < PARSER_LIMITS.headerLines) {
+    let lineEnd = head.indexOf("\r\n", index);
+    if (lineEnd < 0) break;
+    while (isBlank(head.charCodeAt(lineEnd + 2))) {
+      const next = head.indexOf("\r\n", lineEnd + 2);
+      if (next < 0) break;
+      lineEnd = next;
+    }
+    const colon = head.indexOf(":", index);
+    if (colon > 0 && colon < lineEnd && lineEnd - index <= PARSER_LIMITS.headerOctets) {
+      const name = trimmed(head, index, colon);
+      const key = headerKey(name);
+      const value = unfold(head, colon + 1, lineEnd);
+      const isRepeated = REPLY_ONCE.has(key) && keys.includes(key);
+      if (isToken(name) && !isRepeated && key !== "content-length" && !CONTROL.test(value)) {
+        names.push(name);
+        keys.push(key);
+        values.push(value);
+      }
+    }
+    index = lineEnd + 2;
+  }
+  return Headers.ofChecked(names, keys, values);
+}
+
+const REPLY_ONCE: ReadonlySet<string> = new Set(["from", "to", "call-id", "cseq"]);
+
+function hasVia(headers: Headers): boolean {
+  const first = headers.list("Via")[0];
+  if (first === undefined || headers.count("Via") > PARSER_LIMITS.vias) return false;
+  try {
+    return Via.parse(first).protocol === "SIP/2.0";
+  } catch {
+    return false;
+  }
+}
