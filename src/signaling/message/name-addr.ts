@@ -3,6 +3,7 @@ import {
   NO_PARAMS,
   closingQuote,
   formatParams,
+  isBlank,
   isUriText,
   octetsToText,
   parseParams,
@@ -66,7 +67,12 @@ export class NameAddr {
     if (close < 0) throw syntaxError("The '<' before the URI has no '>'");
     const params = close + 1 === text.length ? NO_PARAMS : parseParams(text, close + 1);
     const shown = displayName === "" ? undefined : displayName;
-    return NameAddr.#checked(text, shown, text.slice(open + 1, close), params);
+    const uri = text.slice(open + 1, close);
+    if (!uri.includes(" ")) return NameAddr.#checked(text, shown, uri, params);
+    // Deviates from RFC 3261 §25.1: RFC 7118 §8.2 itself folds a URI before a ";".
+    const joined = joinBeforeSemicolons(uri);
+    const rewritten = `${text.slice(0, open + 1)}${joined}${text.slice(close)}`;
+    return NameAddr.#checked(rewritten, shown, joined, params);
   }
 
   // RFC 3261 §20: without brackets, what follows a ";" belongs to the header, and the URI may
@@ -131,6 +137,18 @@ function checkDisplayTokens(text: string, start: number, end: number): void {
     if (stop === index) throw syntaxError("The display name must be tokens or a quoted string");
     index = skipBlanks(text, stop, end);
   }
+}
+
+function joinBeforeSemicolons(uri: string): string {
+  const parts = uri.split(";");
+  const last = parts.pop() ?? "";
+  return [...parts.map((part) => trimEndBlanks(part)), last].join(";");
+}
+
+function trimEndBlanks(text: string): string {
+  let end = text.length;
+  while (end > 0 && isBlank(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }
 
 /** Parts of a new name-addr. */

@@ -300,7 +300,7 @@ function quoteOctets(octets: string): string {
 
 /** A host and a port as they stand in a URI or a Via. */
 export interface HostPort {
-  /** As written; an IPv6 address keeps its brackets. */
+  /** As written; an IPv6 address in its brackets. */
   readonly host: string;
   readonly port: number | undefined;
   /** The index after it. */
@@ -315,16 +315,17 @@ export interface HostPort {
  */
 export function parseHostPort(text: string, start: number, allowBlanks: boolean): HostPort {
   let hostEnd: number;
+  let host: string;
   if (text.charCodeAt(start) === 0x5b) {
     hostEnd = text.indexOf("]", start) + 1;
-    if (hostEnd === 0 || !isIPv6Reference(text.slice(start + 1, hostEnd - 1))) {
-      throw syntaxError("The text in brackets is not an IPv6 address");
-    }
+    const address = hostEnd === 0 ? undefined : readIPv6(text.slice(start + 1, hostEnd - 1));
+    if (address === undefined) throw syntaxError("The text in brackets is not an IPv6 address");
+    host = `[${address}]`;
   } else {
     hostEnd = indexOutside(HOST, text, start, text.length);
     if (hostEnd === start) throw syntaxError("The host is missing");
+    host = text.slice(start, hostEnd);
   }
-  const host = text.slice(start, hostEnd);
   let index = allowBlanks ? skipBlanks(text, hostEnd) : hostEnd;
   if (text.charCodeAt(index) !== 0x3a) return { host, port: undefined, end: hostEnd };
   index = allowBlanks ? skipBlanks(text, index + 1) : index + 1;
@@ -334,15 +335,24 @@ export function parseHostPort(text: string, start: number, allowBlanks: boolean)
   return { host, port, end: portEnd };
 }
 
-function isIPv6Reference(text: string): boolean {
-  if (text.length > 64) return false;
-  return isIPv6(text) && !text.includes("%");
+/** The longest text of an IPv6 address, and room for the third colon. */
+const MAX_ADDRESS_LENGTH = 46;
+
+function readIPv6(text: string): string | undefined {
+  if (text.length > MAX_ADDRESS_LENGTH || text.includes("%")) return undefined;
+  if (isIPv6(text)) return text;
+  // RFC 5118 §4.10: the grammar of RFC 3261 makes three colons before an IPv4 part, and "an
+  // implementation must tolerate" them.
+  const colons = text.indexOf(":::");
+  if (colons < 0 || !isIPv4(text.slice(colons + 3))) return undefined;
+  const corrected = `${text.slice(0, colons)}${text.slice(colons + 1)}`;
+  return isIPv6(corrected) ? corrected : undefined;
 }
 
 /** Whether the text is an IP address, an IPv6 one with or without brackets. */
 export function isIpAddress(text: string): boolean {
-  if (text.length > 64) return false;
-  return isIPv4(text) || isIPv6Reference(stripBrackets(text));
+  if (text.length > MAX_ADDRESS_LENGTH) return false;
+  return isIPv4(text) || readIPv6(stripBrackets(text)) !== undefined;
 }
 
 /** `[::1]` to `::1`; anything else as it is. */
