@@ -1,0 +1,104 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { CallRecord, CallView } from "../call/record.ts";
+import type { Binding } from "../signaling/engine.ts";
+
+/** What the HTTP server shows and does of the gateway. gateway.ts implements it. */
+export interface GatewayView {
+  /** Whether calls can be taken now; else why not, each reason a sentence for an operator. */
+  readiness(): Readiness;
+  /** Live calls. */
+  calls(): Iterable<CallView>;
+  call(id: string): CallView | undefined;
+  /** Hangs a call up. @returns false when there is no such call */
+  hangUp(id: string): boolean;
+  /** Live registrations of web users. */
+  registrations(): Iterable<Binding>;
+  trunks(): Iterable<TrunkView>;
+  /** Finished calls. */
+  records(): RecordLog;
+  /** Decides a call without placing it. */
+  simulate(query: SimulationQuery): Simulation;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+/** A trunk as the API shows it; no secret of it. */
+export interface TrunkView {
+  readonly id: string;
+  /** SIP URI of the peer. */
+  readonly peer: string;
+  /** `unknown` while nothing has measured it. */
+  readonly state: "up" | "down" | "unknown";
+  readonly liveCalls: number;
+  readonly maxCalls?: number;
+}
+
+/** Finished calls, newest first, page by page. */
+export interface RecordLog {
+  page(options: { readonly limit: number; readonly before?: number | undefined }): {
+    readonly items: readonly CallRecord[];
+    /** `before` of the next page; undefined on the last one. */
+    readonly next: number | undefined;
+  };
+}
+
+/** A call to be decided, in the words of `offhook route`. */
+export interface SimulationQuery {
+  /** Who calls: a user id, or the number that a trunk presents. */
+  readonly from: string;
+  /** The number dialled. */
+  readonly to: string;
+  /** The trunk that the call comes from; undefined: a user calls. */
+  readonly trunk?: string;
+  /** ISO 8601; undefined: now. */
+  readonly at?: string;
+  /** Decide by this dialplan instead, in the shape of the configuration's `dialplan`. */
+  readonly dialplan?: unknown;
+}
+
+/** The decision as `offhook route --json` prints it, or why the query cannot be decided. */
+export type Simulation =
+  | { readonly ok: true; readonly result: object }
+  | { readonly ok: false; readonly message: string };
+
+/** Takes over a request to upgrade to SIP over WebSocket (RFC 7118), its refusal included. */
+export interface SipUpgrade {
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+/** A user who may sign in to the web phone. */
+export interface WebUser {
+  readonly id: string;
+  /** Shown to people. */
+  readonly name: string;
+  readonly password: string;
+}
+
+/** Who may sign in. */
+export interface WebUsers {
+  find(id: string): WebUser | undefined;
+}
+
+/** Counts failed sign-ins; one instance serves SIP and HTTP. */
+export interface SignInLimit {
+  isSourceBlocked(address: string): boolean;
+  isAccountBlocked(user: string): boolean;
+  /** A wrong password and an unknown user count alike. */
+  failed(address: string, user: string): void;
+  succeeded(user: string): void;
+}
+
+/** Makes short-lived SIP credentials: SessionCredentials. */
+export interface CredentialIssuer {
+  issue(userId: string): {
+    readonly username: string;
+    readonly password: string;
+    /** Unix milliseconds. */
+    readonly expiresAtMs: number;
+  };
+}

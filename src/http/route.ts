@@ -1,0 +1,85 @@
+import type { IncomingMessage } from "node:http";
+import type { ApiRole, ApiToken } from "../config/config.ts";
+import type { IsOriginAllowed } from "./origin-policy.ts";
+import type { CredentialIssuer, GatewayView, SignInLimit, WebUsers } from "./ports.ts";
+import type { Reply } from "./reply.ts";
+import type { TurnSettings } from "./turn-credentials.ts";
+
+/** What a reload of the configuration may change. */
+export interface HttpSettings {
+  /** SIP domain of the web users. */
+  readonly domain: string;
+  /** From createOriginPolicy; the WebSocket uses the same. */
+  readonly isOriginAllowed: IsOriginAllowed;
+  readonly tokens: readonly ApiToken[];
+  readonly turn?: TurnSettings | undefined;
+}
+
+/** The gateway as the handlers see it. */
+export interface HttpServices {
+  readonly gateway: GatewayView;
+  readonly users: WebUsers;
+  readonly credentials: CredentialIssuer;
+  readonly signInLimit: SignInLimit;
+  /** The text of `GET /metrics`. */
+  readonly metrics: { render(): string };
+}
+
+/** One request, as a handler gets it: method, origin, role and body's media type are checked. */
+export interface RequestContext {
+  readonly request: IncomingMessage;
+  /** The peer's address: of the connection, never of a header field. */
+  readonly remoteAddress: string;
+  /** What stands for `{id}` in the route's path; empty in a route without. */
+  readonly id: string;
+  readonly query: URLSearchParams;
+  /** The JSON body of a POST; undefined with other methods. */
+  readonly body: unknown;
+  readonly services: HttpServices;
+  readonly settings: HttpSettings;
+}
+
+/** One row of the table of routes. */
+export interface Route {
+  /** GET answers HEAD as well. */
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Segments; `{id}` stands for any one. */
+  readonly path: string;
+  /** `public`: anyone. Else the least role whose token opens it. */
+  readonly role: "public" | ApiRole;
+  readonly handler: (context: RequestContext) => Reply;
+}
+
+/** What a path leads to: the rows with this path, and what stands for `{id}`. */
+export interface RouteMatch {
+  readonly routes: readonly Route[];
+  readonly id: string;
+}
+
+/** Finds the rows for a path: exact text first, then the one with `{id}` in its last segment. */
+export class RouteTable {
+  readonly #exact = new Map<string, Route[]>();
+  /** By what stands before `{id}`. */
+  readonly #withId = new Map<string, Route[]>();
+
+  constructor(routes: readonly Route[]) {
+    for (const route of routes) {
+      const isWithId = route.path.endsWith("/{id}");
+      const table = isWithId ? this.#withId : this.#exact;
+      const key = isWithId ? route.path.slice(0, -"{id}".length) : route.path;
+      const rows = table.get(key);
+      if (rows === undefined) table.set(key, [route]);
+      else rows.push(route);
+    }
+  }
+
+  /** @param path decoded, without query */
+  match(path: string): RouteMatch | undefined {
+    const exact = this.#exact.get(path);
+    if (exact !== undefined) return { routes: exact, id: "" };
+    const end = path.lastIndexOf("/") + 1;
+    const id = path.slice(end);
+    const routes = id === "" ? undefined : this.#withId.get(path.slice(0, end));
+    return routes === undefined ? undefined : { routes, id };
+  }
+}

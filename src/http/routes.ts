@@ -1,0 +1,155 @@
+import { z } from "zod";
+import type { CallView } from "../call/record.ts";
+import type { Binding } from "../signaling/engine.ts";
+import { formatCursor, pageByKey, parsePageQuery, type Page } from "./paging.ts";
+import { errorReply, jsonReply, textReply, type Reply } from "./reply.ts";
+import type { RequestContext, Route } from "./route.ts";
+import { signIn } from "./session.ts";
+import { parseBody } from "./validation.ts";
+
+/**
+ * Every path that is not a file of the web phone. Who may use which is written here and nowhere
+ * else; docs/api.md names each row.
+ */
+export const ROUTES: readonly Route[] = [
+  { method: "GET", path: "/healthz", role: "public", handler: () => textReply(200, "ok") },
+  { method: "GET", path: "/readyz", role: "public", handler: readiness },
+  { method: "GET", path: "/metrics", role: "public", handler: metrics },
+  { method: "GET", path: "/ws", role: "public", handler: upgradeRequired },
+  { method: "GET", path: "/console", role: "public", handler: noConsole },
+  { method: "GET", path: "/console/", role: "public", handler: noConsole },
+  { method: "POST", path: "/api/v1/session", role: "public", handler: signIn },
+  { method: "GET", path: "/api/v1/calls", role: "viewer", handler: listCalls },
+  { method: "GET", path: "/api/v1/calls/{id}", role: "viewer", handler: showCall },
+  { method: "DELETE", path: "/api/v1/calls/{id}", role: "operator", handler: hangUp },
+  { method: "GET", path: "/api/v1/registrations", role: "viewer", handler: listRegistrations },
+  { method: "GET", path: "/api/v1/trunks", role: "viewer", handler: listTrunks },
+  { method: "GET", path: "/api/v1/cdrs", role: "viewer", handler: listRecords },
+  { method: "POST", path: "/api/v1/dialplan/simulate", role: "viewer", handler: simulate },
+];
+
+/** Of Prometheus' text format. */
+const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+const CALL_NOT_FOUND = "No live call has this id. Ended calls are in /api/v1/cdrs.";
+
+function readiness({ services }: RequestContext): Reply {
+  const state = services.gateway.readiness();
+  return jsonReply(state.ready ? 200 : 503, { ready: state.ready, reasons: state.reasons });
+}
+
+function metrics({ services }: RequestContext): Reply {
+  return {
+    status: 200,
+    headers: { "Content-Type": METRICS_CONTENT_TYPE },
+    body: services.metrics.render(),
+  };
+}
+
+function upgradeRequired(): Reply {
+  return errorReply(
+    426,
+    "ERR_OFFHOOK_HTTP_UPGRADE_REQUIRED",
+    "This is SIP over WebSocket (RFC 7118): open it as a WebSocket with the subprotocol sip.",
+    // RFC 9110 §15.5.22
+    { Upgrade: "websocket", Connection: "Upgrade" },
+  );
+}
+
+function noConsole(): Reply {
+  return textReply(404, "The operator's console comes with a later version.");
+}
+
+function listCalls({ query, services }: RequestContext): Reply {
+  // The start comes first, so that pages are in the order of time.
+  return listReply(query, services.gateway.calls(), (call) => `${call.startedAt} ${call.id}`);
+}
+
+function showCall({ id, services }: RequestContext): Reply {
+  const call: CallView | undefined = services.gateway.call(id);
+  return call === undefined
+    ? errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", CALL_NOT_FOUND)
+    : jsonReply(200, call);
+}
+
+function hangUp({ id, services }: RequestContext): Reply {
+  return services.gateway.hangUp(id)
+    ? { status: 204 }
+    : errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", CALL_NOT_FOUND);
+}
+
+function listRegistrations({ query, services }: RequestContext): Reply {
+  const reply = listReply(
+    query,
+    services.gateway.registrations(),
+    (binding) => `${binding.userId} ${binding.id}`,
+    registrationView,
+  );
+  return reply;
+}
+
+function registrationView(binding: Binding): object {
+  return {
+    id: binding.id,
+    userId: binding.userId,
+    instanceId: binding.instanceId,
+    ...(binding.regId === undefined ? {} : { regId: binding.regId }),
+    contactUri: binding.contactUri,
+    ...(binding.userAgent === undefined ? {} : { userAgent: binding.userAgent }),
+    remoteAddress: binding.remoteAddress,
+    registeredAt: new Date(binding.registeredAtMs).toISOString(),
+    expiresAt: new Date(binding.expiresAtMs).toISOString(),
+  };
+}
+
+function listTrunks({ query, services }: RequestContext): Reply {
+  return listReply(query, services.gateway.trunks(), (trunk) => trunk.id);
+}
+
+function listRecords({ query, services }: RequestContext): Reply {
+  const pageQuery = parsePageQuery(query);
+  if (!pageQuery.ok) return pageQuery.reply;
+  const before = pageQuery.after === undefined ? undefined : Number(pageQuery.after);
+  if (before !== undefined && !(Number.isSafeInteger(before) && before >= 0)) {
+    return errorReply(
+      400,
+      "ERR_OFFHOOK_HTTP_BAD_REQUEST",
+      "cursor must be the nextCursor of an earlier page.",
+    );
+  }
+  const { items, next } = services.gateway.records().page({ limit: pageQuery.limit, before });
+  const page: Page<object> = {
+    items,
+    nextCursor: next === undefined ? null : formatCursor(String(next)),
+  };
+  return jsonReply(200, page);
+}
+
+const simulationSchema = z.strictObject({
+  from: z.string().min(1).max(128),
+  to: z.string().min(1).max(128),
+  trunk: z.string().min(1).max(128).exactOptional(),
+  at: z.string().max(64).exactOptional(),
+  dialplan: z.unknown().exactOptional(),
+});
+
+function simulate({ body, services }: RequestContext): Reply {
+  const query = parseBody(simulationSchema, body);
+  if (!query.ok) return query.reply;
+  const simulation = services.gateway.simulate(query.value);
+  return simulation.ok
+    ? jsonReply(200, simulation.result)
+    : errorReply(400, "ERR_OFFHOOK_HTTP_SIMULATION", simulation.message);
+}
+
+function listReply<Item extends object>(
+  query: URLSearchParams,
+  items: Iterable<Item>,
+  keyOf: (item: Item) => string,
+  viewOf: (item: Item) => object = (item) => item,
+): Reply {
+  const pageQuery = parsePageQuery(query);
+  if (!pageQuery.ok) return pageQuery.reply;
+  const page = pageByKey(items, keyOf, pageQuery);
+  return jsonReply(200, { items: page.items.map(viewOf), nextCursor: page.nextCursor });
+}
