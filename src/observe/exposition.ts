@@ -15,9 +15,6 @@ export interface Metric {
   readonly samples: readonly Sample[];
 }
 
-/** The media type of the text that `formatMetrics` makes. */
-export const EXPOSITION_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
 /** Prometheus' text format 0.0.4. */
 export function formatMetrics(metrics: Iterable<Metric>): string {
   const lines: string[] = [];
