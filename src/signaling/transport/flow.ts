@@ -39,8 +39,8 @@ export interface Flow {
 /** What the transports call upward. Given at construction; must not throw. */
 export interface TransportHandler {
   /**
-   * A well-framed message whose Via, From, To, Call-ID and CSeq could be read. The topmost Via of
-   * a request carries `received`, and `rport` where it was asked for.
+   * A message that the parser took: its typed accessors do not throw. The topmost Via of a
+   * request carries `received`, and `rport` where it was asked for.
    */
   onMessage(message: SipMessage, flow: Flow): void;
   /** A connection has come up. Not called for UDP. */

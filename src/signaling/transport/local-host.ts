@@ -1,0 +1,34 @@
+import { isIPv6 } from "node:net";
+import { networkInterfaces } from "node:os";
+import { AddressSet } from "../../core/address.ts";
+
+const LOOPBACK = new AddressSet(["127.0.0.0/8", "::1"]);
+
+/** True for 127.0.0.0/8 and ::1. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.has(host);
+}
+
+/** True for `0.0.0.0` and `::`. */
+export function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/**
+ * The address of ours that a peer sees: the bound one, or for a wildcard the one of the interface
+ * in the peer's network, else the first that is not loopback.
+ */
+export function localHostToward(boundHost: string, remoteHost: string): string {
+  if (!isWildcard(boundHost)) return boundHost;
+  const family = isIPv6(boundHost) ? "IPv6" : "IPv4";
+  if (isLoopback(remoteHost)) return family === "IPv6" ? "::1" : "127.0.0.1";
+  let first: string | undefined;
+  for (const addresses of Object.values(networkInterfaces())) {
+    for (const { address, cidr, family: itsFamily, internal } of addresses ?? []) {
+      if (internal || itsFamily !== family) continue;
+      first ??= address;
+      if (cidr !== null && new AddressSet([cidr]).has(remoteHost)) return address;
+    }
+  }
+  return first ?? (family === "IPv6" ? "::1" : "127.0.0.1");
+}

@@ -1,0 +1,215 @@
+import { createSocket } from "node:dgram";
+import type { Socket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import { formatSocketAddress } from "../../core/address.ts";
+import type { SocketAddress } from "../../core/address.ts";
+import type { Logger } from "../../core/logger.ts";
+import { TransportError } from "./errors.ts";
+import type { Flow, TransportHandler } from "./flow.ts";
+import { localHostToward } from "./local-host.ts";
+import { MessageReceiver } from "./message-receiver.ts";
+
+/** What a UDP listener is built with. */
+export interface UdpTransportOptions {
+  /** Where to bind; port 0 takes a free one. `0.0.0.0` and `::` take all addresses. */
+  readonly listen: SocketAddress;
+  /** `host` or `host:port` for our Via and Contact; default: the address that faces the peer. */
+  readonly advertise?: string | undefined;
+  readonly handler: TransportHandler;
+  readonly logger: Logger;
+  /** Largest datagram that is worked on, in octets. Default 16 384. */
+  readonly maxDatagramOctets?: number;
+  /** Flows that are remembered. Default 10 000. */
+  readonly maxFlows?: number;
+}
+
+const DEFAULT_MAX_OCTETS = 16_384;
+const DEFAULT_MAX_FLOWS = 10_000;
+/** Room for a burst; the kernel caps it without an error. */
+const RECEIVE_BUFFER_OCTETS = 2 * 1024 * 1024;
+
+/** One UDP socket (RFC 3261 §18). Parses, stamps and hands up; keeps no state about requests. */
+export class UdpTransport {
+  readonly #options: UdpTransportOptions;
+  readonly #receiver: MessageReceiver;
+  readonly #socket: Socket;
+  /** By `host port`, oldest first. */
+  readonly #flows = new Map<string, UdpFlow>();
+  #local: SocketAddress;
+  #state: "idle" | "open" | "closed" = "idle";
+
+  constructor(options: UdpTransportOptions) {
+    this.#options = options;
+    this.#local = options.listen;
+    this.#receiver = new MessageReceiver({
+      handler: options.handler,
+      logger: options.logger,
+      maxOctets: options.maxDatagramOctets ?? DEFAULT_MAX_OCTETS,
+    });
+    const type = isIPv6(options.listen.host) ? "udp6" : "udp4";
+    this.#socket = createSocket({
+      type,
+      ipv6Only: type === "udp6",
+      recvBufferSize: RECEIVE_BUFFER_OCTETS,
+      // Only literal addresses come here: no name is ever looked up per datagram.
+      lookup: (host, _options, callback) => {
+        callback(null, host, type === "udp6" ? 6 : 4);
+      },
+    });
+  }
+
+  /** The bound address, once started. */
+  get local(): SocketAddress {
+    return this.#local;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Flows that are remembered; it never exceeds `maxFlows`. */
+  get flowCount(): number {
+    return this.#flows.size;
+  }
+
+  /** @throws TransportError ERR_OFFHOOK_TRANSPORT_BIND when the address cannot be bound */
+  start(): Promise<void> {
+    const { host, port } = this.#options.listen;
+    return new Promise((resolve, reject) => {
+      const onError = (cause: Error): void => {
+        reject(
+          new TransportError(
+            "ERR_OFFHOOK_TRANSPORT_BIND",
+            `UDP ${formatSocketAddress({ host, port })} cannot be bound (${cause.message}): ` +
+              "another program may hold the port, or the address is not one of this machine.",
+            { cause },
+          ),
+        );
+      };
+      this.#socket.once("error", onError);
+      this.#socket.bind({ address: host, port }, () => {
+        this.#socket.off("error", onError);
+        this.#socket.on("error", (cause) => {
+          this.#options.logger.warn("UDP socket reported an error", { cause });
+        });
+        this.#socket.on("message", (octets, { address, port: remotePort }) => {
+          // A source port of 0 cannot be answered, and is never sent by an honest peer.
+          if (remotePort === 0) return;
+          this.#receiver.receive(octets, this.flowTo({ host: address, port: remotePort }));
+        });
+        this.#local = { host: this.#socket.address().address, port: this.#socket.address().port };
+        this.#state = "open";
+        resolve();
+      });
+    });
+  }
+
+  /** Closes the socket and all its flows. */
+  stop(): Promise<void> {
+    if (this.#state === "closed") return Promise.resolve();
+    this.#state = "closed";
+    this.#flows.clear();
+    return new Promise((resolve) => {
+      this.#socket.close(() => {
+        resolve();
+      });
+    });
+  }
+
+  /** The flow toward a literal address; the same object as before while it is remembered. */
+  flowTo(remote: SocketAddress): Flow {
+    const key = `${remote.host} ${remote.port}`;
+    const known = this.#flows.get(key);
+    if (known !== undefined) return known;
+    const flow = new UdpFlow(this, remote, this.#options.advertise);
+    const [oldest] = this.#flows.keys();
+    if (oldest !== undefined && this.#flows.size >= (this.#options.maxFlows ?? DEFAULT_MAX_FLOWS)) {
+      this.#flows.delete(oldest);
+    }
+    this.#flows.set(key, flow);
+    return flow;
+  }
+
+  /** Sends one datagram; `onError` is called later when the kernel refused it. */
+  sendTo(octets: Buffer, remote: SocketAddress, onError?: (error: TransportError) => void): void {
+    const fail = (cause: unknown): void => {
+      onError?.(
+        new TransportError(
+          this.#state === "open" ? "ERR_OFFHOOK_TRANSPORT_SEND" : "ERR_OFFHOOK_TRANSPORT_CLOSED",
+          `${octets.length} octets could not be sent to udp:${formatSocketAddress(remote)}.`,
+          { cause },
+        ),
+      );
+    };
+    if (this.#state !== "open") {
+      queueMicrotask(() => {
+        fail(undefined);
+      });
+      return;
+    }
+    try {
+      this.#socket.send(octets, remote.port, remote.host, (cause) => {
+        if (cause !== null) fail(cause);
+      });
+    } catch (cause) {
+      queueMicrotask(() => {
+        fail(cause);
+      });
+    }
+  }
+}
+
+class UdpFlow implements Flow {
+  readonly transport = "UDP";
+  readonly isReliable = false;
+  readonly id: string;
+  readonly remote: SocketAddress;
+  readonly #transport: UdpTransport;
+  readonly #advertise: string | undefined;
+  #sentBy: string | undefined;
+
+  constructor(transport: UdpTransport, remote: SocketAddress, advertise: string | undefined) {
+    this.#transport = transport;
+    this.#advertise = advertise;
+    this.remote = remote;
+    this.id = `udp:${formatSocketAddress(transport.local)}>${formatSocketAddress(remote)}`;
+  }
+
+  get local(): SocketAddress {
+    return this.#transport.local;
+  }
+
+  get isOpen(): boolean {
+    return this.#transport.isOpen;
+  }
+
+  get sentBy(): string {
+    // Found when it is first asked for: most flows that strangers cause never send a request.
+    this.#sentBy ??= sentByOf(this.local, this.remote, this.#advertise);
+    return this.#sentBy;
+  }
+
+  send(octets: Buffer, onError?: (error: TransportError) => void): void {
+    this.#transport.sendTo(octets, this.remote, onError);
+  }
+
+  toward(remote: SocketAddress): Flow {
+    return this.#transport.flowTo(remote);
+  }
+
+  close(): void {
+    // There is no connection to close.
+  }
+}
+
+function sentByOf(local: SocketAddress, remote: SocketAddress, advertise?: string): string {
+  if (advertise === undefined) {
+    return formatSocketAddress({
+      host: localHostToward(local.host, remote.host),
+      port: local.port,
+    });
+  }
+  if (isIPv6(advertise)) return `[${advertise}]:${local.port}`;
+  const hasPort = advertise.endsWith("]") ? false : advertise.includes(":");
+  return hasPort ? advertise : `${advertise}:${local.port}`;
+}
