@@ -51,13 +51,14 @@ export function parseReason(headers: Headers, defaultStatus = 200): EndReason | 
 }
 
 /**
- * The values of a Reason header field, one for each protocol (RFC 3326 §2: "only one value per
- * protocol"): SIP always, Q.850 when there is a cause.
+ * The values of a Reason header field, one header line for each protocol (RFC 3326 §2: "only one
+ * value per protocol"): SIP always, Q.850 when there is a cause.
  */
-export function formatReason(reason: EndReason): string {
+export function formatReason(reason: EndReason): readonly string[] {
   const text = reason.text === undefined ? "" : `;text=${quote(reason.text)}`;
-  const sip = `SIP;cause=${reason.sipStatus}${text}`;
-  return reason.q850 === undefined ? sip : `${sip}, Q.850;cause=${reason.q850}${text}`;
+  const values = [`SIP;cause=${reason.sipStatus}${text}`];
+  if (reason.q850 !== undefined) values.push(`Q.850;cause=${reason.q850}${text}`);
+  return values;
 }
 
 function tryParseStatus(text: string): number | undefined {
