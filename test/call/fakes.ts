@@ -1,0 +1,286 @@
+import type { EndReason } from "../../src/core/end-reason.ts";
+import { silentLogger } from "../../src/core/logger.ts";
+import type { CallContext } from "../../src/call/context.ts";
+import { CallLimits } from "../../src/call/limits.ts";
+import type {
+  Exchange,
+  MediaEngine,
+  MediaReport,
+  MediaSession,
+  ServiceHandler,
+  ServiceKind,
+} from "../../src/media/session.ts";
+import { Headers } from "../../src/signaling/message/headers.ts";
+import { SipRequest } from "../../src/signaling/message/message.ts";
+import type {
+  Binding,
+  Dialog,
+  DialogHandler,
+  ExtraHeaders,
+  IncomingInvite,
+  IncomingInviteHandler,
+  OutgoingInviteHandler,
+  OutgoingInviteOptions,
+  Party,
+  ReinviteResult,
+  ResponseOptions,
+  SignalingEngine,
+} from "../../src/signaling/engine.ts";
+import { ManualClock } from "../harness/manual-clock.ts";
+
+/** A dialog that a test holds both ends of. */
+export class ScriptedDialog implements Dialog {
+  readonly party: Party;
+  readonly callId: string;
+  readonly localTag = "local";
+  readonly remoteTag = "remote";
+  readonly remoteAgent = undefined;
+  readonly byes: (EndReason | undefined)[] = [];
+  readonly reinvites: (string | undefined)[] = [];
+  readonly acknowledged: string[] = [];
+  reinviteResult: ReinviteResult = { ok: true, sdp: "peer-reanswer" };
+  handler: DialogHandler | undefined;
+
+  constructor(party: Party, callId: string) {
+    this.party = party;
+    this.callId = callId;
+  }
+
+  attach(handler: DialogHandler): void {
+    this.handler = handler;
+  }
+  acknowledge(sdp: string): void {
+    this.acknowledged.push(sdp);
+  }
+  reinvite(sdp: string | undefined): Promise<ReinviteResult> {
+    this.reinvites.push(sdp);
+    return Promise.resolve(this.reinviteResult);
+  }
+  request(): Promise<number> {
+    return Promise.resolve(200);
+  }
+  bye(reason?: EndReason): void {
+    this.byes.push(reason);
+  }
+}
+
+export interface SentInvite {
+  readonly options: OutgoingInviteOptions;
+  readonly handler: OutgoingInviteHandler;
+  cancelled: EndReason | undefined;
+}
+
+/** The signaling port, played by a test. */
+export class ScriptedEngine implements SignalingEngine {
+  readonly sent: SentInvite[] = [];
+  readonly byUser = new Map<string, Binding[]>();
+  readonly counts = { transactions: 0, dialogs: 0, flows: 0 };
+  readonly locations = {
+    bindings: (userId: string): readonly Binding[] => this.byUser.get(userId) ?? [],
+    all: (): Iterable<Binding> => [...this.byUser.values()].flat(),
+  };
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+  drain(): void {}
+  invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler) {
+    const sent: SentInvite = { options, handler, cancelled: undefined };
+    this.sent.push(sent);
+    return {
+      callId: `out-${this.sent.length}`,
+      cancel: (reason?: EndReason) => {
+        sent.cancelled = reason ?? { sipStatus: 487 };
+      },
+    };
+  }
+
+  register(userId: string, instanceId = `${userId}-tab`): void {
+    const binding: Binding = {
+      id: instanceId,
+      userId,
+      instanceId,
+      regId: 1,
+      contactUri: `sip:${userId}@x.invalid;transport=ws`,
+      userAgent: undefined,
+      remoteAddress: "127.0.0.1:1",
+      registeredAtMs: 0,
+      expiresAtMs: 1e12,
+    };
+    this.byUser.set(userId, [...(this.byUser.get(userId) ?? []), binding]);
+  }
+
+  /** The outgoing INVITE number `index`. */
+  at(index: number): SentInvite {
+    const sent = this.sent[index];
+    if (sent === undefined) throw new Error(`no outgoing INVITE ${index}`);
+    return sent;
+  }
+
+  /** Lets the callee of INVITE `index` answer. */
+  answer(index: number, sdp: string | undefined = "callee-answer"): ScriptedDialog {
+    const { options, handler } = this.at(index);
+    const party: Party =
+      options.target.kind === "trunk"
+        ? { kind: "trunk", trunkId: options.target.trunkId }
+        : {
+            kind: "user",
+            userId: options.target.binding.userId,
+            instanceId: options.target.binding.instanceId,
+          };
+    const dialog = new ScriptedDialog(party, `out-${index + 1}`);
+    handler.onAccepted(dialog, sdp, undefined);
+    return dialog;
+  }
+}
+
+/** The media port: it writes down what was asked and answers with text that tells where it came from. */
+export class ScriptedMedia implements MediaEngine {
+  isReady = true;
+  readonly log: string[] = [];
+  open = 0;
+  failOn: ((step: string) => Error | undefined) | undefined;
+  readonly services: { kind: ServiceKind; handler: ServiceHandler; isClosed: boolean }[] = [];
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+  sessionCount(): Promise<number> {
+    return Promise.resolve(this.open);
+  }
+  createSession(): MediaSession {
+    this.open += 1;
+    const step = (name: string, { offerer, answerer, branch }: Exchange, sdp: string) => {
+      const line = `${name} ${offerer.tag}>${answerer.tag} ${branch} ${sdp}`;
+      this.log.push(line);
+      const error = this.failOn?.(line);
+      return error === undefined ? Promise.resolve(`${name}(${sdp})`) : Promise.reject(error);
+    };
+    const report: MediaReport = {
+      codecs: { caller: "PCMU/8000" },
+      isTranscoded: false,
+      packetsFrom: {},
+    };
+    let isOpen = true;
+    return {
+      id: "media",
+      offer: (exchange, sdp) => step("offer", exchange, sdp),
+      answer: (exchange, sdp) => step("answer", exchange, sdp),
+      dropBranch: (branch) => {
+        this.log.push(`drop ${branch}`);
+        return Promise.resolve();
+      },
+      query: () => Promise.resolve(report),
+      close: () => {
+        if (isOpen) this.open -= 1;
+        isOpen = false;
+        this.log.push("close");
+        return Promise.resolve(report);
+      },
+    };
+  }
+  createService(kind: ServiceKind, handler: ServiceHandler) {
+    const service = { kind, handler, isClosed: false };
+    this.services.push(service);
+    return Promise.resolve({
+      answer: (sdp: string) => Promise.resolve(`service(${sdp})`),
+      close: () => {
+        service.isClosed = true;
+      },
+    });
+  }
+}
+
+/** The caller's INVITE, with everything that was sent back on it. */
+export class ScriptedInvite implements IncomingInvite {
+  readonly party: Party;
+  readonly callId = "in-1";
+  readonly calledNumber: string;
+  readonly callerIdentity = { user: "+4930999", displayName: "Caller" };
+  readonly sdp: string | undefined;
+  readonly request: SipRequest;
+  readonly responses: { status: number; sdp: string | undefined; options: ResponseOptions }[] = [];
+  handler: IncomingInviteHandler | undefined;
+  dialog: ScriptedDialog | undefined;
+  isCancelled = false;
+
+  constructor(options: { party: Party; to: string; sdp?: string | undefined }) {
+    this.party = options.party;
+    this.calledNumber = options.to;
+    this.sdp = "sdp" in options ? options.sdp : "caller-offer";
+    this.request = new SipRequest("INVITE", `sip:${options.to}@localhost`, Headers.of([]));
+  }
+
+  attach(handler: IncomingInviteHandler): void {
+    this.handler = handler;
+  }
+  progress(status: number, options: ResponseOptions = {}): void {
+    this.responses.push({ status, sdp: options.sdp, options });
+  }
+  accept(sdp: string): Dialog | undefined {
+    if (this.isCancelled) return undefined;
+    this.responses.push({ status: 200, sdp, options: {} });
+    this.dialog = new ScriptedDialog(this.party, this.callId);
+    return this.dialog;
+  }
+  reject(status: number, options: ResponseOptions = {}): void {
+    if (this.isCancelled || this.responses.some((response) => response.status >= 200)) return;
+    this.responses.push({ status, sdp: undefined, options });
+  }
+  cancel(reason?: EndReason): void {
+    this.isCancelled = true;
+    this.handler?.onCancelled(reason);
+  }
+
+  /** Status codes in order. */
+  get statuses(): number[] {
+    return this.responses.map((response) => response.status);
+  }
+}
+
+export interface Rig {
+  readonly engine: ScriptedEngine;
+  readonly media: ScriptedMedia;
+  readonly clock: ManualClock;
+  readonly context: CallContext;
+}
+
+/** A call room with scripted ports and a clock of the test's own. */
+export function makeRig(
+  limits: { maxCalls?: number; maxCallsPerUser?: number; maxCallsOfTrunk?: number } = {},
+): Rig {
+  const engine = new ScriptedEngine();
+  const media = new ScriptedMedia();
+  const clock = new ManualClock();
+  const context: CallContext = {
+    engine,
+    media,
+    clock,
+    logger: silentLogger,
+    limits: new CallLimits({
+      maxCalls: limits.maxCalls ?? 100,
+      maxCallsPerUser: limits.maxCallsPerUser ?? 10,
+      maxCallsOfTrunk: () => limits.maxCallsOfTrunk,
+    }),
+    codecPolicy: "auto",
+    flowGraceMs: 30_000,
+    user: (userId) => ({ name: `User ${userId}`, numbers: [] }),
+    trunk: () => ({ codecs: ["PCMU"] }),
+  };
+  return { engine, media, clock, context };
+}
+
+/** Lets every promise that is ready run. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+export const ANN: Party = { kind: "user", userId: "1001", instanceId: "1001-tab" };
+export const OFFICE: Party = { kind: "trunk", trunkId: "office" };
+export const NO_HEADERS: ExtraHeaders = [];
