@@ -3,7 +3,6 @@ import type { Decision } from "../dialplan/decision.ts";
 import type {
   Exchange,
   MediaLeg,
-  MediaReport,
   MediaSession,
   ServiceEndpoint,
   ServiceKind,
@@ -22,9 +21,8 @@ import type { CallContext } from "./context.ts";
 import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
 import { Hunt, type HuntHandler } from "./hunt.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
-import type { CallRecord, CallView } from "./record.ts";
+import type { CallView } from "./record.ts";
 import { renegotiate, type Peer } from "./renegotiation.ts";
-import { SerialQueue } from "./serial-queue.ts";
 import { Story } from "./story.ts";
 
 /**
@@ -49,7 +47,6 @@ export class Call implements HuntHandler, DialogEndOwner {
   readonly #media: MediaSession;
   readonly #hunt: Hunt;
   readonly #story: Story;
-  readonly #queue = new SerialQueue();
   readonly #onEnded: (call: Call) => void;
   #state: CallState = "hunting";
   #caller: DialogEnd | undefined;
@@ -139,20 +136,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       this.#sendProgress(response.status === 183 ? 180 : response.status, undefined);
       return;
     }
-    void this.#queue.run(async () => {
-      if (this.#state !== "hunting") return;
-      try {
-        const answer = await this.#media.answer(attempt.exchange, sdp);
-        if (this.#state === "hunting") this.#sendProgress(183, answer);
-      } catch (error) {
-        // The final answer brings another chance; ringing is told all the same.
-        this.#context.logger.warn("early media could not be joined", {
-          call: this.id,
-          reason: reasonOfMediaError(error).text,
-        });
-        if (this.#state === "hunting") this.#sendProgress(180, undefined);
-      }
-    });
+    void this.#joinEarly(attempt.exchange, sdp);
   }
 
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void {
@@ -211,7 +195,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   }
 
   onExhausted(reason: EndReason): void {
-    this.#end(reason, "callee");
+    this.#end(reason, this.#story.hasCallee ? "callee" : "gateway");
   }
 
   // The two ends
@@ -222,19 +206,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     const exchange = this.#exchange;
     if (callee === undefined || exchange === undefined || end.remoteSdp !== undefined) return;
     end.remoteSdp = sdp;
-    void this.#queue.run(async () => {
-      if (this.#state !== "connected") return;
-      try {
-        const answer = await this.#media.answer(
-          { ...exchange, offerer: callee.leg, answerer: this.#callerLeg },
-          sdp,
-        );
-        callee.localSdp = answer;
-        callee.dialog.acknowledge(answer);
-      } catch (error) {
-        this.#end(reasonOfMediaError(error), "gateway");
-      }
-    });
+    void this.#acknowledgeLate(callee, exchange, sdp);
   }
 
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void {
@@ -244,22 +216,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       reinvite.reject(this.#state === "ended" ? 481 : 491);
       return;
     }
-    this.#isRenegotiating = true;
-    void this.#queue.run(async () => {
-      const direction = await renegotiate({
-        media: this.#media,
-        branch: this.#exchange?.branch ?? "",
-        from: end,
-        to: peer,
-        reinvite,
-        logger: this.#context.logger,
-      });
-      this.#isRenegotiating = false;
-      if (this.#state === "connected" && direction !== undefined) {
-        this.#story.directionChanged(end.leg.tag, direction);
-        callChanged.publish(this.view());
-      }
-    });
+    void this.#renegotiate(end, peer, reinvite);
   }
 
   onEndGone(end: DialogEnd, reason: EndReason): void {
@@ -291,37 +248,81 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#invite.progress(status, sdp === undefined ? {} : { sdp });
   }
 
+  /** Lets the caller hear what the callee sends before it answers. */
+  async #joinEarly(exchange: Exchange, sdp: string): Promise<void> {
+    try {
+      const answer = await this.#media.answer(exchange, sdp);
+      if (this.#state === "hunting") this.#sendProgress(183, answer);
+    } catch (error) {
+      // The final answer brings another chance; ringing is told all the same.
+      this.#context.logger.warn("early media could not be joined", {
+        call: this.id,
+        reason: reasonOfMediaError(error).text,
+      });
+      if (this.#state === "hunting") this.#sendProgress(180, undefined);
+    }
+  }
+
   /** Answers the caller with the SDP that `negotiate` brings, and connects the call. */
   async #join(negotiate: () => Promise<string>): Promise<void> {
-    await this.#queue.run(async () => {
-      if (this.#state !== "answering") return;
-      let sdp: string;
-      try {
-        sdp = await negotiate();
-      } catch (error) {
-        this.#end(reasonOfMediaError(error), "gateway");
-        return;
-      }
-      if (this.#state !== "answering") return;
-      const dialog = this.#invite.accept(sdp);
-      if (dialog === undefined) {
-        this.#end({ sipStatus: 487, q850: 16, text: "Cancelled by the caller" }, "caller");
-        return;
-      }
-      this.#caller = new DialogEnd({
-        dialog,
-        leg: this.#callerLeg,
-        role: "caller",
-        owner: this,
-        context: this.#context,
-      });
-      this.#caller.remoteSdp = this.#invite.sdp;
-      this.#caller.localSdp = sdp;
-      this.#state = "connected";
-      this.#story.answered();
-      callChanged.publish(this.view());
-      this.#noteMedia();
+    let sdp: string;
+    try {
+      sdp = await negotiate();
+    } catch (error) {
+      this.#end(reasonOfMediaError(error), "gateway");
+      return;
+    }
+    // Either side may have gone while rtpengine worked.
+    if (this.#state !== "answering") return;
+    const dialog = this.#invite.accept(sdp);
+    if (dialog === undefined) {
+      this.#end({ sipStatus: 487, q850: 16, text: "Cancelled by the caller" }, "caller");
+      return;
+    }
+    this.#caller = new DialogEnd({
+      dialog,
+      leg: this.#callerLeg,
+      role: "caller",
+      owner: this,
+      context: this.#context,
     });
+    this.#caller.remoteSdp = this.#invite.sdp;
+    this.#caller.localSdp = sdp;
+    this.#state = "connected";
+    this.#story.answered();
+    callChanged.publish(this.view());
+    this.#noteMedia();
+  }
+
+  /** Brings the caller's answer to a late offer to the callee, in our ACK. */
+  async #acknowledgeLate(callee: DialogEnd, exchange: Exchange, sdp: string): Promise<void> {
+    try {
+      const answer = await this.#media.answer(
+        { ...exchange, offerer: callee.leg, answerer: this.#callerLeg },
+        sdp,
+      );
+      callee.localSdp = answer;
+      callee.dialog.acknowledge(answer);
+    } catch (error) {
+      this.#end(reasonOfMediaError(error), "gateway");
+    }
+  }
+
+  async #renegotiate(end: DialogEnd, peer: Peer, reinvite: IncomingReinvite): Promise<void> {
+    this.#isRenegotiating = true;
+    const direction = await renegotiate({
+      media: this.#media,
+      branch: this.#exchange?.branch ?? "",
+      from: end,
+      to: peer,
+      reinvite,
+      logger: this.#context.logger,
+    });
+    this.#isRenegotiating = false;
+    if (this.#state !== "connected" || direction === undefined) return;
+    this.#story.directionChanged(end.leg.tag, direction);
+    callChanged.publish(this.view());
+    this.#noteMedia();
   }
 
   /** Keeps what rtpengine negotiated for the views of the live call. */
@@ -351,27 +352,28 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#service?.close();
     const result = resultOf(complete, before === "connected", by !== "gateway");
     this.#story.ended(complete, by, result);
-    // The last exchange under way ends first, or rtpengine would make the call anew.
-    void this.#queue
-      .run(() => this.#media.close())
-      .then((report: MediaReport | undefined) => {
-        if (report !== undefined) this.#story.mediaReported(report);
-        const record: CallRecord = this.#story.record();
-        this.#context.logger.info("call ended", {
-          call: record.id,
-          from: record.from.id,
-          to: record.to,
-          route: record.route,
-          result: record.result,
-          sip: record.end.sipStatus,
-          q850: record.end.q850,
-          reason: record.end.text,
-          by: record.end.by,
-          setupMs: record.setupMs,
-          durationMs: record.durationMs,
-        });
-        callEnded.publish(record);
-        this.#onEnded(this);
-      });
+    void this.#publishRecord();
+  }
+
+  /** The last step: the media is given back, then the record is final. */
+  async #publishRecord(): Promise<void> {
+    const report = await this.#media.close();
+    if (report !== undefined) this.#story.mediaReported(report);
+    const record = this.#story.record();
+    this.#context.logger.info("call ended", {
+      call: record.id,
+      from: record.from.id,
+      to: record.to,
+      route: record.route,
+      result: record.result,
+      sip: record.end.sipStatus,
+      q850: record.end.q850,
+      reason: record.end.text,
+      by: record.end.by,
+      setupMs: record.setupMs,
+      durationMs: record.durationMs,
+    });
+    callEnded.publish(record);
+    this.#onEnded(this);
   }
 }

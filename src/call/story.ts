@@ -74,6 +74,11 @@ export class Story {
     this.note("invite", options.route);
   }
 
+  /** Whether anyone was called at all. */
+  get hasCallee(): boolean {
+    return this.#legs.size > 1;
+  }
+
   attemptStarted(attempt: Attempt): void {
     const { leg, target } = attempt;
     this.#legs.set(leg.tag, {
