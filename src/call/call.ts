@@ -42,7 +42,6 @@ export class Call implements HuntHandler, DialogEndOwner {
   readonly id: string;
   readonly #context: CallContext;
   readonly #invite: IncomingInvite;
-  readonly #identity: Identity;
   readonly #callerLeg: MediaLeg;
   readonly #media: MediaSession;
   readonly #hunt: Hunt;
@@ -73,7 +72,6 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.id = options.id;
     this.#context = context;
     this.#invite = invite;
-    this.#identity = options.identity;
     this.#onEnded = options.onEnded;
     this.#isLateOffer = invite.sdp === undefined;
     this.#callerLeg =
