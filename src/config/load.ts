@@ -1,0 +1,228 @@
+import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { join, resolve } from "node:path";
+
+import { compileDialplan } from "../dialplan/compile.ts";
+import type { Dialplan } from "../dialplan/compile.ts";
+import type { DialplanProblem } from "../dialplan/condition.ts";
+import { runPlanTests } from "../dialplan/plan-tests.ts";
+import { routeSchema } from "../dialplan/schema.ts";
+import type { RouteSource } from "../dialplan/source.ts";
+import type { Config, DemoAccess } from "./config.ts";
+import { DEMO_USER_IDS, keepDemoAccess, makeDemoAccess } from "./demo.ts";
+import type { Environment } from "./environment.ts";
+import { ConfigError } from "./errors.ts";
+import { explainIssues } from "./issues.ts";
+import type { IssueText } from "./issues.ts";
+import type { Interfaces } from "./own-address.ts";
+import { formatKey } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+import { resolveConfig } from "./resolve.ts";
+import { fileSchema } from "./schema.ts";
+import { readYaml } from "./yaml-source.ts";
+import type { YamlSource } from "./yaml-source.ts";
+
+/** A configuration ready for use, with its plan compiled and tested; or all that is wrong. */
+export type LoadResult =
+  | { readonly ok: true; readonly config: Config; readonly dialplan: Dialplan }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** What loading depends on; each has the machine's own as its default. */
+export interface LoadOptions {
+  readonly environment?: Environment;
+  /**
+   * Where the demo's passwords are kept; undefined: they are made for this process and kept
+   * nowhere.
+   */
+  readonly dataDirectory?: string;
+  readonly interfaces?: Interfaces;
+  /** The time for the plan's tests that name none. */
+  readonly now?: Date;
+}
+
+const DEFAULT_FILE = "offhook.yaml";
+
+/** `offhook.yaml` of the directory; undefined, and so the demo, when there is none. */
+export function findConfigFile(directory: string): string | undefined {
+  try {
+    readFileSync(join(directory, DEFAULT_FILE));
+    return DEFAULT_FILE;
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    // Anything else is told when it is read: a file that is there must not give way to the demo.
+    return isMissing ? undefined : DEFAULT_FILE;
+  }
+}
+
+/**
+ * Loads a file, or the built-in demo.
+ *
+ * @param file undefined: the built-in demo
+ * @param options `dataDirectory` is `data` in the working directory when it is not given
+ * @throws ConfigError with every mistake
+ * @throws DemoDataError when the demo's passwords cannot be kept or read
+ */
+export function loadConfig(file: string | undefined, options: LoadOptions = {}): Config {
+  const result = tryLoadConfig(file, { dataDirectory: resolve("data"), ...options });
+  if (!result.ok) throw new ConfigError(result.problems);
+  return result.config;
+}
+
+/**
+ * Loads a file, or the built-in demo, with its plan compiled.
+ *
+ * @throws DemoDataError when the demo's passwords cannot be kept or read
+ */
+export function tryLoadConfig(file: string | undefined, options: LoadOptions = {}): LoadResult {
+  if (file === undefined) return load("", undefined, options);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ok: false, problems: [{ file, key: "", message: `cannot be read: ${reason}` }] };
+  }
+  return load(text, file, options);
+}
+
+/**
+ * Loads the text of a file.
+ *
+ * @param file its name for messages, and its directory for relative paths
+ * @param environment what `${NAME}` takes its values from
+ */
+export function tryLoadConfigText(
+  text: string,
+  file: string,
+  environment: Environment,
+  options: Omit<LoadOptions, "environment"> = {},
+): LoadResult {
+  return load(text, file, { ...options, environment });
+}
+
+function load(text: string, file: string | undefined, options: LoadOptions): LoadResult {
+  const name = file ?? "(built-in demo)";
+  const { source, problems: syntax } = readYaml(text, name, options.environment ?? process.env);
+  const problems = new ProblemList(name, source, syntax);
+  const data = source.value ?? {};
+  const parsed = fileSchema.safeParse(data);
+  if (!parsed.success) {
+    // After a mistake of YAML itself the rest of the file is not what was written.
+    if (source.value !== undefined || syntax.length === 0) {
+      problems.addIssues(explainIssues(parsed.error.issues, fileSchema, data));
+      problems.addPlan(planProblems(data));
+    }
+    return { ok: false, problems: problems.sorted() };
+  }
+  if (syntax.length > 0) return { ok: false, problems: problems.sorted() };
+  const { dataDirectory } = options;
+  const config = resolveConfig(parsed.data, {
+    file,
+    interfaces: options.interfaces ?? networkInterfaces(),
+    demo: (): DemoAccess =>
+      dataDirectory === undefined ? makeDemoAccess() : keepDemoAccess(dataDirectory),
+  });
+  const compiled = compileDialplan(config.dialplan, config);
+  if (!compiled.ok) {
+    problems.addPlan(compiled.problems);
+    return { ok: false, problems: problems.sorted() };
+  }
+  const { dialplan } = compiled;
+  problems.addPlan(runPlanTests(dialplan, config.dialplan.tests, options.now ?? new Date()));
+  if (problems.size > 0) return { ok: false, problems: problems.sorted() };
+  const planWarnings = compiled.warnings.map(
+    ({ path, message }) => `${formatKey(["dialplan", ...path])}: ${message}`,
+  );
+  return {
+    ok: true,
+    config: { ...config, warnings: [...config.warnings, ...planWarnings] },
+    dialplan,
+  };
+}
+
+/** The mistakes of a plan in a file that is wrong elsewhere too, so that all are told at once. */
+function planProblems(data: unknown): readonly DialplanProblem[] {
+  const list = property(childOf(data, "dialplan"), "routes");
+  if (!Array.isArray(list)) return [];
+  const ids = childOf(data, "users") ?? Object.fromEntries(DEMO_USER_IDS.map((id) => [id, {}]));
+  const world = {
+    users: new Map(
+      Object.entries(ids).map(([id, user]) => [
+        id,
+        { id, groups: [], numbers: texts(user, "numbers") },
+      ]),
+    ),
+    trunks: new Map(Object.entries(childOf(data, "trunks") ?? {})),
+  };
+  const compiled = compileDialplan(
+    { routes: list.map((route) => routeSchema.safeParse(route).data ?? PLACEHOLDER), tests: [] },
+    world,
+  );
+  return compiled.ok ? [] : compiled.problems;
+}
+
+/** Stands where a route is that cannot be read, so that the others keep their numbers. */
+const PLACEHOLDER: RouteSource = { do: { kind: "echo" } };
+
+function property(data: unknown, key: string): unknown {
+  if (typeof data !== "object" || data === null || !Object.hasOwn(data, key)) return undefined;
+  // Any object can be read by its own key; what comes out is unknown again.
+  return (data as Record<string, unknown>)[key];
+}
+
+function childOf(data: unknown, key: string): object | undefined {
+  const child = property(data, key);
+  return typeof child === "object" && child !== null && !Array.isArray(child) ? child : undefined;
+}
+
+function texts(data: unknown, key: string): readonly string[] {
+  const value = property(data, key);
+  return (Array.isArray(value) ? value : [value]).filter((item) => typeof item === "string");
+}
+
+/** Problems with their places in the file. */
+class ProblemList {
+  readonly #file: string;
+  readonly #source: YamlSource;
+  readonly #problems: Problem[];
+  readonly #keys: Set<string>;
+
+  constructor(file: string, source: YamlSource, syntax: readonly Problem[]) {
+    this.#file = file;
+    this.#source = source;
+    this.#problems = [...syntax];
+    this.#keys = new Set(syntax.map(({ key }) => key));
+  }
+
+  get size(): number {
+    return this.#problems.length;
+  }
+
+  addIssues(issues: readonly IssueText[]): void {
+    for (const { path, part, message } of issues) {
+      const { line, column } = this.#source.locate(path, part);
+      this.#add({ file: this.#file, line, column, key: formatKey(path), message });
+    }
+  }
+
+  /** A plan's paths say `to.0` where the file may have one text instead of a list. */
+  addPlan(found: readonly DialplanProblem[]): void {
+    for (const { path, message } of found) {
+      const { line, column, path: near } = this.#source.locate(["dialplan", ...path]);
+      this.#add({ file: this.#file, line, column, key: formatKey(near), message });
+    }
+  }
+
+  /** One mistake a place is enough: a variable that is missing is no bad number as well. */
+  #add(problem: Problem): void {
+    if (problem.key !== "" && this.#keys.has(problem.key)) return;
+    this.#keys.add(problem.key);
+    this.#problems.push(problem);
+  }
+
+  sorted(): readonly Problem[] {
+    return this.#problems.toSorted(
+      (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+    );
+  }
+}

@@ -1,0 +1,36 @@
+import type { Config } from "./config.ts";
+import { tryParsePeerUri } from "./values.ts";
+
+/**
+ * Keys that a file may have although this version does not act on them: each gets one warning that
+ * says what happens instead. A feature that gets built takes its lines away here.
+ */
+export function notBuiltYet(config: Config): readonly string[] {
+  const warnings: string[] = [];
+  const warn = (key: string, instead: string): void => {
+    warnings.push(`${key}: not built yet in this version; ${instead}`);
+  };
+  if (config.sip.engine.kind === "drachtio") {
+    warn("sip.engine.drachtio", "the embedded engine is used");
+  }
+  for (const [index, { transport }] of config.sip.listen.entries()) {
+    if (transport !== "udp") {
+      warn(`sip.listen.${index}`, `nothing listens on ${transport}`);
+    }
+  }
+  if (config.sip.tls !== undefined) warn("sip.tls", "the certificate is not read");
+  for (const trunk of config.trunks.values()) {
+    const key = `trunks.${trunk.id}`;
+    const peer = tryParsePeerUri(trunk.peer);
+    if (peer?.scheme === "sips" || (peer?.transport !== undefined && peer.transport !== "udp")) {
+      warn(`${key}.peer`, "the trunk is called over UDP");
+    }
+    if (trunk.register !== undefined) {
+      warn(`${key}.register`, "the trunk is used without registering");
+    }
+    if (trunk.registrar) warn(`${key}.registrar`, "users register at this gateway");
+    if (trunk.srtp !== "off") warn(`${key}.srtp`, "media toward the trunk is plain RTP");
+    if (trunk.dtmf !== "rfc4733") warn(`${key}.dtmf`, "digits are sent as RFC 4733 events");
+  }
+  return warnings;
+}

@@ -1,0 +1,254 @@
+import { isIPv6 } from "node:net";
+import { dirname, resolve } from "node:path";
+
+import { defaultPlan } from "../dialplan/default-plan.ts";
+import { compact } from "../dialplan/schema.ts";
+import type { ActionSource, DialplanSource } from "../dialplan/source.ts";
+import type {
+  Config,
+  DemoAccess,
+  HttpConfig,
+  MediaConfig,
+  SipConfig,
+  SipListen,
+  TrunkConfig,
+  UserConfig,
+} from "./config.ts";
+import { notBuiltYet } from "./not-built.ts";
+import { ownAddress } from "./own-address.ts";
+import type { Interfaces } from "./own-address.ts";
+import type { FileValues } from "./schema.ts";
+import { isLoopbackHost, tryParsePeerUri } from "./values.ts";
+
+/** What the defaults depend on beside the file. */
+export interface ResolveContext {
+  /** Paths in the file are relative to its directory; undefined: the built-in demo. */
+  readonly file: string | undefined;
+  /** Called only when the file has no `users`. */
+  readonly demo: () => DemoAccess;
+  readonly interfaces: Interfaces;
+}
+
+const SIP_PORT = 5060;
+
+/** Fills in every default. */
+export function resolveConfig(values: FileValues, context: ResolveContext): Config {
+  const { file } = context;
+  const directory = file === undefined ? process.cwd() : dirname(resolve(file));
+  const demo = values.users === undefined ? context.demo() : undefined;
+  const users = new Map(
+    demo === undefined
+      ? Object.entries(values.users ?? {}).map(([id, user]) => [id, toUser(id, user)])
+      : demo.users.map((user) => [user.id, toUser(user.id, user)]),
+  );
+  const trunks = new Map(
+    Object.entries(values.trunks ?? {}).map(([id, trunk]) => [id, toTrunk(id, trunk)]),
+  );
+  const http = toHttp(values.http, directory);
+  const peers = [...trunks.values()].map((trunk) => tryParsePeerUri(trunk.peer)?.host ?? "");
+  const own = ownAddress(context.interfaces, peers) ?? "127.0.0.1";
+  const sip = toSip(values.sip, directory, peers.every(isLoopbackHost) ? "127.0.0.1" : own);
+  const adminToken = demo?.adminToken;
+  const config: Config = {
+    domain: values.domain ?? "localhost",
+    http,
+    sip,
+    media: toMedia(values.media, () => mediaHost(http, sip, own)),
+    users,
+    trunks,
+    dialplan: toDialplan(values.dialplan, directory, users, trunks),
+    api: {
+      tokens:
+        values.api?.tokens ??
+        (adminToken === undefined ? [] : [{ name: "demo", token: adminToken, role: "admin" }]),
+    },
+    limits: {
+      maxCalls: values.limits?.["max-calls"] ?? 1000,
+      maxCallsPerUser: values.limits?.["max-calls-per-user"] ?? 10,
+    },
+    warnings: [],
+    ...(file !== undefined && { file }),
+    ...(demo !== undefined && { demo: demoInUse(demo, values) }),
+  };
+  return { ...config, warnings: [...ownWarnings(config, values), ...notBuiltYet(config)] };
+}
+
+/** The demo's token counts only where the file has none of its own. */
+function demoInUse(demo: DemoAccess, values: FileValues): DemoAccess {
+  if (values.api?.tokens === undefined) return demo;
+  return compact({ file: demo.file, users: demo.users });
+}
+
+type UserValues = Omit<Partial<UserConfig>, "id"> & { readonly password: string };
+
+function toUser(
+  id: string,
+  user: { [K in keyof UserValues]: UserValues[K] | undefined },
+): UserConfig {
+  return {
+    id,
+    name: user.name ?? id,
+    password: user.password ?? "",
+    numbers: user.numbers ?? [],
+    groups: user.groups ?? [],
+  };
+}
+
+function toTrunk(id: string, trunk: NonNullable<FileValues["trunks"]>[string]): TrunkConfig {
+  const { register } = trunk;
+  return compact({
+    id,
+    peer: trunk.peer,
+    auth: trunk.auth,
+    register:
+      register === undefined
+        ? undefined
+        : {
+            username: register.username,
+            password: register.password,
+            expiresSeconds: Math.round((register.expires ?? 300_000) / 1000),
+          },
+    accept: trunk.accept,
+    codecs: trunk.codecs,
+    dtmf: trunk.dtmf ?? "rfc4733",
+    srtp: trunk.srtp ?? "off",
+    maxCalls: trunk["max-calls"],
+    pingMs: trunk.ping,
+    registrar: trunk.registrar ?? false,
+  });
+}
+
+function toHttp(http: FileValues["http"], directory: string): HttpConfig {
+  return compact({
+    listen: http?.listen ?? { host: "127.0.0.1", port: 8080 },
+    tls:
+      http?.tls === undefined
+        ? undefined
+        : {
+            certificatePath: resolve(directory, http.tls.certificate),
+            keyPath: resolve(directory, http.tls.key),
+          },
+    origins: http?.origins,
+  });
+}
+
+function toSip(sip: FileValues["sip"], directory: string, ownHost: string): SipConfig {
+  const listen: readonly SipListen[] = sip?.listen ?? [
+    { transport: "udp", host: ownHost, port: SIP_PORT },
+  ];
+  const engine = sip?.engine;
+  const tls = sip?.tls;
+  return compact({
+    engine:
+      typeof engine === "object"
+        ? {
+            kind: "drachtio" as const,
+            host: engine.drachtio.host ?? "127.0.0.1",
+            port: engine.drachtio.port ?? 9022,
+            secret: engine.drachtio.secret,
+          }
+        : { kind: "embedded" as const },
+    listen,
+    tls:
+      tls === undefined
+        ? undefined
+        : compact({
+            certificatePath: resolve(directory, tls.certificate),
+            keyPath: resolve(directory, tls.key),
+            caPath: tls.ca === undefined ? undefined : resolve(directory, tls.ca),
+          }),
+  });
+}
+
+function toMedia(media: FileValues["media"], defaultHost: () => string): MediaConfig {
+  const sockets = Array.isArray(media?.rtpengine) ? media.rtpengine : undefined;
+  return compact({
+    rtpengine:
+      sockets === undefined ? { kind: "managed" as const } : { kind: "external" as const, sockets },
+    address: media?.address ?? (sockets === undefined ? defaultHost() : undefined),
+    ports: media?.ports ?? { min: 30_000, max: 39_999 },
+    codecs: media?.codecs ?? "auto",
+    turn: media?.turn,
+  });
+}
+
+/** Where peers send media: the address that SIP names, unless browsers come from elsewhere. */
+function mediaHost(http: HttpConfig, sip: SipConfig, own: string): string {
+  const host = sip.listen[0]?.host ?? "127.0.0.1";
+  if (host === "0.0.0.0" || host === "::") return own;
+  if (isLoopbackHost(host) && !isLoopbackHost(http.listen.host)) return own;
+  return host;
+}
+
+function toDialplan(
+  plan: FileValues["dialplan"],
+  directory: string,
+  users: ReadonlyMap<string, unknown>,
+  trunks: ReadonlyMap<string, unknown>,
+): DialplanSource {
+  const builtIn = defaultPlan(users.keys(), trunks.keys());
+  if (plan === undefined) return builtIn;
+  const absolute = (file: string): string => resolve(directory, file);
+  return {
+    ...plan,
+    routes: (plan.routes ?? builtIn.routes).map((route) => ({
+      ...route,
+      do: withAbsoluteFiles(route.do, absolute),
+    })),
+    tests: plan.tests.map((test) =>
+      test.expect.file === undefined
+        ? test
+        : { ...test, expect: { ...test.expect, file: absolute(test.expect.file) } },
+    ),
+  };
+}
+
+function withAbsoluteFiles(action: ActionSource, absolute: (file: string) => string): ActionSource {
+  switch (action.kind) {
+    case "ring":
+    case "dial":
+      return { ...action, then: action.then.map((next) => withAbsoluteFiles(next, absolute)) };
+    case "play":
+      return action.file === undefined ? action : { ...action, file: absolute(action.file) };
+    case "echo":
+    case "read-digits":
+    case "reject":
+      return action;
+  }
+}
+
+const MIN_TOKEN_LENGTH = 16;
+
+/** Values that work but are probably not what was meant. */
+function ownWarnings(config: Config, values: FileValues): readonly string[] {
+  const warnings: string[] = [];
+  if (config.media.rtpengine.kind === "external") {
+    for (const key of ["address", "ports"] as const) {
+      if (values.media?.[key] === undefined) continue;
+      warnings.push(`media.${key}: not used, because media.rtpengine names sockets of others`);
+    }
+  }
+  for (const [index, { token }] of config.api.tokens.entries()) {
+    if (token.length >= MIN_TOKEN_LENGTH) continue;
+    warnings.push(
+      `api.tokens.${index}.token: shorter than ${MIN_TOKEN_LENGTH} characters, and so easy to guess; make one with: openssl rand -hex 24`,
+    );
+  }
+  if (values.dialplan?.routes === undefined && config.trunks.size > 1) {
+    warnings.push(
+      `dialplan.routes: missing with ${config.trunks.size} trunks, so no call goes out; write a route that dials one of them`,
+    );
+  }
+  const isMediaV6 = config.media.address !== undefined && isIPv6(config.media.address);
+  const isSipV6 = config.sip.listen.every(({ host }) => isIPv6(host));
+  if (
+    config.media.rtpengine.kind === "managed" &&
+    isMediaV6 !== isSipV6 &&
+    config.trunks.size > 0
+  ) {
+    warnings.push(
+      "media.address: of another address family than sip.listen, so trunks may not reach the media",
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,337 @@
+import { z } from "zod";
+
+import { compact, dialplanSchema } from "../dialplan/schema.ts";
+import {
+  duration,
+  flag,
+  oneOrMore,
+  scalar,
+  text,
+  textLike,
+  wholeNumber,
+  word,
+} from "../dialplan/scalar.ts";
+import type { CodecPolicy } from "./config.ts";
+import {
+  tryParseHost,
+  tryParseListen,
+  tryParseMediaAddress,
+  tryParseNgSocket,
+  tryParseOrigin,
+  tryParsePeerUri,
+  tryParsePortRange,
+  tryParseRange,
+  tryParseSipListen,
+  tryParseTurnUrl,
+} from "./values.ts";
+
+/**
+ * Every key of offhook.yaml: its shape, unit, default and description. The loader, the JSON Schema
+ * and docs/configuration.md are all made from this one value.
+ */
+
+const like = <T>(expected: string, parse: (value: string) => T | undefined) =>
+  scalar<T>({ expected, parse, json: { type: "string" } });
+
+const path = text("the path of a file");
+const password = text("a password that is not empty", { isSecret: true });
+const username = text("a user name");
+
+const listen = like(
+  "an address and port such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080",
+  tryParseListen,
+);
+const sipListen = like(
+  "a transport, address and port such as udp:192.0.2.10:5060, tcp:192.0.2.10:5060 or tls:192.0.2.10:5061",
+  tryParseSipListen,
+);
+const ngSocket = like("an ng socket such as udp:10.0.0.5:22222", tryParseNgSocket);
+
+const httpSchema = z.strictObject({
+  listen: listen.optional().meta({
+    description:
+      "Address and port of the web phone, the console, REST and SIP over WebSocket; port 0: any free one",
+    default: "127.0.0.1:8080",
+    example: "0.0.0.0:8080",
+  }),
+  tls: z
+    .strictObject({
+      certificate: path.meta({
+        description: "PEM file with the certificate and its chain, relative to this file",
+        example: "fullchain.pem",
+      }),
+      key: path.meta({
+        description: "PEM file with the private key, relative to this file",
+        example: "privkey.pem",
+      }),
+    })
+    .optional()
+    .meta({
+      description: "HTTPS and WSS; browsers give the microphone only on HTTPS or on localhost",
+      default: "none: plain HTTP and WS",
+    }),
+  origins: oneOrMore(like("an origin such as https://voice.example.com", tryParseOrigin))
+    .optional()
+    .meta({
+      description: "Pages that may open /ws and call the API",
+      default: "the gateway's own",
+      example: '["https://voice.example.com"]',
+    }),
+});
+
+const drachtioSchema = z.strictObject({
+  drachtio: z
+    .strictObject({
+      host: like("a host name or an address", tryParseHost)
+        .optional()
+        .meta({ description: "Where drachtio-server listens", default: "127.0.0.1" }),
+      port: wholeNumber(1, 65535).optional().meta({ description: "Its port", default: "9022" }),
+      secret: password.meta({ description: "Its secret", example: '"${DRACHTIO_SECRET}"' }),
+    })
+    .meta({ description: "Trunks behind a drachtio-server" }),
+});
+
+const sipSchema = z.strictObject({
+  engine: z
+    .union([word("embedded"), drachtioSchema])
+    .optional()
+    .meta({
+      description: "Who speaks SIP with the trunks: `embedded`, or a map `drachtio:`",
+      default: "embedded",
+    }),
+  listen: oneOrMore(sipListen).optional().meta({
+    description:
+      "Where SIP of PBXs and carriers is taken: `udp:`, `tcp:` or `tls:`, an address and a port",
+    default:
+      "udp:127.0.0.1:5060 without trunks or with trunks on this machine; with another trunk, udp and port 5060 of the machine's own address",
+    example: "[udp:192.0.2.10:5060]",
+  }),
+  tls: z
+    .strictObject({
+      certificate: path.meta({
+        description: "PEM file, relative to this file",
+        example: "sip.pem",
+      }),
+      key: path.meta({ description: "PEM file, relative to this file", example: "sip.key" }),
+      ca: path
+        .optional()
+        .meta({ description: "PEM file with the authorities that peers' certificates come from" }),
+    })
+    .optional()
+    .meta({ description: "For `tls:` listeners", default: "none" }),
+});
+
+const CODEC_POLICIES = new Map<string, CodecPolicy>([
+  ["auto", "auto"],
+  ["narrow", "narrow"],
+  ["pass-narrow", "narrow"],
+  ["opus", "opus"],
+]);
+
+const mediaSchema = z.strictObject({
+  rtpengine: z
+    .union([word("managed"), z.array(ngSocket).min(1).max(64)])
+    .optional()
+    .meta({
+      description:
+        "`managed`: start and watch the local rtpengine; or a list of the ng sockets of others",
+      default: "managed",
+      example: '["udp:10.0.0.5:22222", "udp:10.0.0.6:22222"]',
+    }),
+  address: like("an IP address, or private!public behind a 1:1 NAT", tryParseMediaAddress)
+    .optional()
+    .meta({
+      description:
+        "With `managed`: the address that media is bound to; `private!public` behind a 1:1 NAT",
+      default: "the address of sip.listen, else the machine's own",
+      example: "192.0.2.10",
+    }),
+  ports: like("a range of UDP ports such as 30000-39999 (from 1024, at least 4)", tryParsePortRange)
+    .optional()
+    .meta({ description: "UDP ports for media, with `managed`", default: "30000-39999" }),
+  codecs: scalar<CodecPolicy>({
+    expected: "one of auto, narrow, opus",
+    parse: (value) => CODEC_POLICIES.get(value),
+    json: { type: "string", enum: [...CODEC_POLICIES.keys()] },
+  })
+    .optional()
+    .meta({
+      description:
+        "`auto`: never transcode when both sides share a codec; `narrow` (or `pass-narrow`): G.722 and G.711 end to end; `opus`: Opus at the browser, transcoded toward trunks",
+      default: "auto",
+      example: "narrow",
+    }),
+  turn: z
+    .strictObject({
+      urls: oneOrMore(like("a TURN URL such as turn:192.0.2.10:3478", tryParseTurnUrl)).meta({
+        description: "TURN servers for the phone",
+        example: '["turn:192.0.2.10:3478"]',
+      }),
+      secret: password.meta({
+        description: "The secret shared with the TURN server; phones get short-lived credentials",
+        example: '"${TURN_SECRET}"',
+      }),
+    })
+    .optional()
+    .meta({ description: "TURN for phones behind strict firewalls", default: "none" }),
+});
+
+/** Ids stand in SIP URIs and in paths of the REST API. */
+const ID = /^[A-Za-z0-9+][A-Za-z0-9._+-]{0,63}$/;
+const ID_TEXT = "a letter, a digit or +, then letters, digits, . _ + - (at most 64 in all)";
+
+const idKey = (what: string) =>
+  z.string().regex(ID, { message: `not usable as the id of a ${what}; expected ${ID_TEXT}` });
+
+const userSchema = z.strictObject({
+  name: text("a name")
+    .optional()
+    .meta({ description: "Shown to the other side", default: "the id", example: "Ann Lee" }),
+  password: password.meta({
+    description: "Sign-in of the phone and SIP digest",
+    example: '"${ANN_PASSWORD}"',
+  }),
+  numbers: oneOrMore(textLike(/^\+[1-9][0-9]{2,14}$/, "an E.164 number such as +493012345601"))
+    .optional()
+    .meta({
+      description: "E.164 numbers of the user; the first is presented on calls to trunks",
+      default: "[]",
+      example: '["+493012345601"]',
+    }),
+  groups: oneOrMore(textLike(ID, "a group's name of letters, digits, . _ + -")).optional().meta({
+    description: "Names that the dialplan can ask for",
+    default: "[]",
+    example: "[staff]",
+  }),
+});
+
+/** Names as SDP writes them (IANA "RTP Payload Format Media Types"). */
+const CODECS = ["opus", "G722", "PCMA", "PCMU", "G729", "GSM", "iLBC", "AMR", "AMR-WB"] as const;
+
+const trunkSchema = z
+  .strictObject({
+    peer: like("a SIP URI such as sip:pbx.example.com:5060", (value) =>
+      tryParsePeerUri(value) === undefined ? undefined : value,
+    ).meta({
+      description: "The PBX or carrier",
+      example: "sip:pbx.example.com:5060;transport=udp",
+    }),
+    register: z
+      .strictObject({
+        username: username.meta({ description: "Account at the registrar" }),
+        password: password.meta({ description: "Its password" }),
+        expires: duration("1m", "24h")
+          .optional()
+          .meta({ description: "How long a registration lasts", default: "5m" }),
+      })
+      .optional()
+      .meta({ description: "Registers at the peer", default: "none" }),
+    auth: z
+      .strictObject({
+        username: username.meta({ description: "User name of the digest" }),
+        password: password.meta({ description: "Its password" }),
+      })
+      .optional()
+      .meta({ description: "Answers the peer's 401 and 407", default: "none" }),
+    accept: oneOrMore(like("an address or a range such as 198.51.100.0/24", tryParseRange))
+      .optional()
+      .meta({
+        description: "Addresses that calls may come from",
+        default: "where `peer` resolves to",
+        example: "[198.51.100.0/24]",
+      }),
+    codecs: oneOrMore(
+      scalar({
+        expected: `a codec (${CODECS.join(", ")})`,
+        parse: (value) => CODECS.find((codec) => codec.toLowerCase() === value.toLowerCase()),
+        json: { type: "string", enum: CODECS },
+      }),
+    )
+      .optional()
+      .meta({
+        description: "Codecs toward the peer, in order of preference",
+        default: "by media.codecs",
+        example: "[PCMA, PCMU, G722]",
+      }),
+    dtmf: word("rfc4733", "info", "inband")
+      .optional()
+      .meta({ description: "How digits cross to the peer", default: "rfc4733" }),
+    srtp: word("off", "sdes", "dtls")
+      .optional()
+      .meta({ description: "Encryption of media toward the peer", default: "off" }),
+    "max-calls": wholeNumber(1, 1_000_000).optional().meta({
+      description: "Calls at once, both directions together",
+      default: "no limit of its own",
+      example: "30",
+    }),
+    ping: duration("1s", "1h").optional().meta({
+      description: "Interval of OPTIONS that watch the peer",
+      default: "none",
+      example: "30s",
+    }),
+    registrar: flag().optional().meta({
+      description: "true: browsers' REGISTER passes through to this PBX, which owns the users",
+      default: "false",
+    }),
+  })
+  .transform((value) => compact(value));
+
+const apiSchema = z.strictObject({
+  tokens: z
+    .array(
+      z.strictObject({
+        name: text("a name").meta({
+          description: "Shown in logs instead of the token",
+          example: "ops",
+        }),
+        token: text("a token that is not empty", { isSecret: true }).meta({
+          description: "Sent as `Authorization: Bearer …`; long and random",
+          example: '"${OFFHOOK_ADMIN_TOKEN}"',
+        }),
+        role: word("viewer", "operator", "admin").meta({
+          description: "`viewer` reads, `operator` ends calls as well, `admin` does everything",
+          example: "admin",
+        }),
+      }),
+    )
+    .optional()
+    .meta({ description: "Bearer tokens of the REST API", default: "[]" }),
+});
+
+const limitsSchema = z.strictObject({
+  "max-calls": wholeNumber(1, 1_000_000).optional().meta({
+    description: "Calls at once in the whole gateway; one more gets 503",
+    default: "1000",
+  }),
+  "max-calls-per-user": wholeNumber(1, 1_000_000)
+    .optional()
+    .meta({ description: "Calls at once of one user", default: "10" }),
+});
+
+/** The whole file. */
+export const fileSchema = z.strictObject({
+  domain: like("a host name such as voice.example.com", tryParseHost).optional().meta({
+    description: "SIP domain of the web users",
+    default: "localhost",
+    example: "voice.example.com",
+  }),
+  http: httpSchema.optional().meta({ description: "The HTTP server" }),
+  sip: sipSchema.optional().meta({ description: "SIP toward PBXs and carriers" }),
+  media: mediaSchema.optional().meta({ description: "Sound" }),
+  users: z.record(idKey("user"), userSchema).optional().meta({
+    description: "Web users by id; the id is what others dial",
+    default: "the demo's users 1001 and 1002",
+  }),
+  trunks: z
+    .record(idKey("trunk"), trunkSchema)
+    .optional()
+    .meta({ description: "PBXs and carriers by id", default: "none" }),
+  dialplan: dialplanSchema
+    .optional()
+    .meta({ description: "What happens with a call", default: "the built-in plan" }),
+  api: apiSchema.optional().meta({ description: "The REST API" }),
+  limits: limitsSchema.optional().meta({ description: "Upper bounds of calls" }),
+});
+
+/** The file after the schema, before the defaults. */
+export type FileValues = z.output<typeof fileSchema>;
