@@ -1,0 +1,213 @@
+import { chainActions, compileAction } from "./action.ts";
+import type { ActionFailure, ActionPlan } from "./action.ts";
+import { CallContext, compileConditions } from "./condition.ts";
+import type { Condition, DialplanProblem, Path, Surroundings } from "./condition.ts";
+import type { Action, CallQuery, Caller, Decision, TraceStep } from "./decision.ts";
+import { Directory } from "./directory.ts";
+import type { DialplanUser } from "./directory.ts";
+import { WallClock } from "./schedule.ts";
+import type { DialplanSource } from "./source.ts";
+
+/** What the routes may name. */
+export interface DialplanWorld {
+  readonly users: ReadonlyMap<string, DialplanUser>;
+  /** By trunk id. */
+  readonly trunks: ReadonlyMap<string, unknown>;
+}
+
+/** A compiled plan, or every mistake in it. */
+export type CompileResult =
+  | {
+      readonly ok: true;
+      readonly dialplan: Dialplan;
+      readonly warnings: readonly DialplanProblem[];
+    }
+  | { readonly ok: false; readonly problems: readonly DialplanProblem[] };
+
+interface Route {
+  readonly name: string;
+  readonly conditions: readonly Condition[];
+  readonly plan: ActionPlan;
+}
+
+/** RFC 3261 §21.4.12: what nobody can have dialled is refused before any rule looks at it. */
+const MAX_NUMBER_LENGTH = 255;
+
+/** Decides calls. Immutable: the same query gives the same decision. */
+export class Dialplan {
+  /** The time zone's clock, to read times as the file writes them. */
+  readonly clock: WallClock;
+  readonly #directory: Directory;
+  readonly #trunks: ReadonlyMap<string, unknown>;
+  readonly #routes: readonly Route[];
+  /** Routes by the exact text that they want, in order. */
+  readonly #byLiteral: ReadonlyMap<string, readonly number[]>;
+  /** Routes that each call has to look at, in order. */
+  readonly #scanned: readonly number[];
+
+  /** @internal use compileDialplan */
+  constructor(parts: {
+    readonly clock: WallClock;
+    readonly directory: Directory;
+    readonly trunks: ReadonlyMap<string, unknown>;
+    readonly routes: readonly Route[];
+    readonly byLiteral: ReadonlyMap<string, readonly number[]>;
+    readonly scanned: readonly number[];
+  }) {
+    this.clock = parts.clock;
+    this.#directory = parts.directory;
+    this.#trunks = parts.trunks;
+    this.#routes = parts.routes;
+    this.#byLiteral = parts.byLiteral;
+    this.#scanned = parts.scanned;
+  }
+
+  /**
+   * Decides one call. Never throws.
+   *
+   * @param options `explain: false` leaves the trace with the deciding route alone, and looks at no
+   *   route whose literal number differs: for large plans in a hurry
+   */
+  decide(query: CallQuery, options: { readonly explain?: boolean } = {}): Decision {
+    if (query.to.length > MAX_NUMBER_LENGTH) return tooLong(query.to.length);
+    const context = new CallContext(capped(query), this.#directory, this.clock);
+    const explain = options.explain ?? true;
+    const trace: TraceStep[] = [];
+    for (const index of explain ? this.#routes.keys() : this.#candidates(query.to)) {
+      const route = this.#routes[index];
+      if (route === undefined) continue;
+      const failed = route.conditions.find((condition) => !condition.holds(context));
+      if (failed === undefined) return take(route, context, trace);
+      if (explain) {
+        trace.push({
+          route: route.name,
+          matched: false,
+          failed: { condition: failed.key, expected: failed.expected, saw: failed.saw(context) },
+        });
+      }
+    }
+    return {
+      route: undefined,
+      action: { kind: "reject", status: 404, reasonPhrase: undefined },
+      trace,
+    };
+  }
+
+  /**
+   * Who calls, from what a person types: with a trunk, `from` is the number that it presents
+   * (undefined, "" or "anonymous": withheld); without one, a user's id or number.
+   *
+   * @returns the message of what is wrong when there is no such caller
+   */
+  findCaller(from: string | undefined, trunk?: string): Caller | string {
+    if (trunk !== undefined) {
+      if (!this.#trunks.has(trunk)) return `no trunk "${trunk}"`;
+      const isWithheld = from === undefined || from === "" || from === "anonymous";
+      return { kind: "trunk", id: trunk, number: isWithheld ? undefined : from };
+    }
+    if (from === undefined) return "no caller: neither from nor trunk is given";
+    return this.#directory.caller(from) ?? `no user has the id or the number "${from}"`;
+  }
+
+  /** Indexes of the routes that can match, in order: two sorted lists in one. */
+  *#candidates(to: string): Generator<number> {
+    const literal = this.#byLiteral.get(to) ?? [];
+    const scanned = this.#scanned;
+    let left = 0;
+    let right = 0;
+    while (left < literal.length || right < scanned.length) {
+      const a = literal[left] ?? Number.POSITIVE_INFINITY;
+      const b = scanned[right] ?? Number.POSITIVE_INFINITY;
+      if (a < b) left += 1;
+      else right += 1;
+      yield Math.min(a, b);
+    }
+  }
+}
+
+function capped(query: CallQuery): CallQuery {
+  const { from } = query;
+  if (from.kind === "user" || (from.number?.length ?? 0) <= MAX_NUMBER_LENGTH) return query;
+  return { ...query, from: { ...from, number: undefined } };
+}
+
+function tooLong(length: number): Decision {
+  return {
+    route: undefined,
+    action: { kind: "reject", status: 414, reasonPhrase: undefined },
+    trace: [
+      {
+        route: "(length)",
+        matched: true,
+        failed: {
+          condition: "to",
+          expected: `at most ${MAX_NUMBER_LENGTH} characters`,
+          saw: `${length} characters`,
+        },
+      },
+    ],
+  };
+}
+
+function take(route: Route, context: CallContext, trace: TraceStep[]): Decision {
+  let failure: ActionFailure | undefined;
+  const actions = route.plan(context, (first) => (failure ??= first));
+  const action: Action = chainActions(actions) ?? {
+    kind: "reject",
+    status: failure?.status ?? 404,
+    reasonPhrase: undefined,
+  };
+  trace.push({
+    route: route.name,
+    matched: true,
+    ...(failure !== undefined && { failed: failure.failed }),
+  });
+  return { route: route.name, action, trace };
+}
+
+/** Compiles a plan of the file, or says everything that is wrong with it. */
+export function compileDialplan(source: DialplanSource, world: DialplanWorld): CompileResult {
+  const problems: DialplanProblem[] = [];
+  const warnings: DialplanProblem[] = [];
+  const directory = new Directory(world.users, source.country);
+  const around: Surroundings = {
+    directory,
+    groups: new Set([...world.users.values()].flatMap((user) => user.groups)),
+    trunks: world.trunks,
+    problem: (path, message) => problems.push({ path, message }),
+    warn: (path, message) => warnings.push({ path, message }),
+  };
+  const routes: Route[] = [];
+  const byLiteral = new Map<string, number[]>();
+  const scanned: number[] = [];
+  let catchAll: string | undefined;
+  let isWarned = false;
+  for (const [index, route] of source.routes.entries()) {
+    const path: Path = ["routes", index];
+    const name = route.name ?? `route ${index + 1}`;
+    if (catchAll !== undefined && !isWarned) {
+      isWarned = true;
+      around.warn(path, `"${name}" is never reached: "${catchAll}" before it takes every call`);
+    }
+    const { conditions, literals, groupCount } = compileConditions(route, path, around);
+    if (conditions.length === 0) catchAll ??= name;
+    const plan = compileAction(route.do, [...path, "do"], groupCount, around);
+    routes.push({ name, conditions, plan });
+    if (literals === undefined) scanned.push(index);
+    for (const literal of literals ?? []) {
+      const indexes = byLiteral.get(literal);
+      if (indexes === undefined) byLiteral.set(literal, [index]);
+      else indexes.push(index);
+    }
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  const dialplan = new Dialplan({
+    clock: new WallClock(source.timeZone),
+    directory,
+    trunks: world.trunks,
+    routes,
+    byLiteral,
+    scanned,
+  });
+  return { ok: true, dialplan, warnings };
+}
