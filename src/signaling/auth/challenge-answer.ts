@@ -1,0 +1,92 @@
+import { randomToken } from "../../core/ids.ts";
+import { formatDigestCredentials, tryParseDigestChallenge } from "../message/auth-header.ts";
+import type { DigestChallenge } from "../message/auth-header.ts";
+import type { HeaderField } from "../message/headers.ts";
+import type { SipRequest, SipResponse } from "../message/message.ts";
+import { digestResponse, legacyDigestResponse, tryParseAlgorithm } from "./digest.ts";
+
+/** Where a challenge stands and where its answer goes (RFC 3261 §22.2, §22.3). */
+const FIELDS: ReadonlyMap<number, readonly [challenge: string, answer: string]> = new Map([
+  [401, ["WWW-Authenticate", "Authorization"]],
+  [407, ["Proxy-Authenticate", "Proxy-Authorization"]],
+]);
+
+const NONCE_COUNT = "00000001";
+
+/**
+ * Answers the challenges of one trunk with that trunk's credentials (RFC 3261 §22).
+ *
+ * The realm is learned from the first challenge to an INVITE that opens a call; a challenge for
+ * another realm, or to any other request before that, gets no answer: a peer that is called must
+ * not be able to make us sign what it wants.
+ */
+export class ChallengeAnswer {
+  readonly #username: string;
+  readonly #password: string;
+  #realm: string | undefined;
+
+  constructor(auth: { readonly username: string; readonly password: string }) {
+    this.#username = auth.username;
+    this.#password = auth.password;
+  }
+
+  /**
+   * The header field to send the request again with.
+   *
+   * @param attempt how often this request has been sent with credentials: 0 at first. A second
+   *   answer is given only to `stale=true`, a third never.
+   * @returns undefined when the challenge gets no answer
+   */
+  authorize(request: SipRequest, response: SipResponse, attempt: number): HeaderField | undefined {
+    const fields = FIELDS.get(response.statusCode);
+    if (fields === undefined || attempt > 1) return undefined;
+    const [challengeName, answerName] = fields;
+    for (const value of response.headers.getAll(challengeName)) {
+      const challenge = tryParseDigestChallenge(value);
+      // RFC 8760 §2.4: the topmost that we know
+      if (challenge === undefined || !isKnown(challenge)) continue;
+      if (attempt === 1 && challenge.isStale !== true) return undefined;
+      if (!this.#trusts(request, challenge.realm)) return undefined;
+      return [answerName, this.#answer(request, challenge)];
+    }
+    return undefined;
+  }
+
+  #trusts(request: SipRequest, realm: string): boolean {
+    const opensCall = request.method === "INVITE" && request.toTag === undefined;
+    if (this.#realm === undefined && opensCall) this.#realm = realm;
+    return this.#realm === realm;
+  }
+
+  #answer(request: SipRequest, challenge: DigestChallenge): string {
+    const { realm, nonce, opaque, qop } = challenge;
+    const username = this.#username;
+    const password = this.#password;
+    const uri = request.requestUri;
+    const algorithm = tryParseAlgorithm(challenge.algorithm) ?? "MD5";
+    const input = { algorithm, username, realm, password, nonce, method: request.method, uri };
+    // RFC 7616 §3.3: an algorithm or opaque that was not given is not given back.
+    const echoed = { algorithm: challenge.algorithm, opaque };
+    if (qop === undefined) {
+      const response = legacyDigestResponse(input);
+      return formatDigestCredentials({ username, realm, nonce, uri, response, ...echoed });
+    }
+    const cnonce = randomToken(16);
+    const response = digestResponse({ ...input, nonceCount: NONCE_COUNT, cnonce });
+    const quality = { cnonce, qop: "auth", nc: NONCE_COUNT };
+    return formatDigestCredentials({
+      username,
+      realm,
+      nonce,
+      uri,
+      response,
+      ...echoed,
+      ...quality,
+    });
+  }
+}
+
+function isKnown(challenge: DigestChallenge): boolean {
+  if (tryParseAlgorithm(challenge.algorithm) === undefined) return false;
+  return challenge.qop === undefined || challenge.qop.includes("auth");
+}

@@ -1,0 +1,327 @@
+import type { Timer } from "../../core/clock.ts";
+import type { EndReason } from "../../core/end-reason.ts";
+import { randomToken } from "../../core/ids.ts";
+import type {
+  ExtraHeaders,
+  InviteFailure,
+  OutgoingInvite,
+  OutgoingInviteHandler,
+} from "../engine.ts";
+import { buildRequest } from "../message/build.ts";
+import type { HeaderField } from "../message/headers.ts";
+import type { SipRequest, SipResponse } from "../message/message.ts";
+import { formatNameAddr } from "../message/name-addr.ts";
+import { parseReason } from "../message/reason.ts";
+import type { ClientTransaction } from "../transaction/transaction.ts";
+import type { Flow } from "../transport/flow.ts";
+import { CallDialog } from "./call-dialog.ts";
+import type { DialogContext } from "./dialog-context.ts";
+import { DialogState } from "./dialog-state.ts";
+import type { InviteUsage } from "./dialog-table.ts";
+import { EarlyDialog } from "./early-dialog.ts";
+import { ALLOW, PRODUCT, contactField, reasonFields, safeExtras } from "./our-headers.ts";
+import type { Peer } from "./peer.ts";
+
+/** What the INVITE says, its addresses already chosen for the leg. */
+export interface ClientInviteOptions {
+  readonly peer: Peer;
+  readonly requestUri: string;
+  /** URI and display name of From and To, without tags. */
+  readonly from: { readonly uri: string; readonly displayName?: string | undefined };
+  readonly to: { readonly uri: string; readonly displayName?: string | undefined };
+  /** The user part of our Contact. */
+  readonly contactUser: string;
+  readonly sdp: string | undefined;
+  readonly headers: ExtraHeaders;
+}
+
+type Giving = {
+  readonly cause: "cancelled" | "timeout";
+  readonly reason: EndReason;
+};
+
+type State =
+  | { readonly name: "calling" }
+  /** CANCEL is out, or waits for the first provisional response (RFC 3261 §9.1). */
+  | { readonly name: "giving-up"; readonly why: Giving }
+  | { readonly name: "accepted"; readonly dialog: CallDialog }
+  | { readonly name: "failed" };
+
+const TAG_LENGTH = 22;
+const MAX_FORKS = 16;
+
+/**
+ * An INVITE of ours: the UAC of RFC 3261 §13.2. Every early dialog of every fork is known by its
+ * To-tag; the first 2xx wins, all others are acknowledged and hung up (§13.2.2.4).
+ */
+export class ClientInvite implements OutgoingInvite, InviteUsage {
+  readonly peer: Peer;
+  readonly callId = randomToken(TAG_LENGTH);
+  readonly #context: DialogContext;
+  readonly #options: ClientInviteOptions;
+  readonly #handler: OutgoingInviteHandler;
+  readonly #localTag = randomToken(TAG_LENGTH);
+  /** By To-tag. */
+  readonly #early = new Map<string, EarlyDialog>();
+  /** 2xx of forks that lost, by To-tag: each is acknowledged and hung up once. */
+  readonly #lostForks = new Map<string, CallDialog>();
+  #state: State = { name: "calling" };
+  #transaction: ClientTransaction | undefined;
+  #cseqNumber = 0;
+  #challenges = 0;
+  #noFinal: Timer | undefined;
+  /** Set only when there was no connection to send on. */
+  #unsendable: Timer | undefined;
+
+  constructor(
+    context: DialogContext,
+    options: ClientInviteOptions,
+    handler: OutgoingInviteHandler,
+  ) {
+    this.#context = context;
+    this.#options = options;
+    this.peer = options.peer;
+    this.#handler = handler;
+    context.table.begin(this);
+    context.table.setInvite(this.callId, this.#localTag, this);
+    this.#send([]);
+  }
+
+  cancel(reason?: EndReason): void {
+    this.#giveUp(
+      { cause: "cancelled", reason: { text: "Request Terminated", ...reason, sipStatus: 487 } },
+      reason,
+    );
+  }
+
+  /** A 2xx that came after the transaction's end. */
+  onStrayAccept(response: SipResponse, _flow: Flow): void {
+    this.#onAccept(response, undefined);
+  }
+
+  #send(credentials: readonly HeaderField[]): void {
+    const flow = this.peer.flowTo(this.#options.requestUri);
+    if (flow === undefined) {
+      // The handler is never called from inside `invite`.
+      this.#unsendable = this.#context.clock.after(0, () => this.#onTransportError());
+      return;
+    }
+    this.#cseqNumber += 1;
+    const request = this.#build(flow, credentials);
+    const transaction: ClientTransaction = this.#context.transactions.request(request, flow, {
+      onResponse: (response) => this.#onResponse(transaction, response),
+      onTimeout: () => this.#onTimeout(),
+      onTransportError: () => this.#onTransportError(),
+    });
+    this.#transaction = transaction;
+  }
+
+  #build(flow: Flow, credentials: readonly HeaderField[]): SipRequest {
+    const { requestUri, from, to, contactUser, sdp, headers } = this.#options;
+    const extras = safeExtras(headers);
+    const hasOwnHops = extras.some(([name]) => name.toLowerCase() === "max-forwards");
+    return buildRequest({
+      method: "INVITE",
+      requestUri,
+      headers: [
+        // A call that came to us with few hops left goes on with few: a loop ends (RFC 3261 §16.6).
+        ...(hasOwnHops ? [] : [["Max-Forwards", "70"] as const]),
+        ["From", formatNameAddr({ ...from, params: new Map([["tag", this.#localTag]]) })],
+        ["To", formatNameAddr(to)],
+        ["Call-ID", this.callId],
+        ["CSeq", `${this.#cseqNumber} INVITE`],
+        contactField(flow, contactUser),
+        ["Allow", ALLOW],
+        ["User-Agent", PRODUCT],
+        ...credentials,
+        ...extras,
+      ],
+      body: sdp,
+      contentType: "application/sdp",
+    });
+  }
+
+  #onResponse(transaction: ClientTransaction, response: SipResponse): void {
+    const status = response.statusCode;
+    if (status >= 200 && status < 300) this.#onAccept(response, transaction);
+    else if (transaction !== this.#transaction) return;
+    else if (status < 200) this.#onProvisional(transaction.request, response);
+    else this.#onRejected(transaction.request, response);
+  }
+
+  #onProvisional(request: SipRequest, response: SipResponse): void {
+    switch (this.#state.name) {
+      case "calling":
+        break;
+      case "giving-up":
+      case "accepted":
+      case "failed":
+        return;
+    }
+    this.#noFinal?.cancel();
+    this.#noFinal = this.#context.clock.after(this.#context.limits.noFinalResponseMs, () => {
+      const reason: EndReason = { sipStatus: 408, text: "No final response" };
+      this.#giveUp({ cause: "timeout", reason }, reason);
+    });
+    if (response.statusCode === 100) return;
+    this.#keepEarly(request, response);
+    this.#handler.onProvisional({
+      status: response.statusCode,
+      reasonPhrase: response.reasonPhrase,
+      sdp: response.sdp,
+      remoteTag: response.toTag ?? "",
+    });
+  }
+
+  /** RFC 3261 §12.1.2: a provisional response with a To-tag makes an early dialog. */
+  #keepEarly(request: SipRequest, response: SipResponse): void {
+    const tag = response.toTag;
+    if (tag === undefined || this.#early.has(tag) || this.#early.size >= MAX_FORKS) return;
+    const state = DialogState.ofClient(request, response, this.peer.followsRoutes);
+    this.#early.set(
+      tag,
+      new EarlyDialog(this.#context, this.peer, state, (accept) =>
+        this.#onAccept(accept, undefined),
+      ),
+    );
+  }
+
+  #onRejected(request: SipRequest, response: SipResponse): void {
+    const state = this.#state;
+    if (state.name === "giving-up") {
+      this.#fail({ ...state.why, reasonPhrase: state.why.reason.text ?? "" });
+      return;
+    }
+    if (response.statusCode === 401 || response.statusCode === 407) {
+      const credentials = this.peer.authorize(request, response, this.#challenges);
+      if (credentials !== undefined) {
+        this.#challenges += 1;
+        this.#noFinal?.cancel();
+        this.#send([credentials]); // RFC 3261 §22.2: the same Call-ID and tag, a higher CSeq
+        return;
+      }
+    }
+    const told = parseReason(response.headers, response.statusCode);
+    this.#fail({
+      cause: "response",
+      reason: {
+        text: response.reasonPhrase,
+        ...told,
+        sipStatus: response.statusCode,
+      },
+      reasonPhrase: response.reasonPhrase,
+    });
+  }
+
+  #onAccept(response: SipResponse, transaction: ClientTransaction | undefined): void {
+    const tag = response.toTag ?? "";
+    const state = this.#state;
+    if (state.name === "accepted" && state.dialog.remoteTag === tag) {
+      state.dialog.onStrayAccept(response);
+      return;
+    }
+    const lost = this.#lostForks.get(tag);
+    if (lost !== undefined) {
+      lost.onStrayAccept(response);
+      return;
+    }
+    const request = (transaction ?? this.#transaction)?.request;
+    if (request === undefined) return;
+    switch (state.name) {
+      case "calling":
+        this.#win(request, response);
+        return;
+      case "giving-up":
+        // RFC 3261 §9.1: the 2xx and the CANCEL have crossed.
+        this.#hangUp(request, response);
+        this.#fail({ ...state.why, reasonPhrase: state.why.reason.text ?? "" });
+        return;
+      case "accepted":
+      case "failed":
+        this.#hangUp(request, response);
+        return;
+    }
+  }
+
+  #win(request: SipRequest, response: SipResponse): void {
+    this.#close();
+    const dialog = this.#dialogOf(request, response);
+    this.#state = { name: "accepted", dialog };
+    dialog.onAccepted(request, this.#options.sdp === undefined);
+    this.#handler.onAccepted(dialog, response.sdp, response);
+  }
+
+  #hangUp(request: SipRequest, response: SipResponse): void {
+    if (this.#lostForks.size >= MAX_FORKS) return;
+    const dialog = this.#dialogOf(request, response);
+    this.#lostForks.set(dialog.remoteTag, dialog);
+    dialog.onAccepted(request, false);
+    dialog.bye();
+  }
+
+  #dialogOf(request: SipRequest, response: SipResponse): CallDialog {
+    const tag = response.toTag ?? "";
+    this.#early.get(tag)?.close();
+    this.#early.delete(tag);
+    const { headers } = response;
+    return new CallDialog(this.#context, {
+      // RFC 3261 §13.2.2.4: the route set is that of the 2xx, whatever the early dialog had.
+      state: DialogState.ofClient(request, response, this.peer.followsRoutes),
+      peer: this.peer,
+      contactUser: this.#options.contactUser,
+      remoteAgent: headers.get("Server") ?? headers.get("User-Agent"),
+      ownsCallId: true,
+    });
+  }
+
+  #onTimeout(): void {
+    const reason: EndReason = { sipStatus: 408, text: "Request Timeout" }; // RFC 3261 §8.1.3.1
+    this.#onNoResponse({ cause: "timeout", reason, reasonPhrase: "Request Timeout" });
+  }
+
+  #onTransportError(): void {
+    const reason: EndReason = { sipStatus: 503, text: "Service Unavailable" }; // RFC 3261 §8.1.3.1
+    this.#onNoResponse({ cause: "transport", reason, reasonPhrase: "Service Unavailable" });
+  }
+
+  #onNoResponse(failure: InviteFailure): void {
+    switch (this.#state.name) {
+      case "calling":
+        this.#fail(failure);
+        return;
+      case "giving-up": {
+        const { why } = this.#state;
+        this.#fail({ ...why, reasonPhrase: why.reason.text ?? "" });
+        return;
+      }
+      case "accepted":
+      case "failed":
+        return;
+    }
+  }
+
+  #giveUp(why: Giving, told: EndReason | undefined): void {
+    if (this.#state.name !== "calling") return;
+    this.#state = { name: "giving-up", why };
+    this.#noFinal?.cancel();
+    this.#transaction?.cancel(reasonFields(told));
+  }
+
+  #fail(failure: InviteFailure): void {
+    if (this.#state.name === "failed" || this.#state.name === "accepted") return;
+    this.#close();
+    this.#state = { name: "failed" };
+    this.#handler.onFailed(failure);
+  }
+
+  #close(): void {
+    this.#noFinal?.cancel();
+    this.#unsendable?.cancel();
+    for (const early of this.#early.values()) early.close();
+    this.#early.clear();
+    const { clock, table, timers } = this.#context;
+    // RFC 3261 §13.2.2.4: other forks may still answer for 64·T1.
+    table.retireInvite(this.callId, this.#localTag, clock.monotonicMs() + 64 * timers.t1);
+    table.end(this);
+  }
+}

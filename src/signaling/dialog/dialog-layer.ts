@@ -1,0 +1,97 @@
+import type { OutgoingInvite, OutgoingInviteHandler } from "../engine.ts";
+import type { SipRequest, SipResponse } from "../message/message.ts";
+import type { ServerTransaction } from "../transaction/transaction.ts";
+import type { Flow } from "../transport/flow.ts";
+import { ClientInvite } from "./client-invite.ts";
+import type { ClientInviteOptions } from "./client-invite.ts";
+import type { DialogContext } from "./dialog-context.ts";
+import type { DialogUsage } from "./dialog-table.ts";
+import type { Peer } from "./peer.ts";
+import { ourResponse } from "./responses.ts";
+import { ServerInvite } from "./server-invite.ts";
+
+/** All dialogs: leads every message that belongs to one to it, and begins new ones. */
+export class DialogLayer {
+  readonly #context: DialogContext;
+
+  constructor(context: DialogContext) {
+    this.#context = context;
+  }
+
+  /** Legs that are not over. */
+  get count(): number {
+    return this.#context.table.count;
+  }
+
+  /** Sends an INVITE. Nothing is called before this returns. */
+  invite(options: ClientInviteOptions, handler: OutgoingInviteHandler): OutgoingInvite {
+    return new ClientInvite(this.#context, options, handler);
+  }
+
+  /**
+   * Takes an INVITE outside a dialog.
+   *
+   * @returns undefined when it was refused as one that is here already (RFC 3261 §8.2.2.2)
+   */
+  receive(transaction: ServerTransaction, peer: Peer): ServerInvite | undefined {
+    if (!this.#context.table.arrive(transaction.request)) {
+      transaction.respond(ourResponse(transaction.request, 482));
+      return undefined;
+    }
+    return new ServerInvite(this.#context, transaction, peer);
+  }
+
+  /** The dialog that a request with a To-tag belongs to. */
+  find(request: SipRequest): DialogUsage | undefined {
+    return this.#context.table.ofRequest(request);
+  }
+
+  /** A request with a To-tag: to its dialog when it comes from that dialog's far end. */
+  onRequest(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
+    const usage = this.find(request);
+    if (usage === undefined) {
+      transaction.respond(ourResponse(request, 481)); // RFC 3261 §12.2.2
+      return;
+    }
+    if (!usage.peer.admits(flow)) {
+      // Right tags from a wrong place: the call goes on as if nothing had come.
+      this.#context.logger.warn("refused a request inside a dialog from a foreign source", {
+        method: request.method,
+        callId: request.callId,
+        source: flow.remote.host,
+      });
+      transaction.respond(ourResponse(request, 403));
+      return;
+    }
+    usage.peer.heardOn(flow);
+    usage.onRequest(request, transaction);
+  }
+
+  onAck(request: SipRequest, flow: Flow): void {
+    const usage = this.find(request);
+    if (usage === undefined || !usage.peer.admits(flow)) return;
+    usage.peer.heardOn(flow);
+    usage.onAck(request);
+  }
+
+  onCancel(cancel: SipRequest, invite: ServerTransaction): void {
+    this.#context.table.cancel(invite, cancel);
+  }
+
+  /** A 2xx to an INVITE whose transaction is over (RFC 3261 §13.2.2.4). */
+  onStrayResponse(response: SipResponse, flow: Flow): void {
+    const { table, clock } = this.#context;
+    const usage = table.ofResponse(response);
+    if (usage !== undefined) {
+      if (usage.peer.admits(flow)) usage.onStrayAccept(response);
+      return;
+    }
+    const invite = table.inviteOf(response, clock.monotonicMs());
+    if (invite?.peer.admits(flow) === true) invite.onStrayAccept(response, flow);
+  }
+
+  /** Forgets everything and tells nobody. */
+  close(): void {
+    this.#context.table.clear();
+  }
+}

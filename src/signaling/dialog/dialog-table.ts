@@ -1,0 +1,146 @@
+import type { SipRequest, SipResponse } from "../message/message.ts";
+import type { ServerTransaction } from "../transaction/transaction.ts";
+import type { Flow } from "../transport/flow.ts";
+import type { Peer } from "./peer.ts";
+
+/** What a dialog id leads to: an early or a confirmed dialog (RFC 3261 §12). */
+export interface DialogUsage {
+  readonly peer: Peer;
+  /** A request inside the dialog, already known to come from the far end. */
+  onRequest(request: SipRequest, transaction: ServerTransaction): void;
+  /** An ACK to a 2xx. */
+  onAck(request: SipRequest): void;
+  /** A 2xx to an INVITE that belongs to no transaction any more. */
+  onStrayAccept(response: SipResponse): void;
+}
+
+/** An INVITE of ours: takes the 2xx that arrive when its transaction is over. */
+export interface InviteUsage {
+  readonly peer: Peer;
+  onStrayAccept(response: SipResponse, flow: Flow): void;
+}
+
+const MAX_RECENT_INVITES = 1000;
+
+/**
+ * Finds dialogs by Call-ID and tags. It owns nothing: whoever enters something here takes it out
+ * again, except for invites that have ended, which are forgotten by age and number.
+ */
+export class DialogTable {
+  readonly #usages = new Map<string, DialogUsage>();
+  /** Ended INVITEs of ours, oldest first. */
+  readonly #recentInvites = new Map<string, { usage: InviteUsage; expiresAtMs: number }>();
+  readonly #invites = new Map<string, InviteUsage>();
+  /** Call-ID, From-tag and CSeq of INVITEs that wait for a final response (RFC 3261 §8.2.2.2). */
+  readonly #arriving = new Set<string>();
+  /** What a CANCEL does to an INVITE that has arrived. */
+  readonly #cancellable = new WeakMap<ServerTransaction, (cancel: SipRequest) => void>();
+  /** Legs that are not over; several early dialogs of one INVITE count once. */
+  readonly #live = new Set<object>();
+
+  /** Legs that are not over. */
+  get count(): number {
+    return this.#live.size;
+  }
+
+  begin(leg: object): void {
+    this.#live.add(leg);
+  }
+
+  end(leg: object): void {
+    this.#live.delete(leg);
+  }
+
+  set(callId: string, localTag: string, remoteTag: string, usage: DialogUsage): void {
+    this.#usages.set(keyOf(callId, localTag, remoteTag), usage);
+  }
+
+  /** Takes the entry out when it still leads to `usage`. */
+  delete(callId: string, localTag: string, remoteTag: string, usage: DialogUsage): void {
+    const key = keyOf(callId, localTag, remoteTag);
+    if (this.#usages.get(key) === usage) this.#usages.delete(key);
+  }
+
+  /** The dialog that a request from outside belongs to: its To-tag is ours. */
+  ofRequest(request: SipRequest): DialogUsage | undefined {
+    // A peer of RFC 2543 may have no From-tag: RFC 3261 §12.1.1 takes it for an empty one.
+    return this.#usages.get(keyOf(request.callId, request.toTag ?? "", request.fromTag ?? ""));
+  }
+
+  /** The dialog that a response belongs to: its From-tag is ours. */
+  ofResponse(response: SipResponse): DialogUsage | undefined {
+    return this.#usages.get(keyOf(response.callId, response.fromTag ?? "", response.toTag ?? ""));
+  }
+
+  setInvite(callId: string, localTag: string, usage: InviteUsage): void {
+    this.#invites.set(keyOf(callId, localTag, ""), usage);
+  }
+
+  /** The INVITE is over; a late 2xx is still led to it until `expiresAtMs` of the monotonic clock. */
+  retireInvite(callId: string, localTag: string, expiresAtMs: number): void {
+    const key = keyOf(callId, localTag, "");
+    const usage = this.#invites.get(key);
+    if (usage === undefined) return;
+    this.#invites.delete(key);
+    if (this.#recentInvites.size >= MAX_RECENT_INVITES) {
+      const oldest = this.#recentInvites.keys().next().value;
+      if (oldest !== undefined) this.#recentInvites.delete(oldest);
+    }
+    this.#recentInvites.set(key, { usage, expiresAtMs });
+  }
+
+  /** The INVITE of ours that a 2xx answers, live or recently over. */
+  inviteOf(response: SipResponse, nowMs: number): InviteUsage | undefined {
+    const key = keyOf(response.callId, response.fromTag ?? "", "");
+    const live = this.#invites.get(key);
+    if (live !== undefined) return live;
+    for (const [oldKey, entry] of this.#recentInvites) {
+      if (entry.expiresAtMs > nowMs) break;
+      this.#recentInvites.delete(oldKey);
+    }
+    return this.#recentInvites.get(key)?.usage;
+  }
+
+  /**
+   * Notes an INVITE that arrives outside a dialog.
+   *
+   * @returns false when the same one is here already by another way (RFC 3261 §8.2.2.2)
+   */
+  arrive(request: SipRequest): boolean {
+    const key = arrivalKeyOf(request);
+    if (this.#arriving.has(key)) return false;
+    this.#arriving.add(key);
+    return true;
+  }
+
+  /** The INVITE has its final response. */
+  settle(request: SipRequest): void {
+    this.#arriving.delete(arrivalKeyOf(request));
+  }
+
+  /** Says what a CANCEL does to this INVITE. */
+  cancellable(transaction: ServerTransaction, onCancel: (cancel: SipRequest) => void): void {
+    this.#cancellable.set(transaction, onCancel);
+  }
+
+  cancel(transaction: ServerTransaction, cancel: SipRequest): void {
+    this.#cancellable.get(transaction)?.(cancel);
+  }
+
+  clear(): void {
+    this.#usages.clear();
+    this.#invites.clear();
+    this.#recentInvites.clear();
+    this.#arriving.clear();
+    this.#live.clear();
+  }
+}
+
+// No header value holds a line feed, so it can separate.
+function keyOf(callId: string, localTag: string, remoteTag: string): string {
+  return `${callId}\n${localTag}\n${remoteTag}`;
+}
+
+function arrivalKeyOf(request: SipRequest): string {
+  return `${request.callId}\n${request.fromTag ?? ""}\n${request.cseq.number}`;
+}

@@ -1,0 +1,75 @@
+import type { EndReason } from "../../core/end-reason.ts";
+import type { ExtraHeaders } from "../engine.ts";
+import type { HeaderField } from "../message/headers.ts";
+import { formatReason } from "../message/reason.ts";
+import type { Flow } from "../transport/flow.ts";
+
+/** The product's name in User-Agent and Server. */
+export const PRODUCT = "Offhook";
+
+/** The methods that we take inside and outside a dialog (RFC 3261 §20.5). */
+export const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY";
+
+/** Option tags that we understand (RFC 3261 §20.37): RFC 5626 and RFC 3327, both in REGISTER. */
+export const SUPPORTED: readonly string[] = ["outbound", "path"];
+
+/** The bodies that we take (RFC 3261 §20.1). */
+export const ACCEPT = "application/sdp";
+
+/** Methods that exist (IANA, SIP parameters); any other one is not recognised: 501, not 405. */
+const KNOWN_METHODS: ReadonlySet<string> = new Set([
+  "ACK",
+  "BYE",
+  "CANCEL",
+  "INFO",
+  "INVITE",
+  "MESSAGE",
+  "NOTIFY",
+  "OPTIONS",
+  "PRACK",
+  "PUBLISH",
+  "REFER",
+  "REGISTER",
+  "SUBSCRIBE",
+  "UPDATE",
+]);
+
+/** 405 for a method that exists, 501 for one that does not (RFC 3261 §21.4.6, §21.5.2). */
+export function methodRefusal(method: string): 405 | 501 {
+  return KNOWN_METHODS.has(method) ? 405 : 501;
+}
+
+/** Our Contact on a flow: an opaque user at the address that the far end talks to. */
+export function contactField(flow: Flow, user: string): HeaderField {
+  const isWebSocket = flow.transport === "WS" || flow.transport === "WSS";
+  // RFC 7118 §5.2: the parameter is `ws` for both. UDP is the default and stays unsaid.
+  const parameter = isWebSocket
+    ? ";transport=ws"
+    : flow.transport === "UDP"
+      ? ""
+      : `;transport=${flow.transport.toLowerCase()}`;
+  return ["Contact", `<sip:${user}@${flow.sentBy}${parameter}>`];
+}
+
+/** The Reason field of a request or response (RFC 3326), when there is a reason. */
+export function reasonFields(reason: EndReason | undefined): readonly HeaderField[] {
+  return reason === undefined ? [] : formatReason(reason).map((value) => ["Reason", value]);
+}
+
+/** The caller's own fields, without those that belong to the dialog or the transaction. */
+export function safeExtras(extras: ExtraHeaders | undefined): readonly HeaderField[] {
+  return (extras ?? []).filter(([name]) => !OWN_FIELDS.has(name.toLowerCase()));
+}
+
+const OWN_FIELDS: ReadonlySet<string> = new Set([
+  "via",
+  "from",
+  "to",
+  "call-id",
+  "cseq",
+  "contact",
+  "route",
+  "record-route",
+  "content-length",
+  "content-type",
+]);
