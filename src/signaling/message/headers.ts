@@ -138,6 +138,7 @@ export class Headers implements Iterable<HeaderField> {
   /** All lines of that name, split at commas outside quotes and brackets; no empty elements. */
   list(name: string): readonly string[] {
     const lines = this.getAll(name);
+    if (lines.length === 0) return lines;
     if (lines.length === 1) return splitList(lines[0] ?? "");
     return lines.flatMap((line) => splitList(line));
   }
@@ -161,16 +162,27 @@ export class Headers implements Iterable<HeaderField> {
    */
   with(name: string, ...values: string[]): Headers {
     const key = headerKey(name);
-    const at = this.#keys.indexOf(key);
-    const fields: HeaderField[] = [];
-    let index = 0;
-    for (const field of this) {
-      if (index === at) for (const value of values) fields.push([name, value]);
-      if (this.#keys[index] !== key) fields.push(field);
-      index += 1;
-    }
-    if (at < 0) for (const value of values) fields.push([name, value]);
-    return Headers.of(fields);
+    const found = this.#keys.indexOf(key);
+    const at = found < 0 ? this.#keys.length : found;
+    checkName(name);
+    const added = values.map((value) => checkValue(value));
+    const isOther = (_: string, index: number): boolean => this.#keys[index] !== key;
+    const splice = (column: readonly string[], filling: readonly string[]): string[] => [
+      ...column.slice(0, at),
+      ...filling,
+      ...column.slice(at).filter((text, index) => isOther(text, at + index)),
+    ];
+    return new Headers(
+      splice(
+        this.#names,
+        added.map(() => name),
+      ),
+      splice(
+        this.#keys,
+        added.map(() => key),
+      ),
+      splice(this.#values, added),
+    );
   }
 
   without(name: string): Headers {

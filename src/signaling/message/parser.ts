@@ -7,31 +7,19 @@ import { SipParseError, syntaxError } from "./errors.ts";
 import { Headers, headerKey, knownHeaderKey } from "./headers.ts";
 import { SipRequest, SipResponse } from "./message.ts";
 import type { SipMessage } from "./message.ts";
+import { PARSER_LIMITS } from "./limits.ts";
+import { hasControl, skipLineBreaks, unfold } from "./lines.ts";
+import { salvageRequest } from "./salvage.ts";
 import {
   closingQuote,
   isBlank,
   isToken,
   isUriText,
   octetsToText,
-  skipBlanks,
   tokenEnd,
+  trimBlanks,
   tryParseDigits,
 } from "./syntax.ts";
-import { Via } from "./via.ts";
-
-/** What we take at most. */
-export const PARSER_LIMITS = {
-  /** Octets of a whole message. */
-  messageOctets: 65_536,
-  /** Header lines, folded ones counted once. */
-  headerLines: 128,
-  /** Octets of one header line with its folds. */
-  headerOctets: 8192,
-  /** Via values. */
-  vias: 70,
-  /** Octets of the Request-URI. */
-  requestUriOctets: 1024,
-} as const;
 
 /** How a message is to be read. */
 export interface ParseOptions {
@@ -77,7 +65,7 @@ export function tryParseMessage(
     return parse(octets, options?.stream ?? false);
   } catch (error) {
     if (!(error instanceof SipParseError)) throw error;
-    return new SipMessageError(error, salvage(octets));
+    return new SipMessageError(error, salvageRequest(octets));
   }
 }
 
@@ -106,7 +94,7 @@ export function scanMessage(octets: Buffer, isStream = false): SipMessage {
   const head = octets.toString("latin1", start, headEnd + 2);
   const lineEnd = head.indexOf("\r\n");
   const startLine = head.slice(0, lineEnd);
-  const isClean = !CONTROL.test(head);
+  const isClean = !hasControl(head);
   if (!isClean) checkControls(startLine);
   const headers = parseHeaders(head, lineEnd + 2, isClean);
   const body = takeBody(octets.subarray(headEnd + 4), headers, isStream);
@@ -115,17 +103,6 @@ export function scanMessage(octets: Buffer, isStream = false): SipMessage {
     ? parseStatusLine(startLine, headers, body)
     : parseRequestLine(startLine, headers, body);
 }
-
-// RFC 3261 §7.5: "implementations processing SIP messages over stream-oriented transports MUST
-// ignore any CRLF appearing before the start-line"; elsewhere it is harmless.
-function skipLineBreaks(octets: Buffer): number {
-  let index = 0;
-  while (octets[index] === 0x0d && octets[index + 1] === 0x0a) index += 2;
-  return index;
-}
-
-/** A line break that is not CRLF, or a control character that is not HTAB. */
-const CONTROL = /\r(?!\n)|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
 // RFC 3261 §25.1: a quoted pair, and nothing else, may hold a control character other than CR, LF.
 function checkControls(text: string): void {
@@ -157,11 +134,13 @@ function checkQuoted(text: string, start: number, end: number): void {
   }
 }
 
-/** Where a field ends, whether it is folded, and where the next one begins. */
+const TOO_MANY_VIAS = "There are too many Via values";
+
 function parseHeaders(head: string, start: number, isClean: boolean): Headers {
   const names: string[] = [];
   const keys: string[] = [];
   const values: string[] = [];
+  let viaLines = 0;
   let index = start;
   while (index < head.length) {
     let lineEnd = head.indexOf("\r\n", index);
@@ -180,36 +159,18 @@ function parseHeaders(head: string, start: number, isClean: boolean): Headers {
     const known = knownHeaderKey(name);
     if (known === undefined && !isToken(name)) throw syntaxError("A header name is malformed");
     const value =
-      lineEnd === firstEnd ? trimmed(head, colon + 1, lineEnd) : unfold(head, colon + 1, lineEnd);
+      lineEnd === firstEnd
+        ? trimBlanks(head, colon + 1, lineEnd)
+        : unfold(head, colon + 1, lineEnd);
     if (!isClean) checkControls(value);
+    const key = known ?? headerKey(name);
+    if (key === "via" && ++viaLines > PARSER_LIMITS.vias) throw syntaxError(TOO_MANY_VIAS);
     names.push(name);
-    keys.push(known ?? headerKey(name));
+    keys.push(key);
     values.push(value);
     index = lineEnd + 2;
   }
   return Headers.ofChecked(names, keys, values);
-}
-
-function trimmed(head: string, start: number, end: number): string {
-  let first = start;
-  let last = end;
-  while (first < last && isBlank(head.charCodeAt(first))) first += 1;
-  while (last > first && isBlank(head.charCodeAt(last - 1))) last -= 1;
-  return head.slice(first, last);
-}
-
-// RFC 3261 §7.3.1: "The line break and the whitespace at the beginning of the next line are
-// treated as a single SP character"; so are blanks before the break.
-function unfold(head: string, start: number, end: number): string {
-  const parts: string[] = [];
-  let index = start;
-  while (index <= end) {
-    const lineEnd = head.indexOf("\r\n", index);
-    const part = trimmed(head, index, lineEnd);
-    if (part !== "") parts.push(part);
-    index = lineEnd + 2;
-  }
-  return parts.join(" ");
 }
 
 function takeBody(rest: Buffer, headers: Headers, isStream: boolean): Buffer {
@@ -282,7 +243,7 @@ function checkMessage(message: SipMessage): void {
   for (const name of AT_MOST_ONCE) {
     if (headers.count(name) > 1) throw syntaxError(`There is more than one ${name}`);
   }
-  if (message.vias.length > PARSER_LIMITS.vias) throw syntaxError("There are too many Via values");
+  if (message.vias.length > PARSER_LIMITS.vias) throw syntaxError(TOO_MANY_VIAS);
   if (message.topmostVia.protocol !== "SIP/2.0")
     throw syntaxError("The Via's protocol is not SIP/2.0");
   void message.from;
@@ -306,67 +267,4 @@ function checkContacts(message: SipMessage): void {
   const isRemoval =
     message.kind === "request" && message.method === "REGISTER" && message.expires === 0;
   if (!isRemoval) throw syntaxError("A Contact of '*' needs a REGISTER with an Expires of 0");
-}
-
-/**
- * What can be saved of a request that is refused, so that it can be answered (RFC 3261 §8.2.6.2):
- * every line that is a header line, the first of each that may come once.
- */
-function salvage(octets: Buffer): SipRequest | undefined {
-  const start = skipLineBreaks(octets);
-  const limit = Math.min(octets.length, start + PARSER_LIMITS.messageOctets);
-  const found = octets.indexOf("\r\n\r\n", start, "latin1");
-  const head = octets.toString("latin1", start, found < 0 || found > limit ? limit : found + 2);
-  const lineEnd = head.indexOf("\r\n");
-  const methodEnd = head.indexOf(" ");
-  const method = head.slice(0, Math.max(0, methodEnd));
-  // RFC 3261 §17.1.1.3: nothing answers an ACK.
-  if (lineEnd < methodEnd || !isToken(method) || method === "ACK") return undefined;
-  const headers = salvageHeaders(head, lineEnd + 2);
-  if (!hasVia(headers)) return undefined;
-  const uri = head.slice(skipBlanks(head, methodEnd), lineEnd).split(" ", 1)[0] ?? "";
-  const isUsable = uri.length <= PARSER_LIMITS.requestUriOctets && isUriText(uri);
-  return new SipRequest(method, isUsable ? uri : "sip:invalid.invalid", headers);
-}
-
-function salvageHeaders(head: string, start: number): Headers {
-  const names: string[] = [];
-  const keys: string[] = [];
-  const values: string[] = [];
-  let index = start;
-  while (index < head.length && names.length < PARSER_LIMITS.headerLines) {
-    let lineEnd = head.indexOf("\r\n", index);
-    if (lineEnd < 0) break;
-    while (isBlank(head.charCodeAt(lineEnd + 2))) {
-      const next = head.indexOf("\r\n", lineEnd + 2);
-      if (next < 0) break;
-      lineEnd = next;
-    }
-    const colon = head.indexOf(":", index);
-    if (colon > 0 && colon < lineEnd && lineEnd - index <= PARSER_LIMITS.headerOctets) {
-      const name = trimmed(head, index, colon);
-      const key = headerKey(name);
-      const value = unfold(head, colon + 1, lineEnd);
-      const isRepeated = REPLY_ONCE.has(key) && keys.includes(key);
-      if (isToken(name) && !isRepeated && key !== "content-length" && !CONTROL.test(value)) {
-        names.push(name);
-        keys.push(key);
-        values.push(value);
-      }
-    }
-    index = lineEnd + 2;
-  }
-  return Headers.ofChecked(names, keys, values);
-}
-
-const REPLY_ONCE: ReadonlySet<string> = new Set(["from", "to", "call-id", "cseq"]);
-
-function hasVia(headers: Headers): boolean {
-  const first = headers.list("Via")[0];
-  if (first === undefined || headers.count("Via") > PARSER_LIMITS.vias) return false;
-  try {
-    return Via.parse(first).protocol === "SIP/2.0";
-  } catch {
-    return false;
-  }
 }

@@ -5,7 +5,7 @@
  * number of times, and know no line folding: the message parser has replaced it by a space.
  */
 import { isIPv4, isIPv6 } from "node:net";
-import { syntaxError } from "./errors.ts";
+import { SipFormatError, syntaxError } from "./errors.ts";
 
 /** Header or URI parameters: names in lower case; undefined for a parameter without a value. */
 export type Params = ReadonlyMap<string, string | undefined>;
@@ -273,10 +273,15 @@ export function parseParams(text: string, start: number): Params {
   return params;
 }
 
-/** `;name=value` for each; a value that is not made of plain characters is quoted. */
+/**
+ * `;name=value` for each; a value that is not made of plain characters is quoted.
+ *
+ * @throws SipFormatError when a name is no token
+ */
 export function formatParams(params: Iterable<readonly [string, string | undefined]>): string {
   let result = "";
   for (const [name, value] of params) {
+    if (!isToken(name)) throw new SipFormatError("A parameter's name must be a token");
     result += `;${name}`;
     if (value !== undefined) {
       const isPlain = indexOutside(PARAM_VALUE, value, 0, value.length) === value.length;

@@ -64,7 +64,7 @@ export class Via {
     if (index === transportEnd) throw syntaxError("The Via has no space after the transport");
     const { host, port, end } = parseHostPort(text, index, true);
     const params = parseParams(text, end);
-    checkParams(params);
+    checkBranch(params);
     return new Via(text, protocol, transport, host, port, params);
   }
 
@@ -78,18 +78,20 @@ export class Via {
     return this.params.get("branch");
   }
 
-  /** An address without brackets (RFC 3261 §18.2.1; RFC 5118 §4.5 sends both forms). */
+  /**
+   * An address without brackets (RFC 3261 §18.2.1; RFC 5118 §4.5 sends both forms); undefined when
+   * it is none.
+   */
   get received(): string | undefined {
     const received = this.params.get("received");
-    return received === undefined ? undefined : stripBrackets(received);
+    return received !== undefined && isIpAddress(received) ? stripBrackets(received) : undefined;
   }
 
   /** `true` when the parameter asks for the port, a number when it gives it (RFC 3581 §3). */
   get rport(): number | true | undefined {
     if (!this.params.has("rport")) return undefined;
     const text = this.params.get("rport");
-    if (text === undefined || text === "") return true;
-    return tryParseDigits(text, 65535);
+    return text === undefined || text === "" ? true : tryParseDigits(text, 65535);
   }
 
   /** The same with `received` and `rport` set (RFC 3261 §18.2.1, RFC 3581 §4). */
@@ -109,21 +111,13 @@ export class Via {
   }
 }
 
-function checkParams(params: Params): void {
+function checkBranch(params: Params): void {
   const branch = params.get("branch");
   if (params.has("branch") && (branch === undefined || branch === "")) {
     throw syntaxError("The Via's branch is empty");
   }
   if (branch !== undefined && branch.length > MAX_BRANCH_OCTETS) {
     throw syntaxError("The Via's branch is too long");
-  }
-  const received = params.get("received");
-  if (params.has("received") && (received === undefined || !isIpAddress(received))) {
-    throw syntaxError("The Via's received is not an address");
-  }
-  const rport = params.get("rport");
-  if (rport !== undefined && rport !== "" && tryParseDigits(rport, 65535) === undefined) {
-    throw syntaxError("The Via's rport is not a port");
   }
 }
 
