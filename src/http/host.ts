@@ -15,7 +15,9 @@ export function parseHost(value: string | undefined): string | undefined {
   const end = text.startsWith("[") ? text.indexOf("]") + 1 : text.indexOf(":");
   const name = end > 0 ? text.slice(0, end) : text;
   const rest = text.slice(name.length);
-  const isName = name.startsWith("[") ? isIPv6(name.slice(1, -1)) : NAME.test(name);
+  const isName = name.startsWith("[")
+    ? name.endsWith("]") && isIPv6(name.slice(1, -1))
+    : NAME.test(name);
   if (!isName || !(rest === "" || isPort(rest))) return undefined;
   return text;
 }

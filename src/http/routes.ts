@@ -52,7 +52,7 @@ function upgradeRequired(): Reply {
     "ERR_OFFHOOK_HTTP_UPGRADE_REQUIRED",
     "This is SIP over WebSocket (RFC 7118): open it as a WebSocket with the subprotocol sip.",
     // RFC 9110 §15.5.22
-    { Upgrade: "websocket", Connection: "Upgrade" },
+    { Upgrade: "websocket", Connection: "Upgrade, close" },
   );
 }
 

@@ -17,7 +17,6 @@ import { StaticFiles } from "./static-files.ts";
 export const WEB_SOCKET_PATH = "/ws";
 
 const MAX_HEADER_OCTETS = 16 * 1024;
-/** A client that sends its header or body octet by octet is cut off (Slowloris). */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** A connection on which nothing moves; also one whose reader has stopped. */
@@ -36,6 +35,10 @@ export interface HttpLimits {
   readonly exempt?: AddressSet;
   /** All connections; default 10,000. */
   readonly connections?: number;
+  /** A client that sends its header octet by octet is cut off then (Slowloris); default 10 s. */
+  readonly headersTimeoutMs?: number;
+  /** The same for header and body together; default 30 s. */
+  readonly requestTimeoutMs?: number;
 }
 
 export interface HttpServerOptions {
@@ -190,12 +193,13 @@ export class HttpServer {
   }
 
   async #createServer(): Promise<http.Server | https.Server> {
+    const headersTimeoutMs = this.#options.limits?.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
     const httpOptions: http.ServerOptions = {
       maxHeaderSize: MAX_HEADER_OCTETS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: this.#options.limits?.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs / 2),
       insecureHTTPParser: false,
       requireHostHeader: true,
       // RFC 9110 §7.8: an Upgrade that we do not take is a plain request. curl offers h2c, say.
