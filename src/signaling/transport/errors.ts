@@ -11,7 +11,7 @@ export type TransportErrorCode =
 export class TransportError extends OffhookError {
   declare readonly code: TransportErrorCode;
 
-  constructor(code: TransportErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(code, message, options);
+  constructor(code: TransportErrorCode, message: string, cause?: unknown) {
+    super(code, message, cause === undefined ? undefined : { cause });
   }
 }

@@ -82,7 +82,7 @@ export class UdpTransport {
             "ERR_OFFHOOK_TRANSPORT_BIND",
             `UDP ${formatSocketAddress({ host, port })} cannot be bound (${cause.message}): ` +
               "another program may hold the port, or the address is not one of this machine.",
-            { cause },
+            cause,
           ),
         );
       };
@@ -137,7 +137,7 @@ export class UdpTransport {
         new TransportError(
           this.#state === "open" ? "ERR_OFFHOOK_TRANSPORT_SEND" : "ERR_OFFHOOK_TRANSPORT_CLOSED",
           `${octets.length} octets could not be sent to udp:${formatSocketAddress(remote)}.`,
-          { cause },
+          cause,
         ),
       );
     };

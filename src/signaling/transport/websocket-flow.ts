@@ -207,6 +207,6 @@ function fail(
 ): void {
   if (onError === undefined) return;
   queueMicrotask(() => {
-    onError(new TransportError(code, message, { cause }));
+    onError(new TransportError(code, message, cause));
   });
 }
