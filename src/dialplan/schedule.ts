@@ -13,8 +13,7 @@ export const DAY_NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as co
 /** True when the name is one of the IANA database that this Node knows. */
 export function isTimeZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat("en-US", { timeZone: name });
-    return true;
+    return new Intl.DateTimeFormat("en-US", { timeZone: name }).resolvedOptions().timeZone !== "";
   } catch {
     return false;
   }

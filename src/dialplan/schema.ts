@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { knownCountries } from "./number.ts";
-import { duration, oneOrMore, scalar, text, textLike, wholeNumber, word } from "./scalar.ts";
+import { duration, oneOrMore, scalar, text, textLike, wholeNumber } from "./scalar.ts";
 import { DAY_NAMES, isTimeZone, tryParseDays, tryParseHours } from "./schedule.ts";
 import type {
   ActionSource,

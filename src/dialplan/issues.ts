@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
-import { didYouMean } from "../dialplan/closest.ts";
-import { describeValue } from "../dialplan/scalar.ts";
+import { didYouMean } from "./closest.ts";
+import { describeValue } from "./scalar.ts";
 
 /** What a zod issue says, as the problems of a file are written. */
 export interface IssueText {

@@ -1,0 +1,30 @@
+import { formatProblem } from "../config/problem.ts";
+import { parseOptions } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { countsOf, loadForCommand, nameOfSource } from "./load-for-command.ts";
+import { usageOf } from "./usage.ts";
+
+/** `offhook check`: every mistake of the configuration, and the tests of its dialplan. */
+export const checkCommand: Command = (args, context) => {
+  const options = parseOptions(args, { config: { type: "string" } });
+  if (!options.ok) {
+    context.complain(`offhook check: ${options.message}`);
+    context.complain(usageOf("check"));
+    return 2;
+  }
+  if (options.isSet("help")) {
+    context.print(usageOf("check"));
+    return 0;
+  }
+  const { file, result } = loadForCommand(options.text("config"), context);
+  const name = nameOfSource(file);
+  if (!result.ok) {
+    for (const problem of result.problems) context.print(formatProblem(problem));
+    const count = result.problems.length;
+    context.print(`${name}: ${count} ${count === 1 ? "mistake" : "mistakes"}`);
+    return 1;
+  }
+  for (const warning of result.config.warnings) context.print(`WARNING ${name}: ${warning}`);
+  context.print(`${name}: ok (${countsOf(result.config)})`);
+  return 0;
+};

@@ -1,0 +1,94 @@
+import { readFileSync } from "node:fs";
+
+import { OffhookError } from "../core/errors.ts";
+import { didYouMean } from "../dialplan/closest.ts";
+import { checkCommand } from "./check.ts";
+import type { Command, CommandContext, ExitCode } from "./command.ts";
+import { routeCommand } from "./route.ts";
+import { commandNames, isCommandName, usageOf, usageOfAll } from "./usage.ts";
+import type { CommandName } from "./usage.ts";
+
+const helpCommand: Command = ([topic], { print, complain }) => {
+  if (topic === undefined) {
+    print(usageOfAll());
+    return 0;
+  }
+  if (isCommandName(topic)) {
+    print(usageOf(topic));
+    return 0;
+  }
+  complain(`offhook help: no command "${topic}"${didYouMean(topic, commandNames)}`);
+  return 2;
+};
+
+/** Loaded only when asked for: `check` and `route` start without the gateway's rooms. */
+const COMMANDS: Readonly<Partial<Record<CommandName, () => Command | Promise<Command>>>> = {
+  check: () => checkCommand,
+  route: () => routeCommand,
+  help: () => helpCommand,
+};
+
+/** The running process, as commands see it. */
+export function processContext(): CommandContext {
+  return {
+    directory: process.cwd(),
+    environment: process.env,
+    print: (line) => {
+      process.stdout.write(`${line}\n`);
+    },
+    complain: (line) => {
+      process.stderr.write(`${line}\n`);
+    },
+  };
+}
+
+/**
+ * Runs one command line.
+ *
+ * @param args what follows the program's name
+ * @returns the exit code; errors that commands throw on purpose are printed and give 1
+ */
+export async function main(
+  args: readonly string[],
+  context: CommandContext = processContext(),
+): Promise<ExitCode> {
+  const [word, ...rest] = args;
+  if (word === undefined) {
+    context.complain(usageOfAll());
+    return 2;
+  }
+  if (word === "--version" || word === "-v" || word === "version") {
+    context.print(version());
+    return 0;
+  }
+  const name = word === "--help" || word === "-h" ? "help" : word;
+  if (!isCommandName(name)) {
+    context.complain(
+      name === "doctor"
+        ? "offhook doctor: not built yet in this version; offhook check validates the configuration"
+        : `offhook: no command "${name}"${didYouMean(name, commandNames)}`,
+    );
+    context.complain(`Commands: ${commandNames.join(", ")}. More: offhook help`);
+    return 2;
+  }
+  try {
+    const command = await COMMANDS[name]?.();
+    if (command !== undefined) return await command(rest, context);
+    context.complain(`offhook ${name}: not part of this build`);
+    return 1;
+  } catch (error) {
+    if (!(error instanceof OffhookError)) throw error;
+    context.complain(`offhook ${name}: ${error.message}`);
+    return 1;
+  }
+}
+
+/** The version of package.json. */
+export function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const data: unknown = JSON.parse(text);
+  const isPackage = typeof data === "object" && data !== null && "version" in data;
+  return isPackage && typeof data.version === "string" ? data.version : "unknown";
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
