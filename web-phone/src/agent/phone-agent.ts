@@ -1,0 +1,85 @@
+/**
+ * What the phone needs of SIP and media, in the phone's own words. The adapter over SIP.js stands
+ * in `sip-agent.ts`; nothing outside `agent/` knows which library is behind it.
+ */
+import type { CallEnd } from "../call-end.ts";
+
+/** What a signed-in phone needs to register: the answer of `POST /api/v1/session`. */
+export interface Session {
+  readonly user: { readonly id: string; readonly name: string };
+  readonly sip: {
+    /** Address of record, `sip:1001@voice.example.com`. */
+    readonly uri: string;
+    readonly webSocketUrl: string;
+    /** The user name for digest authentication, not the one in the URI. */
+    readonly username: string;
+    readonly password: string;
+  };
+  readonly iceServers: readonly IceServer[];
+  /** ISO 8601. */
+  readonly expiresAt: string;
+}
+
+/** One entry of W3C WebRTC's `RTCIceServer`. */
+export interface IceServer {
+  readonly urls: string[];
+  readonly username?: string;
+  readonly credential?: string;
+}
+
+/** Sound that goes out; its owner closes it, which switches the microphone's lamp off. */
+export interface OutgoingAudio {
+  close(): void;
+}
+
+/** Why a call is turned away before it is answered. */
+export type Refusal = "declined" | "busy";
+
+/**
+ * SIP and media of one signed-in user. Every command is for one call by its id, chosen by the
+ * caller for outgoing calls and by the agent for incoming ones, and does nothing for an id that is
+ * unknown or over. Nothing throws and nothing is returned: what comes of a command is told to the
+ * {@link PhoneAgentHandler}.
+ */
+export interface PhoneAgent<Audio extends OutgoingAudio> {
+  /** Connects and registers, and keeps both up for ever. */
+  start(): void;
+  /** Tries at once what would be tried later; checks a connection that seems up. */
+  reconnectNow(): void;
+  /** Sends the INVITE. `audio` is closed by the agent when the call ends. */
+  call(id: string, number: string, audio: Audio): void;
+  /** Tells the caller that the phone rings. */
+  ring(id: string): void;
+  answer(id: string, audio: Audio): void;
+  refuse(id: string, refusal: Refusal): void;
+  /** Ends a call in whatever state it is. */
+  hangUp(id: string): void;
+  setHeld(id: string, isHeld: boolean): void;
+  setMuted(id: string, isMuted: boolean): void;
+  /** Sends digits as RFC 4733 events, after those that are still being sent. */
+  sendDigits(id: string, digits: string): void;
+  /** Ends every call and the registration in this very moment: for a page that goes away. */
+  leave(): void;
+  /** Ends every call and the registration, then closes the connection. */
+  stop(): void;
+}
+
+/** What the agent tells. Never called after `stop` or `leave`. */
+export interface PhoneAgentHandler {
+  onConnecting(): void;
+  onRegistering(): void;
+  onReady(): void;
+  /** The next attempt, number `attempt`, comes in `retryInMs`. */
+  onLost(attempt: number, retryInMs: number): void;
+  onRefused(status: number, reasonPhrase: string): void;
+  /** A call arrived: answer with `ring` or `refuse`. */
+  onIncoming(id: string, number: string, name: string | undefined): void;
+  onRinging(id: string): void;
+  onEarlyMedia(id: string): void;
+  onConnected(id: string, name: string | undefined): void;
+  /** How holding stands now, whether or not it is what was asked for. */
+  onHeld(id: string, isHeld: boolean): void;
+  onHeldByPeer(id: string, isHeld: boolean): void;
+  onMedia(id: string, state: "flowing" | "interrupted"): void;
+  onEnded(id: string, end: CallEnd): void;
+}

@@ -1,0 +1,195 @@
+/** The {@link PhoneAgent} over SIP.js's core: one user agent, its link and its calls. */
+import { type Invitation, Inviter, type Session as SipSession, URI, UserAgent } from "sip.js";
+import type { OpenMicrophone } from "./open-microphone.ts";
+import type { PhoneAgent, PhoneAgentHandler, Refusal, Session } from "./phone-agent.ts";
+import { SipCall, type SipCallContext } from "./sip-call.ts";
+import { SipLink } from "./sip-link.ts";
+
+/** What plays the far end; the agent knows no DOM. */
+export interface RemoteSound {
+  attach(stream: MediaStream): void;
+  detach(): void;
+}
+
+/** The sound of one call, for meters and measurements. */
+export interface CallMedia {
+  readonly peerConnection: RTCPeerConnection | undefined;
+  readonly localStream: MediaStream | undefined;
+  readonly remoteStream: MediaStream | undefined;
+}
+
+/** See the head of this file. */
+export class SipAgent implements PhoneAgent<OpenMicrophone> {
+  readonly #session: Session;
+  readonly #handler: PhoneAgentHandler;
+  readonly #sound: RemoteSound;
+  readonly #userAgent: UserAgent;
+  readonly #link: SipLink;
+  readonly #domain: string;
+  readonly #calls = new Map<string, SipCall>();
+  readonly #callsBySession = new WeakMap<SipSession, SipCall>();
+  readonly #unsentByes = new Set<SipCall>();
+
+  /**
+   * @param instanceId UUID that tells this tab from the user's other phones
+   * @throws Error when the session's address of record is no SIP URI
+   */
+  constructor(
+    session: Session,
+    handler: PhoneAgentHandler,
+    sound: RemoteSound,
+    instanceId: string,
+  ) {
+    const uri = UserAgent.makeURI(session.sip.uri);
+    if (uri === undefined) throw new Error(`Not a SIP URI: ${session.sip.uri}`);
+    this.#session = session;
+    this.#handler = handler;
+    this.#sound = sound;
+    this.#domain = uri.host;
+    this.#userAgent = new UserAgent({
+      uri,
+      authorizationUsername: session.sip.username,
+      authorizationPassword: session.sip.password,
+      contactName: session.user.id,
+      instanceId,
+      logBuiltinEnabled: false,
+      logConfiguration: false,
+      // A second caller gets 486 and no 180 before it.
+      sendInitialProvisionalResponse: false,
+      sessionDescriptionHandlerFactory: (sipSession) => {
+        const call = this.#callsBySession.get(sipSession);
+        if (call === undefined) throw new Error("A session that no call knows.");
+        return call.createDescriptionHandler();
+      },
+      transportOptions: {
+        server: session.sip.webSocketUrl,
+        connectionTimeout: 5,
+        keepAliveInterval: 25,
+        traceSip: false,
+      },
+      userAgentString: "Offhook web phone",
+      delegate: {
+        onInvite: (invitation) => this.#onInvite(invitation),
+        onDisconnect: () => this.#link.onDisconnected(),
+        onReferRequest: (request) => {
+          request.reject({ statusCode: 603 });
+        },
+      },
+    });
+    this.#link = new SipLink(this.#userAgent, {
+      onConnecting: () => handler.onConnecting(),
+      onRegistering: () => handler.onRegistering(),
+      onReady: () => {
+        this.#sendLateByes();
+        handler.onReady();
+      },
+      onLost: (attempt, retryInMs) => handler.onLost(attempt, retryInMs),
+      onRefused: (status, reasonPhrase) => handler.onRefused(status, reasonPhrase),
+    });
+  }
+
+  start(): void {
+    this.#link.start();
+  }
+
+  reconnectNow(): void {
+    this.#link.retryNow();
+  }
+
+  call(id: string, number: string, audio: OpenMicrophone): void {
+    const inviter = new Inviter(this.#userAgent, this.#targetOf(number), { earlyMedia: true });
+    this.#add(id, inviter).invite(audio);
+  }
+
+  ring(id: string): void {
+    this.#calls.get(id)?.ring();
+  }
+
+  answer(id: string, audio: OpenMicrophone): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) audio.close();
+    else call.answer(audio);
+  }
+
+  refuse(id: string, refusal: Refusal): void {
+    this.#calls.get(id)?.refuse(refusal);
+  }
+
+  hangUp(id: string): void {
+    this.#calls.get(id)?.hangUp();
+  }
+
+  setHeld(id: string, isHeld: boolean): void {
+    this.#calls.get(id)?.setHeld(isHeld);
+  }
+
+  setMuted(id: string, isMuted: boolean): void {
+    this.#calls.get(id)?.setMuted(isMuted);
+  }
+
+  sendDigits(id: string, digits: string): void {
+    this.#calls.get(id)?.sendDigits(digits);
+  }
+
+  /** The sound of a call, undefined when it is over. */
+  mediaOf(id: string): CallMedia | undefined {
+    return this.#calls.get(id);
+  }
+
+  leave(): void {
+    this.#hangUpAll();
+    this.#link.leave();
+  }
+
+  stop(): void {
+    this.#hangUpAll();
+    this.#link.stop();
+    this.#userAgent.stop().catch(() => {
+      // The connection was gone already.
+    });
+  }
+
+  #hangUpAll(): void {
+    for (const call of this.#calls.values()) call.hangUp();
+  }
+
+  #targetOf(number: string): URI {
+    const at = number.lastIndexOf("@");
+    const user = at < 0 ? number : number.slice(0, at);
+    const host = at < 0 ? this.#domain : number.slice(at + 1);
+    // SIP.js decodes before it escapes; "#" and "%" must reach it escaped.
+    return new URI("sip", encodeURIComponent(user), host);
+  }
+
+  #onInvite(invitation: Invitation): void {
+    const identity = invitation.assertedIdentity ?? invitation.remoteIdentity;
+    const name = identity.displayName;
+    const id = crypto.randomUUID();
+    this.#add(id, invitation);
+    this.#handler.onIncoming(id, identity.uri.user ?? "", name === "" ? undefined : name);
+  }
+
+  #add(id: string, sipSession: Inviter | Invitation): SipCall {
+    const context: SipCallContext = {
+      handler: this.#handler,
+      iceServers: this.#session.iceServers,
+      isConnected: () => this.#link.isConnected,
+      onRemoteStream: (_id, stream) => this.#sound.attach(stream),
+      onOver: (over) => {
+        this.#calls.delete(over.id);
+        this.#sound.detach();
+      },
+      onUnsentBye: (unsent) => this.#unsentByes.add(unsent),
+    };
+    const call = new SipCall(id, sipSession, context);
+    this.#calls.set(id, call);
+    this.#callsBySession.set(sipSession, call);
+    return call;
+  }
+
+  /** Calls that were hung up without a connection are ended for the far end as well. */
+  #sendLateByes(): void {
+    for (const call of this.#unsentByes) call.sendBye();
+    this.#unsentByes.clear();
+  }
+}

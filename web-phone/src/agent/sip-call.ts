@@ -1,0 +1,333 @@
+/**
+ * One SIP session with its sound: places or takes the call, and tells every step and the end of it,
+ * once. After the end was told, whatever SIP.js still does to tidy up is silent.
+ */
+import {
+  type Bye,
+  type Cancel,
+  type Invitation,
+  Inviter,
+  type Referral,
+  type SessionDelegate,
+  SessionState,
+} from "sip.js";
+import {
+  type CallEnd,
+  type EndKind,
+  endKindOfBye,
+  endKindOfStatus,
+  isAnsweredElsewhere,
+} from "../call-end.ts";
+import { DescriptionHandler, type DescriptionHandlerEvents } from "./description-handler.ts";
+import type { OpenMicrophone } from "./open-microphone.ts";
+import type { IceServer, PhoneAgentHandler, Refusal } from "./phone-agent.ts";
+
+/** What a call needs from its agent. */
+export interface SipCallContext {
+  readonly handler: PhoneAgentHandler;
+  readonly iceServers: readonly IceServer[];
+  readonly isConnected: () => boolean;
+  readonly onRemoteStream: (id: string, stream: MediaStream) => void;
+  /** The call is over and forgotten. */
+  readonly onOver: (call: SipCall) => void;
+  /** A BYE could not be sent for lack of a connection. */
+  readonly onUnsentBye: (call: SipCall) => void;
+}
+
+/** The part of a SIP message that explains. */
+interface Explanation {
+  readonly statusCode?: number | undefined;
+  readonly reasonPhrase?: string | undefined;
+  readonly callId?: string | undefined;
+  getHeader(name: string): string | undefined;
+}
+
+const HOLD_TRIES = 3;
+
+/** See the head of this file. */
+export class SipCall {
+  readonly id: string;
+  readonly session: Inviter | Invitation;
+  readonly #context: SipCallContext;
+  #microphone: OpenMicrophone | undefined;
+  #descriptionHandler: DescriptionHandler | undefined;
+  #isOver = false;
+  #wasFlowing = false;
+  #isAnswered = false;
+  #hasResponse = false;
+  #isMuted = false;
+  #isHeld = false;
+  #holdTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(id: string, session: Inviter | Invitation, context: SipCallContext) {
+    this.id = id;
+    this.session = session;
+    this.#context = context;
+    session.delegate = this.#delegate();
+    session.stateChange.addListener((state) => this.#onState(state));
+  }
+
+  get peerConnection(): RTCPeerConnection | undefined {
+    return this.#descriptionHandler?.peerConnection;
+  }
+
+  get remoteStream(): MediaStream | undefined {
+    return this.#descriptionHandler?.remoteStream;
+  }
+
+  get localStream(): MediaStream | undefined {
+    return this.#microphone?.stream;
+  }
+
+  /** For SIP.js's factory: the WebRTC side, made once per call. */
+  createDescriptionHandler(): DescriptionHandler {
+    if (this.#microphone === undefined) throw new Error("No microphone for this call.");
+    this.#descriptionHandler = new DescriptionHandler(
+      this.#microphone,
+      this.#context.iceServers,
+      this.#mediaEvents(),
+    );
+    return this.#descriptionHandler;
+  }
+
+  /** Sends the INVITE. */
+  invite(microphone: OpenMicrophone): void {
+    if (!(this.session instanceof Inviter)) return;
+    this.#microphone = microphone;
+    this.session
+      .invite({
+        requestDelegate: {
+          onTrying: () => {
+            this.#hasResponse = true;
+          },
+          onProgress: ({ message }) => {
+            this.#hasResponse = true;
+            this.#onProgress(message.statusCode ?? 0, message.body !== "");
+          },
+          onRedirect: ({ message }) => this.#finishWith(message),
+          onReject: ({ message }) => this.#finishWith(message),
+        },
+      })
+      .catch(() => this.#finish({ kind: "failed", details: {} }));
+  }
+
+  ring(): void {
+    if (this.session instanceof Inviter) return;
+    this.session.progress({ statusCode: 180 }).catch(ignore);
+  }
+
+  answer(microphone: OpenMicrophone): void {
+    if (this.session instanceof Inviter || this.#isOver) {
+      microphone.close();
+      return;
+    }
+    this.#microphone = microphone;
+    this.session
+      .accept()
+      .catch(() => this.#finish({ kind: "audio-mismatch", details: { status: 488 } }));
+  }
+
+  refuse(refusal: Refusal): void {
+    const statusCode = refusal === "busy" ? 486 : 603;
+    this.#silence();
+    if (!(this.session instanceof Inviter) && isEarly(this.session.state)) {
+      this.session.reject({ statusCode }).catch(ignore);
+    } else {
+      this.sendBye();
+    }
+  }
+
+  hangUp(): void {
+    this.#silence();
+    if (this.session instanceof Inviter && isEarly(this.session.state)) {
+      this.session.cancel().catch(ignore);
+    } else if (!(this.session instanceof Inviter) && isEarly(this.session.state)) {
+      this.session.reject({ statusCode: 480 }).catch(ignore);
+    } else {
+      this.sendBye();
+    }
+  }
+
+  /** Ends the established dialog; put off by the agent while there is no connection. */
+  sendBye(): void {
+    if (this.session.state !== SessionState.Established) return;
+    if (!this.#context.isConnected()) {
+      this.#context.onUnsentBye(this);
+      return;
+    }
+    this.session.bye().catch(ignore);
+  }
+
+  setMuted(isMuted: boolean): void {
+    this.#isMuted = isMuted;
+    this.#applySending();
+  }
+
+  setHeld(isHeld: boolean): void {
+    this.#hold(isHeld, 1);
+  }
+
+  sendDigits(digits: string): void {
+    this.#descriptionHandler?.sendDtmf(digits);
+  }
+
+  #delegate(): SessionDelegate {
+    return {
+      onBye: (bye: Bye) => {
+        bye.accept().catch(ignore);
+        const reason = bye.request.getHeader("Reason");
+        this.#finish({ kind: endKindOfBye(reason), details: { reason } });
+      },
+      onCancel: (cancel: Cancel) => {
+        const reason = cancel.request.getHeader("Reason");
+        const kind = isAnsweredElsewhere(reason) ? "answered-elsewhere" : "missed";
+        this.#finish({ kind, details: { reason } });
+      },
+      // Without this, SIP.js calls whatever number a REFER names, at the user's cost.
+      onRefer: (referral: Referral) => {
+        referral.reject({ statusCode: 603 }).catch(ignore);
+      },
+    };
+  }
+
+  #mediaEvents(): DescriptionHandlerEvents {
+    return {
+      onRemoteStream: (stream) => {
+        if (!this.#isOver) this.#context.onRemoteStream(this.id, stream);
+      },
+      onHeldByPeer: (isHeld) => {
+        if (!this.#isOver) this.#context.handler.onHeldByPeer(this.id, isHeld);
+      },
+      onConnectionState: (state) => this.#onConnectionState(state),
+    };
+  }
+
+  #onConnectionState(state: RTCPeerConnectionState): void {
+    if (this.#isOver) return;
+    switch (state) {
+      case "connected":
+        this.#wasFlowing = true;
+        this.#context.handler.onMedia(this.id, "flowing");
+        return;
+      case "disconnected":
+        this.#context.handler.onMedia(this.id, "interrupted");
+        return;
+      case "failed": {
+        // The browser has tried for half a minute; a call without sound is no call.
+        const kind: EndKind = this.#wasFlowing ? "connection-lost" : "audio-failed";
+        this.hangUp();
+        this.#context.handler.onEnded(this.id, { kind, details: this.#ownDetails() });
+        return;
+      }
+      case "new":
+      case "connecting":
+      case "closed":
+    }
+  }
+
+  #onProgress(status: number, hasSound: boolean): void {
+    if (this.#isOver) return;
+    if (hasSound) this.#context.handler.onEarlyMedia(this.id);
+    else if (status === 180) this.#context.handler.onRinging(this.id);
+  }
+
+  #onState(state: SessionState): void {
+    switch (state) {
+      case SessionState.Established:
+        this.#isAnswered = true;
+        this.#applySending();
+        if (!this.#isOver) {
+          const name = this.session.assertedIdentity?.displayName;
+          this.#context.handler.onConnected(this.id, name === "" ? undefined : name);
+        }
+        return;
+      case SessionState.Terminated:
+        // SIP.js tells the state before the response that caused it.
+        queueMicrotask(() => {
+          const kind: EndKind = this.#isAnswered ? "connection-lost" : "audio-mismatch";
+          this.#finish({ kind, details: this.#ownDetails() });
+        });
+        return;
+      case SessionState.Initial:
+      case SessionState.Establishing:
+      case SessionState.Terminating:
+    }
+  }
+
+  #hold(isHeld: boolean, attempt: number): void {
+    const media = this.#descriptionHandler;
+    if (media === undefined || this.#isOver) return;
+    const settle = (stands: boolean): void => {
+      this.#isHeld = stands;
+      media.setHeld(stands);
+      this.#applySending();
+      if (!this.#isOver) this.#context.handler.onHeld(this.id, stands);
+    };
+    media.setHeld(isHeld);
+    this.session
+      .invite({
+        requestDelegate: {
+          onAccept: () => settle(isHeld),
+          onReject: ({ message }) => {
+            // RFC 3261 §14.1: both sides asked at once; one of them comes back a little later.
+            if (message.statusCode === 491 && attempt < HOLD_TRIES && !this.#isOver) {
+              media.setHeld(this.#isHeld);
+              this.#holdTimer = setTimeout(() => this.#hold(isHeld, attempt + 1), this.#glareMs());
+            } else {
+              settle(this.#isHeld);
+            }
+          },
+        },
+      })
+      .catch(() => settle(this.#isHeld));
+  }
+
+  #glareMs(): number {
+    const isOwner = this.session instanceof Inviter;
+    return isOwner ? 2_100 + Math.random() * 1_900 : Math.random() * 2_000;
+  }
+
+  #applySending(): void {
+    this.#microphone?.setSending(!this.#isMuted && !this.#isHeld);
+  }
+
+  #ownDetails(): CallEnd["details"] {
+    return { callId: this.session.request.callId };
+  }
+
+  #finishWith(message: Explanation): void {
+    const status = message.statusCode ?? 0;
+    const reason = message.getHeader("Reason");
+    // SIP.js makes up a 503 when it cannot send and a 408 when nobody answers at all.
+    const isOurs = !this.#hasResponse && (status === 408 || status === 503);
+    const isUnreachable = isOurs && (status === 408 || !this.#context.isConnected());
+    this.#finish({
+      kind: isUnreachable ? "server-unreachable" : endKindOfStatus(status),
+      details: { status, reasonPhrase: message.reasonPhrase, reason, callId: message.callId },
+    });
+  }
+
+  #finish(end: CallEnd): void {
+    if (this.#isOver) return;
+    this.#silence();
+    this.#context.handler.onEnded(this.id, end);
+  }
+
+  /** Nothing is told from here on, and the microphone's lamp goes out. */
+  #silence(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#holdTimer);
+    this.#microphone?.close();
+    this.#descriptionHandler?.close();
+    this.#context.onOver(this);
+  }
+}
+
+function isEarly(state: SessionState): boolean {
+  return state === SessionState.Initial || state === SessionState.Establishing;
+}
+
+function ignore(): void {
+  // The session is over; SIP.js has nothing more to say that would help.
+}

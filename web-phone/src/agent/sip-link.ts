@@ -1,0 +1,222 @@
+/**
+ * The way to the gateway: the WebSocket and the registration over it, kept up for ever. SIP.js gives
+ * up after a few tries and mixes up its guards; here one state says where the link stands.
+ */
+import {
+  Registerer,
+  RegistererState,
+  RequestPendingError,
+  type UserAgent,
+  UserAgentState,
+} from "sip.js";
+import { retryDelayMs } from "./backoff.ts";
+
+/** What the link tells. */
+export interface SipLinkEvents {
+  onConnecting(): void;
+  onRegistering(): void;
+  onReady(): void;
+  onLost(attempt: number, retryInMs: number): void;
+  onRefused(status: number, reasonPhrase: string): void;
+}
+
+type State = "idle" | "connecting" | "registering" | "ready" | "waiting" | "refused" | "stopped";
+
+const EXPIRES_SECONDS = 600;
+const REFRESH_PERCENT = 75;
+/** A connection that seems up after a change of network must answer within this time. */
+const PROBE_MS = 4_000;
+
+/** See the head of this file. */
+export class SipLink {
+  readonly #userAgent: UserAgent;
+  readonly #events: SipLinkEvents;
+  #state: State = "idle";
+  #attempt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #registerer: Registerer | undefined;
+
+  constructor(userAgent: UserAgent, events: SipLinkEvents) {
+    this.#userAgent = userAgent;
+    this.#events = events;
+  }
+
+  /** The WebSocket is open. */
+  get isConnected(): boolean {
+    return this.#userAgent.isConnected();
+  }
+
+  start(): void {
+    if (this.#state === "idle") this.#connect();
+  }
+
+  /** Tries now, or makes sure that what seems up is up. */
+  retryNow(): void {
+    switch (this.#state) {
+      case "waiting":
+        this.#retry();
+        return;
+      case "ready":
+        this.#probe();
+        return;
+      case "idle":
+      case "connecting":
+      case "registering":
+      case "refused":
+      case "stopped":
+    }
+  }
+
+  /** For the user agent's delegate. */
+  onDisconnected(): void {
+    switch (this.#state) {
+      case "registering":
+      case "ready":
+      case "refused":
+        this.#lose();
+        return;
+      case "idle":
+      case "connecting":
+      case "waiting":
+      case "stopped":
+    }
+  }
+
+  /** Takes the registration back, in this very moment, and never speaks again. */
+  leave(): void {
+    const wasReady = this.#state === "ready";
+    this.stop();
+    if (wasReady) this.#registerer?.unregister().catch(ignore);
+  }
+
+  /** Never speaks again. */
+  stop(): void {
+    this.#state = "stopped";
+    this.#clearTimer();
+  }
+
+  #connect(): void {
+    this.#state = "connecting";
+    this.#events.onConnecting();
+    const connected =
+      this.#userAgent.state === UserAgentState.Started
+        ? this.#userAgent.reconnect()
+        : this.#userAgent.start();
+    connected.then(
+      () => {
+        if (this.#state === "connecting") this.#register();
+      },
+      () => {
+        if (this.#state === "connecting") this.#lose();
+      },
+    );
+  }
+
+  #register(): void {
+    this.#state = "registering";
+    this.#events.onRegistering();
+    this.#sendRegister();
+  }
+
+  #sendRegister(): void {
+    this.#registerer ??= this.#createRegisterer();
+    const registerer = this.#registerer;
+    registerer
+      .register({
+        requestDelegate: {
+          onAccept: () => this.#onRegistered(),
+          onReject: ({ message }) =>
+            this.#onNotRegistered(registerer, message.statusCode ?? 0, message.reasonPhrase ?? ""),
+        },
+      })
+      .catch((error: unknown) => {
+        if (error instanceof RequestPendingError) this.#replaceRegisterer(registerer);
+        else this.#onNotRegistered(registerer, 0, "");
+      });
+  }
+
+  #onRegistered(): void {
+    if (this.#state !== "registering" && this.#state !== "ready") return;
+    this.#clearTimer();
+    this.#attempt = 0;
+    this.#state = "ready";
+    this.#events.onReady();
+  }
+
+  #onNotRegistered(registerer: Registerer, status: number, reasonPhrase: string): void {
+    if (registerer !== this.#registerer) return;
+    if (this.#state !== "registering" && this.#state !== "ready") return;
+    this.#clearTimer();
+    if (status === 401 || status === 403 || status === 404 || status === 407) {
+      // No storm of retries: the gateway has said no, and would say it again.
+      this.#state = "refused";
+      this.#events.onRefused(status, reasonPhrase);
+      return;
+    }
+    this.#lose();
+  }
+
+  #lose(): void {
+    this.#clearTimer();
+    this.#attempt += 1;
+    this.#state = "waiting";
+    const delayMs = retryDelayMs(this.#attempt, Math.random());
+    this.#timer = setTimeout(() => this.#retry(), delayMs);
+    this.#events.onLost(this.#attempt, delayMs);
+  }
+
+  #retry(): void {
+    this.#clearTimer();
+    if (this.isConnected) this.#register();
+    else this.#connect();
+  }
+
+  #probe(): void {
+    this.#clearTimer();
+    this.#timer = setTimeout(() => {
+      if (this.#state !== "ready") return;
+      // The old socket's closing handshake may take a minute; a new one need not wait for it.
+      this.#state = "connecting";
+      this.#userAgent.transport.disconnect().catch(ignore);
+      this.#lose();
+    }, PROBE_MS);
+    this.#sendRegister();
+  }
+
+  /**
+   * A registerer whose request got no answer before the connection died blocks itself for 32 s. It
+   * is left to end by itself, without a word to the gateway, and a new one takes its place.
+   */
+  #replaceRegisterer(blocked: Registerer): void {
+    if (this.#state !== "registering" || blocked !== this.#registerer) return;
+    this.#registerer = undefined;
+    blocked.dispose().catch(ignore);
+    this.#sendRegister();
+  }
+
+  #createRegisterer(): Registerer {
+    const registerer = new Registerer(this.#userAgent, {
+      expires: EXPIRES_SECONDS,
+      refreshFrequency: REFRESH_PERCENT,
+      // RFC 5626 §4.1: with the user agent's instance, so that a new connection replaces the old
+      // binding instead of adding one.
+      regId: 1,
+      logConfiguration: false,
+    });
+    registerer.stateChange.addListener((state) => {
+      // A refresh of SIP.js's own failed: the next try tells why.
+      if (registerer !== this.#registerer || this.#state !== "ready") return;
+      if (state === RegistererState.Unregistered) this.#lose();
+    });
+    return registerer;
+  }
+
+  #clearTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+function ignore(): void {
+  // What failed is over anyway.
+}

@@ -1,0 +1,200 @@
+/**
+ * Every state of the phone with fixed data, for eyes and for tests: `gallery.html` lists them,
+ * `gallery.html?state=incoming` shows one as the page.
+ */
+import { signal } from "@preact/signals";
+import { render } from "preact";
+import type { CallEnd, EndKind } from "./call-end.ts";
+import { type Call, initialState, type PhoneState, type RecentCall } from "./state.ts";
+import type { PhoneActions } from "./ui/actions.ts";
+import { PhoneView } from "./ui/PhoneView.tsx";
+
+const NOW = Date.parse("2026-11-20T10:30:00Z");
+
+const actions: PhoneActions = {
+  signIn: () => Promise.resolve(),
+  signOut: () => undefined,
+  reconnectNow: () => undefined,
+  changeDraft: () => undefined,
+  dial: () => undefined,
+  redial: () => undefined,
+  press: () => undefined,
+  answer: () => undefined,
+  end: () => undefined,
+  toggleMute: () => undefined,
+  toggleHold: () => undefined,
+  toggleKeypad: () => undefined,
+  dismiss: () => undefined,
+  followUp: () => undefined,
+  showSettings: () => undefined,
+  setRawAudio: () => undefined,
+};
+
+function recent(index: number, call: Partial<RecentCall>): RecentCall {
+  return {
+    id: `recent-${index}`,
+    direction: "outgoing",
+    number: "1002",
+    name: "Bob Ray",
+    startedAt: NOW - index * 47 * 60_000,
+    durationMs: 0,
+    kind: "completed",
+    ...call,
+  };
+}
+
+const RECENT: readonly RecentCall[] = [
+  recent(0, { durationMs: 134_000 }),
+  recent(1, { direction: "incoming", kind: "missed", name: undefined, number: "+442079460018" }),
+  recent(2, { direction: "incoming", durationMs: 612_000, name: "Carol Ito", number: "1003" }),
+  recent(3, { name: undefined, number: "*43", durationMs: 21_000 }),
+  recent(4, { name: undefined, number: "+4930123456", kind: "busy" }),
+  recent(40, { direction: "incoming", durationMs: 3_845_000 }),
+];
+
+const signedIn: PhoneState = {
+  ...initialState,
+  signIn: { kind: "signed-in", userId: "1001", name: "Ann Lee" },
+  link: { kind: "ready" },
+};
+
+const call: Call = {
+  id: "1",
+  direction: "outgoing",
+  number: "1002",
+  name: "Bob Ray",
+  phase: "connected",
+  startedAt: NOW - 140_000,
+  answeredAt: NOW - 134_000,
+  endedAt: undefined,
+  end: undefined,
+  isHeld: false,
+  isHeldByPeer: false,
+  isHoldPending: false,
+  isMuted: false,
+  isKeypadOpen: false,
+  digits: "",
+  media: "flowing",
+  isAskingForMicrophone: false,
+  microphoneProblem: undefined,
+};
+
+const early: Partial<Call> = { answeredAt: undefined, media: "new", name: undefined };
+
+function inCall(change: Partial<Call> = {}, rest: Partial<PhoneState> = {}): PhoneState {
+  return { ...signedIn, recent: RECENT, lastNumber: "1002", call: { ...call, ...change }, ...rest };
+}
+
+function over(kind: EndKind, details: CallEnd["details"], change: Partial<Call> = {}): PhoneState {
+  return inCall({ ...early, phase: "ended", endedAt: NOW, end: { kind, details }, ...change });
+}
+
+const CALL_ID = "7f0a2c91d3e8";
+
+const STATES: Readonly<Record<string, PhoneState>> = {
+  "sign-in": initialState,
+  "sign-in-busy": { ...initialState, signIn: { kind: "signing-in" } },
+  "sign-in-wrong": {
+    ...initialState,
+    signIn: { kind: "signed-out", problem: "wrong-password" },
+  },
+  "sign-in-unreachable": {
+    ...initialState,
+    signIn: { kind: "signed-out", problem: "unreachable" },
+  },
+  "sign-in-expired": { ...initialState, signIn: { kind: "signed-out", problem: "expired" } },
+  "sign-in-insecure": {
+    ...initialState,
+    signIn: { kind: "signed-out", problem: "insecure-page" },
+  },
+  connecting: { ...signedIn, link: { kind: "connecting" } },
+  dial: signedIn,
+  "dial-recent": { ...signedIn, recent: RECENT, lastNumber: "1002" },
+  "dial-number": { ...signedIn, recent: RECENT, draft: "+49 30 123456" },
+  "dial-ended": inCall({ phase: "ended", endedAt: NOW, end: { kind: "completed", details: {} } }),
+  reconnecting: {
+    ...signedIn,
+    recent: RECENT,
+    link: { kind: "reconnecting", attempt: 3, retryAt: NOW + 3_000 },
+  },
+  unreachable: { ...signedIn, link: { kind: "unreachable", attempt: 2, retryAt: NOW + 1_000 } },
+  refused: { ...signedIn, link: { kind: "refused", status: 403, reasonPhrase: "Forbidden" } },
+  incoming: inCall({ ...early, name: "Carol Ito", number: "1003", direction: "incoming", phase: "incoming" }),
+  "incoming-number": inCall({ ...early, number: "+442079460018", direction: "incoming", phase: "incoming" }),
+  "incoming-microphone": inCall({
+    ...early,
+    name: "Carol Ito",
+    number: "1003",
+    direction: "incoming",
+    phase: "incoming",
+    microphoneProblem: "microphone-blocked",
+  }),
+  answering: inCall({ ...early, direction: "incoming", phase: "answering", isAskingForMicrophone: true }),
+  preparing: inCall({ ...early, phase: "preparing", isAskingForMicrophone: true }),
+  calling: inCall({ ...early, phase: "calling" }),
+  ringing: inCall({ ...early, phase: "ringing" }),
+  "early-media": inCall({ ...early, phase: "early-media" }),
+  connected: inCall(),
+  muted: inCall({ isMuted: true }),
+  "local-hold": inCall({ isHeld: true }),
+  "remote-hold": inCall({ isHeldByPeer: true }),
+  keypad: inCall({ isKeypadOpen: true, digits: "4711#" }),
+  interrupted: inCall({ media: "interrupted" }),
+  "turned-away": inCall({}, { turnedAway: "Carol Ito" }),
+  "call-reconnecting": inCall({}, { link: { kind: "reconnecting", attempt: 3, retryAt: NOW + 3_000 } }),
+  "microphone-blocked": over("microphone-blocked", {}),
+  "microphone-missing": over("microphone-missing", {}),
+  "microphone-busy": over("microphone-busy", {}),
+  "number-not-found": over(
+    "number-not-found",
+    { status: 404, reasonPhrase: "Not Found", callId: CALL_ID },
+    { number: "0301234567" },
+  ),
+  busy: over("busy", {
+    status: 486,
+    reasonPhrase: "Busy Here",
+    reason: 'Q.850;cause=17;text="User busy"',
+    callId: CALL_ID,
+  }),
+  "no-answer": over("no-answer", { status: 480, reasonPhrase: "Temporarily Unavailable", callId: CALL_ID }),
+  declined: over("declined", { status: 603, reasonPhrase: "Decline", callId: CALL_ID }),
+  "not-allowed": over("not-allowed", { status: 403, reasonPhrase: "Forbidden", callId: CALL_ID }),
+  "sign-in-refused": over("sign-in-refused", { status: 401, reasonPhrase: "Unauthorized" }),
+  "audio-mismatch": over("audio-mismatch", { status: 488, reasonPhrase: "Not Acceptable Here", callId: CALL_ID }),
+  "provider-failed": over("provider-failed", {
+    status: 503,
+    reasonPhrase: "Service Unavailable",
+    reason: "Q.850;cause=34",
+    callId: CALL_ID,
+  }),
+  "server-unreachable": over("server-unreachable", {}),
+  "audio-failed": over("audio-failed", { callId: CALL_ID }),
+  "connection-lost": over("connection-lost", { callId: CALL_ID }),
+  failed: over("failed", { status: 420, reasonPhrase: "Bad Extension", callId: CALL_ID }),
+  settings: { ...signedIn, recent: RECENT, isSettingsOpen: true },
+};
+
+const levels = { mine: signal(0.62), theirs: signal(0.48) };
+
+function One(props: { readonly state: PhoneState }) {
+  return <PhoneView state={props.state} actions={actions} levels={levels} now={NOW} canRing />;
+}
+
+function Index() {
+  return (
+    <main class="gallery">
+      <h1>States of the phone</h1>
+      <ul>
+        {Object.keys(STATES).map((name) => (
+          <li key={name}>
+            <a href={`?state=${name}`}>{name}</a>
+          </li>
+        ))}
+      </ul>
+    </main>
+  );
+}
+
+const root = document.querySelector<HTMLElement>("#phone");
+const state = STATES[new URLSearchParams(location.search).get("state") ?? ""];
+if (root !== null) render(state === undefined ? <Index /> : <One state={state} />, root);

@@ -1,0 +1,234 @@
+/** Puts the phone together in a page: ports on the inside, screens on the outside. */
+import { signal } from "@preact/signals";
+import { render } from "preact";
+import { openMicrophone, type OpenMicrophone } from "./agent/open-microphone.ts";
+import { SipAgent } from "./agent/sip-agent.ts";
+import { watchLevel } from "./audio/levels.ts";
+import { RemotePlayer } from "./audio/remote-player.ts";
+import { type Tone, Tones } from "./audio/tones.ts";
+import { type Command, commandOf } from "./keyboard.ts";
+import { Phone } from "./phone.ts";
+import { signIn } from "./session-client.ts";
+import type { PhoneState } from "./state.ts";
+import {
+  claimInstanceId,
+  loadMemory,
+  loadRawAudio,
+  loadSession,
+  saveMemory,
+  saveRawAudio,
+  saveSession,
+} from "./storage.ts";
+import type { PhoneActions } from "./ui/actions.ts";
+import { PhoneView } from "./ui/PhoneView.tsx";
+import { titleOf } from "./ui/wording.ts";
+
+/** For tests that measure sound in the real page: looks, never touches. */
+interface TestSeam {
+  state(): PhoneState;
+  peerConnection(): RTCPeerConnection | undefined;
+  remoteStream(): MediaStream | undefined;
+}
+
+declare global {
+  interface Window {
+    readonly offhookPhone?: TestSeam;
+  }
+}
+
+function toneOf(state: PhoneState): Tone | undefined {
+  const call = state.call;
+  switch (call?.phase) {
+    case "incoming":
+      return "ring";
+    case "ringing":
+      return "ring-back";
+    case "ended":
+      return call.end?.kind === "busy" ? "busy" : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isTextField(target: EventTarget | null): boolean {
+  return target instanceof HTMLInputElement && target.type !== "checkbox";
+}
+
+/** `?raw-audio=1` is the setting "Raw audio" for one visit. */
+function wantsRawAudio(): boolean {
+  return new URLSearchParams(location.search).get("raw-audio") === "1" || loadRawAudio();
+}
+
+async function start(root: HTMLElement): Promise<void> {
+  const instanceId = await claimInstanceId();
+  const tones = new Tones();
+  const player = new RemotePlayer(document);
+  const levels = { mine: signal(0), theirs: signal(0) };
+  const now = signal(Date.now());
+  const canRing = signal(navigator.userActivation.hasBeenActive);
+  let agent: SipAgent | undefined;
+  let stopLevels: (() => void) | undefined;
+
+  const phone = new Phone<OpenMicrophone>(
+    {
+      signIn: (user, password) => signIn(new URL("api/v1/session", document.baseURI), user, password),
+      createAgent: (session, handler) => {
+        agent = new SipAgent(session, handler, player, instanceId);
+        return agent;
+      },
+      openMicrophone,
+      loadSession,
+      saveSession,
+      loadMemory,
+      saveMemory,
+      saveRawAudio,
+      keyTone: (key) => tones.key(key),
+      newId: () => crypto.randomUUID(),
+      now: () => Date.now(),
+      after: (milliseconds, callback) => {
+        const timer = setTimeout(callback, milliseconds);
+        return () => clearTimeout(timer);
+      },
+      onState: (next) => {
+        const before = state.value;
+        state.value = next;
+        now.value = Date.now();
+        if (next.call?.phase !== before.call?.phase) onPhase(next);
+      },
+    },
+    { isRawAudio: wantsRawAudio() },
+  );
+  const state = signal(phone.state);
+
+  function onPhase(next: PhoneState): void {
+    tones.play(toneOf(next));
+    document.title = titleOf(next);
+    stopLevels?.();
+    stopLevels = undefined;
+    if (next.call?.phase !== "connected") return;
+    const media = agent?.mediaOf(next.call.id);
+    const stops = [
+      [media?.localStream, levels.mine] as const,
+      [media?.remoteStream, levels.theirs] as const,
+    ].map(([stream, level]) =>
+      stream === undefined
+        ? undefined
+        : watchLevel(tones.context, stream, (value) => {
+            level.value = value;
+          }),
+    );
+    stopLevels = () => stops.forEach((stop) => stop?.());
+  }
+
+  function run(command: Command): void {
+    switch (command.type) {
+      case "answer":
+        phone.answer();
+        return;
+      case "end":
+        phone.end();
+        return;
+      case "toggle-mute":
+        phone.toggleMute();
+        return;
+      case "toggle-hold":
+        phone.toggleHold();
+        return;
+      case "toggle-keypad":
+        phone.toggleKeypad();
+        return;
+      case "show-help":
+        phone.showSettings(true);
+        return;
+      case "press":
+        phone.press(command.key);
+        return;
+      case "type":
+        phone.changeDraft(`${state.value.draft}${command.text}`);
+        root.querySelector<HTMLInputElement>("[data-testid=number-field]")?.focus();
+    }
+  }
+
+  addEventListener("keydown", (event) => {
+    const command = commandOf(state.value, {
+      key: event.key,
+      ctrlKey: event.ctrlKey,
+      altKey: event.altKey,
+      metaKey: event.metaKey,
+      isInTextField: isTextField(event.target),
+    });
+    if (command === undefined) return;
+    event.preventDefault();
+    run(command);
+  });
+  for (const gesture of ["pointerdown", "keydown"] as const) {
+    addEventListener(gesture, () => {
+      tones.unlock();
+      player.resume();
+      canRing.value = true;
+    });
+  }
+  addEventListener("online", () => phone.reconnectNow());
+  document.addEventListener("visibilitychange", () => {
+    const isLost = state.value.link.kind !== "ready";
+    if (document.visibilityState === "visible" && isLost) phone.reconnectNow();
+  });
+  addEventListener("beforeunload", (event) => {
+    if (state.value.call?.phase === "connected") event.preventDefault();
+  });
+  addEventListener("pagehide", () => phone.leave());
+  // A page out of the back-forward cache has no connection any more: it starts anew.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+  setInterval(() => {
+    const { call, link } = state.value;
+    const isTicking = call?.phase === "connected" || link.kind === "reconnecting" || link.kind === "unreachable";
+    if (isTicking) now.value = Date.now();
+  }, 500);
+
+  const seam: TestSeam = {
+    state: () => state.value,
+    peerConnection: () => agent?.mediaOf(state.value.call?.id ?? "")?.peerConnection,
+    remoteStream: () => agent?.mediaOf(state.value.call?.id ?? "")?.remoteStream,
+  };
+  Object.defineProperty(window, "offhookPhone", { value: Object.freeze(seam) });
+
+  const actions: PhoneActions = {
+    signIn: (user, password) => phone.signIn(user, password),
+    signOut: () => phone.signOut(),
+    reconnectNow: () => phone.reconnectNow(),
+    changeDraft: (text) => phone.changeDraft(text),
+    dial: (text) => phone.dial(text),
+    redial: () => phone.redial(),
+    press: (key) => phone.press(key),
+    answer: () => phone.answer(),
+    end: () => phone.end(),
+    toggleMute: () => phone.toggleMute(),
+    toggleHold: () => phone.toggleHold(),
+    toggleKeypad: () => phone.toggleKeypad(),
+    dismiss: () => phone.dismiss(),
+    followUp: () => phone.followUp(),
+    showSettings: (isOpen) => phone.showSettings(isOpen),
+    setRawAudio: (isRaw) => phone.setRawAudio(isRaw),
+  };
+
+  function App() {
+    return (
+      <PhoneView
+        state={state.value}
+        actions={actions}
+        levels={levels}
+        now={now.value}
+        canRing={canRing.value}
+      />
+    );
+  }
+  render(<App />, root);
+
+  if (isSecureContext) phone.resume();
+  else phone.signOut("insecure-page");
+}
+
+const root = document.querySelector<HTMLElement>("#phone");
+if (root !== null) void start(root);

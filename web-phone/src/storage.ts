@@ -1,0 +1,107 @@
+/**
+ * What the browser keeps for the phone: the session of this tab (short-lived credentials, no
+ * password, gone with the tab), the tab's instance id, and per user the last numbers. A browser
+ * that forbids storage has a phone that forgets.
+ */
+import type { Session } from "./agent/phone-agent.ts";
+import { END_KINDS } from "./call-end.ts";
+import { tryParseSession } from "./session-client.ts";
+import type { Memory, RecentCall } from "./state.ts";
+
+const SESSION = "offhook.session";
+const INSTANCE = "offhook.instance";
+const RAW_AUDIO = "offhook.raw-audio";
+
+function read(storage: () => Storage, key: string): unknown {
+  try {
+    const text = storage().getItem(key);
+    return text === null ? undefined : (JSON.parse(text) as unknown);
+  } catch {
+    return undefined;
+  }
+}
+
+function write(storage: () => Storage, key: string, value: unknown): void {
+  try {
+    if (value === undefined) storage().removeItem(key);
+    else storage().setItem(key, JSON.stringify(value));
+  } catch {
+    // Full or forbidden: the phone works without.
+  }
+}
+
+const ofTab = (): Storage => sessionStorage;
+const ofProfile = (): Storage => localStorage;
+
+export function loadSession(): Session | undefined {
+  return tryParseSession(read(ofTab, SESSION));
+}
+
+export function saveSession(session: Session | undefined): void {
+  write(ofTab, SESSION, session);
+}
+
+export function loadRawAudio(): boolean {
+  return read(ofProfile, RAW_AUDIO) === true;
+}
+
+export function saveRawAudio(isRaw: boolean): void {
+  write(ofProfile, RAW_AUDIO, isRaw || undefined);
+}
+
+function memoryKey(userId: string): string {
+  return `offhook.memory.${userId}`;
+}
+
+function isRecentCall(value: unknown): value is RecentCall {
+  if (typeof value !== "object" || value === null) return false;
+  const call: Partial<Record<keyof RecentCall, unknown>> = value;
+  return (
+    typeof call.id === "string" &&
+    typeof call.number === "string" &&
+    (call.name === undefined || typeof call.name === "string") &&
+    (call.direction === "incoming" || call.direction === "outgoing") &&
+    typeof call.startedAt === "number" &&
+    typeof call.durationMs === "number" &&
+    END_KINDS.some((kind) => kind === call.kind)
+  );
+}
+
+export function loadMemory(userId: string): Memory {
+  const stored = read(ofProfile, memoryKey(userId));
+  if (typeof stored !== "object" || stored === null) return { recent: [], lastNumber: "" };
+  const { recent, lastNumber }: { recent?: unknown; lastNumber?: unknown } = stored;
+  return {
+    recent: Array.isArray(recent) ? recent.filter(isRecentCall) : [],
+    lastNumber: typeof lastNumber === "string" ? lastNumber : "",
+  };
+}
+
+export function saveMemory(userId: string, memory: Memory): void {
+  write(ofProfile, memoryKey(userId), memory);
+}
+
+/** Holds a name for as long as this page lives; false when another page holds it. */
+function hold(name: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    navigator.locks
+      .request(name, { ifAvailable: true }, (lock) => {
+        resolve(lock !== null);
+        return lock === null ? undefined : new Promise<never>(() => undefined);
+      })
+      .catch(() => resolve(true));
+  });
+}
+
+/**
+ * The UUID that tells this tab's registration from others of the same user (RFC 5626 §4.1). It
+ * outlives a reload; a duplicated tab, which starts with a copy of the first one's storage, gets its own.
+ */
+export async function claimInstanceId(): Promise<string> {
+  const known = read(ofTab, INSTANCE);
+  if (typeof known === "string" && (await hold(`${INSTANCE}.${known}`))) return known;
+  const fresh = crypto.randomUUID();
+  write(ofTab, INSTANCE, fresh);
+  await hold(`${INSTANCE}.${fresh}`);
+  return fresh;
+}

@@ -1,0 +1,119 @@
+import { useEffect, useRef } from "preact/hooks";
+import { t } from "../i18n/text.ts";
+import { cleanNumber, tryParsePadKey } from "../number.ts";
+import { canCall, type PhoneState } from "../state.ts";
+import type { PhoneActions } from "./actions.ts";
+import { Icon } from "./Icon.tsx";
+import { Pad } from "./Pad.tsx";
+import { quietEndLineOf } from "./wording.ts";
+
+/** Fields get the keyboard by themselves only where that opens no keyboard on the glass. */
+function hasKeyboard(): boolean {
+  return matchMedia("(pointer: fine)").matches;
+}
+
+function hintOf(state: PhoneState): string {
+  if (state.link.kind !== "ready") return t("dial.hint.not-ready");
+  if (state.draft === "" && state.lastNumber !== "") {
+    return t("dial.hint.redial", { number: state.lastNumber });
+  }
+  return t("dial.hint.echo");
+}
+
+/** The number field, the pad and the one verb; a call that ended well leaves its line here. */
+export function DialScreen(props: { readonly state: PhoneState; readonly actions: PhoneActions }) {
+  const { state, actions } = props;
+  const field = useRef<HTMLInputElement>(null);
+  const ended = state.call;
+  const endedLine = ended === undefined ? undefined : quietEndLineOf(ended);
+  const isFieldAlone = state.isSettingsOpen;
+
+  useEffect(() => {
+    const active = document.activeElement;
+    const isFree = active === null || active === document.body;
+    if (isFree && hasKeyboard() && !isFieldAlone) field.current?.focus({ preventScroll: true });
+  }, [isFieldAlone]);
+
+  return (
+    <form
+      class="screen dial"
+      onSubmit={(event) => {
+        event.preventDefault();
+        actions.dial();
+      }}
+    >
+      <h1 class="visually-hidden">{t("dial.heading")}</h1>
+      <div class="dial__field">
+        <input
+          ref={field}
+          class="dial__number"
+          data-testid="number-field"
+          aria-label={t("dial.field")}
+          placeholder={t("dial.field")}
+          inputmode="tel"
+          enterkeyhint="go"
+          autocomplete="off"
+          spellcheck={false}
+          value={state.draft}
+          onInput={(event) => {
+            const text = event.currentTarget.value;
+            const typed = text.length === state.draft.length + 1 ? text.slice(-1) : "";
+            const key = tryParsePadKey(typed);
+            if (key !== undefined && text === `${state.draft}${typed}`) actions.press(key);
+            else actions.changeDraft(text);
+          }}
+          onPaste={(event) => {
+            const pasted = event.clipboardData?.getData("text") ?? "";
+            const element = event.currentTarget;
+            const start = element.selectionStart ?? element.value.length;
+            const end = element.selectionEnd ?? start;
+            event.preventDefault();
+            actions.changeDraft(
+              `${element.value.slice(0, start)}${cleanNumber(pasted)}${element.value.slice(end)}`,
+            );
+          }}
+          onKeyDown={(event) => {
+            if (event.key === "ArrowUp" && state.draft === "") {
+              event.preventDefault();
+              actions.redial();
+            } else if (event.key === "Escape" && state.draft !== "") {
+              event.preventDefault();
+              actions.changeDraft("");
+            }
+          }}
+        />
+        <button
+          type="button"
+          class="icon-button dial__erase"
+          aria-label={t("dial.erase")}
+          title={t("dial.erase")}
+          data-testid="erase"
+          hidden={state.draft === ""}
+          onClick={() => {
+            actions.changeDraft(Array.from(state.draft).slice(0, -1).join(""));
+            field.current?.focus();
+          }}
+        >
+          <Icon name="erase" />
+        </button>
+      </div>
+      {ended === undefined || endedLine === undefined ? (
+        <p class="dial__hint">{hintOf(state)}</p>
+      ) : (
+        <p class="dial__hint dial__hint--ended" role="status" data-testid="call-state" data-state="ended">
+          {endedLine}
+        </p>
+      )}
+      <Pad onPress={actions.press} onPlus={() => actions.changeDraft(`${state.draft}+`)} />
+      <button
+        class="button button--go"
+        type="submit"
+        data-testid="call-button"
+        disabled={!canCall(state) || cleanNumber(state.draft) === ""}
+      >
+        <Icon name="phone" />
+        {t("dial.call")}
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,64 @@
+/** Line pictures on a 24-pixel grid. They say nothing by themselves: a word always stands beside. */
+
+const HANDSET =
+  "M6.6 3.5h2.2a1.2 1.2 0 0 1 1.2.9l.7 3a1.2 1.2 0 0 1-.4 1.2L8.7 9.9a12 12 0 0 0 5.4 5.4l1.3-1.6a1.2 1.2 0 0 1 1.2-.4l3 .7a1.2 1.2 0 0 1 .9 1.2v2.2a2.1 2.1 0 0 1-2.2 2.1A16.3 16.3 0 0 1 4.5 5.7a2.1 2.1 0 0 1 2.1-2.2z";
+
+const PATHS = {
+  phone: [HANDSET],
+  "hang-up": [
+    "M3.4 14.3v-1.1a3 3 0 0 1 2-2.8 19.6 19.6 0 0 1 13.2 0 3 3 0 0 1 2 2.8v1.1a1.5 1.5 0 0 1-1.7 1.5l-2.5-.3a1.5 1.5 0 0 1-1.3-1.2l-.3-1.5a12.5 12.5 0 0 0-5.6 0l-.3 1.5a1.5 1.5 0 0 1-1.3 1.2l-2.5.3a1.5 1.5 0 0 1-1.7-1.5z",
+  ],
+  microphone: [
+    "M12 3.5a2.7 2.7 0 0 1 2.7 2.7v5.1a2.7 2.7 0 0 1-5.4 0V6.2A2.7 2.7 0 0 1 12 3.5z",
+    "M5.8 11v.4a6.2 6.2 0 0 0 12.4 0V11",
+    "M12 17.6v3",
+  ],
+  "microphone-off": [
+    "M9.3 6.2a2.7 2.7 0 0 1 5.4 0v4.6",
+    "M9.3 9.6v1.7a2.7 2.7 0 0 0 4.3 2.2",
+    "M5.8 11v.4a6.2 6.2 0 0 0 9.9 5",
+    "M18.2 11v.4c0 .7-.1 1.4-.4 2",
+    "M12 17.6v3",
+    "M4 3.8l16 16.4",
+  ],
+  pause: ["M8.5 5.5v13", "M15.5 5.5v13"],
+  play: ["M8 5.3v13.4l10.5-6.7z"],
+  keypad: [
+    "M6 6h.01M12 6h.01M18 6h.01",
+    "M6 12h.01M12 12h.01M18 12h.01",
+    "M6 18h.01M12 18h.01M18 18h.01",
+  ],
+  erase: ["M9.2 5.5h9.3a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H9.2L3.5 12z", "M11.5 9.5l5 5M16.5 9.5l-5 5"],
+  settings: ["M4 7.5h8M16 7.5h4", "M4 16.5h4M12 16.5h8", "M14 5.5v4M10 14.5v4"],
+  close: ["M6 6l12 12M18 6L6 18"],
+  outgoing: ["M7 17L17 7M9.5 7H17v7.5"],
+  incoming: ["M17 7L7 17M7 9.5V17h7.5"],
+  missed: ["M4.5 7.5l7 6.5 8-8.5M4.5 13V7.5H10", "M5 19.5h14"],
+  warning: ["M12 4.2l9 15.3H3z", "M12 10v4.5M12 17h.01"],
+  person: ["M12 4.5a3.7 3.7 0 1 1 0 7.4 3.7 3.7 0 0 1 0-7.4z", "M4.8 19.8a7.2 7.2 0 0 1 14.4 0"],
+} as const;
+
+/** A picture's name. */
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name }: { readonly name: IconName }) {
+  return (
+    <svg
+      class={`icon icon-${name}`}
+      viewBox="0 0 24 24"
+      width="24"
+      height="24"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.8"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+      focusable="false"
+    >
+      {PATHS[name].map((path) => (
+        <path key={path} d={path} />
+      ))}
+    </svg>
+  );
+}

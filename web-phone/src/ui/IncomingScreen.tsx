@@ -1,0 +1,74 @@
+import { t } from "../i18n/text.ts";
+import { type Call, callStateOf } from "../state.ts";
+import type { PhoneActions } from "./actions.ts";
+import { Avatar, Caller } from "./CallScreen.tsx";
+import { useFocusWhenLost } from "./focus.ts";
+import { Icon } from "./Icon.tsx";
+import { callerOf, callWordOf, explanationOf } from "./wording.ts";
+
+/** Somebody calls. The focus goes to the name, so that a half-typed Enter answers nobody. */
+export function IncomingScreen(props: {
+  readonly call: Call;
+  readonly actions: Pick<PhoneActions, "answer" | "end">;
+}) {
+  const { call, actions } = props;
+  const heading = useFocusWhenLost<HTMLHeadingElement>();
+  const problem = call.microphoneProblem;
+  const explanation = problem === undefined ? undefined : explanationOf(problem, call);
+  return (
+    <section class="screen call" aria-label={t("call.heading.incoming")}>
+      <div class="call__who call__who--incoming">
+        <p class="call__status">
+          <span data-testid="call-state" data-state={callStateOf(call)}>
+            {callWordOf(call)}
+          </span>
+        </p>
+        <Avatar call={call} isRinging />
+        <h1 ref={heading} tabIndex={-1} class="call__name" data-testid="caller">
+          {callerOf(call)}
+        </h1>
+        <Caller call={call} />
+      </div>
+      {explanation === undefined ? null : (
+        <div class="notice notice--problem" role="alert">
+          <Icon name="warning" />
+          <span>
+            <strong data-testid="error-title">{explanation.title}</strong>
+            <span class="notice__text" data-testid="error-text">
+              {t(`call.${problem ?? "microphone-blocked"}`)}
+            </span>
+          </span>
+        </div>
+      )}
+      {call.isAskingForMicrophone ? (
+        <p class="notice" role="status">
+          <Icon name="warning" />
+          <span>{t("call.microphone-asked-answer")}</span>
+        </p>
+      ) : null}
+      <div class="call__choice">
+        <button
+          type="button"
+          class="button button--stop"
+          data-testid="decline"
+          aria-keyshortcuts="F4 D"
+          onClick={actions.end}
+        >
+          <Icon name="hang-up" />
+          {t("call.decline")}
+        </button>
+        <button
+          type="button"
+          class="button button--go"
+          data-testid="answer"
+          aria-keyshortcuts="F2 A"
+          disabled={call.phase === "answering"}
+          onClick={actions.answer}
+        >
+          <Icon name="phone" />
+          {t("call.answer")}
+        </button>
+      </div>
+    </section>
+  );
+}

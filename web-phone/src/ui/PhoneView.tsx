@@ -1,0 +1,145 @@
+import { t } from "../i18n/text.ts";
+import { isInCall, type Link, type PhoneState, screenOf } from "../state.ts";
+import type { PhoneActions } from "./actions.ts";
+import { CallScreen, type Levels } from "./CallScreen.tsx";
+import { DialScreen } from "./DialScreen.tsx";
+import { Icon } from "./Icon.tsx";
+import { IncomingScreen } from "./IncomingScreen.tsx";
+import { ProblemScreen } from "./ProblemScreen.tsx";
+import { RecentList } from "./RecentList.tsx";
+import { SettingsDialog } from "./SettingsDialog.tsx";
+import { SignInScreen } from "./SignInScreen.tsx";
+import { callerOf, isLoudEnd, linkWordOf } from "./wording.ts";
+
+/** What the whole phone is drawn from. */
+export interface PhoneViewProps {
+  readonly state: PhoneState;
+  readonly actions: PhoneActions;
+  readonly levels: Levels;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** The browser lets the page sound. */
+  readonly canRing: boolean;
+}
+
+function Head(props: { readonly state: PhoneState; readonly actions: PhoneActions }) {
+  const { state, actions } = props;
+  if (state.signIn.kind !== "signed-in") return null;
+  const { name, userId } = state.signIn;
+  return (
+    <header class="head">
+      <p class="badge" role="status" data-testid="link-state" data-state={state.link.kind}>
+        <span class="badge__dot" aria-hidden="true" />
+        <span class="badge__word">{linkWordOf(state.link)}</span>
+      </p>
+      <p class="head__user" title={userId}>
+        {name === userId ? name : `${name} (${userId})`}
+      </p>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label={t("settings.open")}
+        title={t("settings.open")}
+        data-testid="settings"
+        onClick={() => actions.showSettings(true)}
+      >
+        <Icon name="settings" />
+      </button>
+    </header>
+  );
+}
+
+function retryTextOf(retryAt: number, now: number): string {
+  const seconds = Math.ceil((retryAt - now) / 1000);
+  return seconds > 0 ? t("link.retry-in", { seconds }) : t("link.retrying");
+}
+
+/** What is wrong with the link and what to do, for links that are wrong. */
+function LinkHelp(props: {
+  readonly link: Link;
+  readonly isInCall: boolean;
+  readonly now: number;
+  readonly actions: PhoneActions;
+}) {
+  const { link, actions } = props;
+  switch (link.kind) {
+    case "reconnecting":
+    case "unreachable":
+      return (
+        <div class="notice notice--link" data-testid="link-help">
+          <p>
+            {props.isInCall
+              ? t("link.help.reconnecting-in-call")
+              : `${t(`link.help.${link.kind}`)} ${retryTextOf(link.retryAt, props.now)}`}
+          </p>
+          <button type="button" class="button button--small" onClick={actions.reconnectNow}>
+            {t("link.retry-now")}
+          </button>
+        </div>
+      );
+    case "refused":
+      return (
+        <div class="notice notice--problem notice--link" role="alert" data-testid="link-help">
+          <p>{t("link.help.refused", { status: link.status, reason: link.reasonPhrase })}</p>
+          <button type="button" class="button button--small" onClick={() => actions.signOut()}>
+            {t("link.sign-in-again")}
+          </button>
+        </div>
+      );
+    case "idle":
+    case "connecting":
+    case "registering":
+    case "ready":
+      return null;
+  }
+}
+
+function Screen(props: PhoneViewProps) {
+  const { state, actions } = props;
+  const { call } = state;
+  const screen = screenOf(state);
+  if (screen === "sign-in") return <SignInScreen signIn={state.signIn} actions={actions} />;
+  if (call === undefined || screen === "dial") return <DialScreen state={state} actions={actions} />;
+  if (screen === "incoming") return <IncomingScreen call={call} actions={actions} />;
+  if (call.end !== undefined && isLoudEnd(call.end)) {
+    return <ProblemScreen state={state} call={call} end={call.end} actions={actions} />;
+  }
+  return (
+    <CallScreen state={state} call={call} now={props.now} levels={props.levels} actions={actions} />
+  );
+}
+
+function announcementOf(state: PhoneState): string {
+  const call = state.call;
+  return screenOf(state) === "incoming" && call !== undefined
+    ? t("call.announce.incoming", { caller: callerOf(call) })
+    : "";
+}
+
+/** The phone: one pane with one screen, and the recent calls beside or below it. */
+export function PhoneView(props: PhoneViewProps) {
+  const { state, actions } = props;
+  const isSignedIn = state.signIn.kind === "signed-in";
+  return (
+    <div class={isSignedIn ? "phone" : "phone phone--alone"}>
+      <div class="phone__body">
+        <main class="pane" data-screen={screenOf(state)}>
+          <Head state={state} actions={actions} />
+          <LinkHelp link={state.link} isInCall={isInCall(state)} now={props.now} actions={actions} />
+          {isSignedIn && !props.canRing && state.call === undefined ? (
+            <p class="notice">
+              <Icon name="warning" />
+              <span>{t("dial.hint.activate")}</span>
+            </p>
+          ) : null}
+          <Screen {...props} />
+        </main>
+        {isSignedIn ? <RecentList state={state} now={props.now} actions={actions} /> : null}
+      </div>
+      <p class="visually-hidden" aria-live="assertive">
+        {announcementOf(state)}
+      </p>
+      <SettingsDialog state={state} actions={actions} />
+    </div>
+  );
+}

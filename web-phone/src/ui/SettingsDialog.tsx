@@ -1,0 +1,103 @@
+import { useEffect, useRef } from "preact/hooks";
+import { t } from "../i18n/text.ts";
+import { isInCall, type PhoneState } from "../state.ts";
+import type { PhoneActions } from "./actions.ts";
+import { Icon } from "./Icon.tsx";
+
+function shortcuts(): readonly (readonly [string, readonly string[]])[] {
+  return [
+    [t("settings.shortcut.call"), ["Enter"]],
+    [t("settings.shortcut.redial"), ["↑"]],
+    [t("settings.shortcut.answer"), ["F2", "A"]],
+    [t("settings.shortcut.end"), ["F4"]],
+    [t("settings.shortcut.mute"), ["F8", "M"]],
+    [t("settings.shortcut.hold"), ["F9", "H"]],
+    [t("settings.shortcut.keypad"), ["K"]],
+    [t("settings.shortcut.digits"), ["0–9", "*", "#"]],
+    [t("settings.shortcut.help"), ["?"]],
+  ];
+}
+
+/** Account, audio and the keyboard map. */
+export function SettingsDialog(props: {
+  readonly state: PhoneState;
+  readonly actions: Pick<PhoneActions, "showSettings" | "setRawAudio" | "signOut">;
+}) {
+  const { state, actions } = props;
+  const dialog = useRef<HTMLDialogElement>(null);
+  const isOpen = state.isSettingsOpen;
+
+  useEffect(() => {
+    const element = dialog.current;
+    if (element === null || element.open === isOpen) return;
+    if (isOpen) element.showModal();
+    else element.close();
+  }, [isOpen]);
+
+  if (state.signIn.kind !== "signed-in") return null;
+  const { name, userId } = state.signIn;
+  return (
+    <dialog
+      ref={dialog}
+      class="settings"
+      aria-labelledby="settings-heading"
+      onClose={() => actions.showSettings(false)}
+    >
+      <header class="settings__head">
+        <h2 id="settings-heading">{t("settings.heading")}</h2>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={t("settings.close")}
+          title={t("settings.close")}
+          onClick={() => actions.showSettings(false)}
+        >
+          <Icon name="close" />
+        </button>
+      </header>
+      <section>
+        <h3>{t("settings.account")}</h3>
+        <p>{t("settings.signed-in-as", { name, user: userId })}</p>
+        <button
+          type="button"
+          class="button button--plain"
+          data-testid="sign-out"
+          disabled={isInCall(state)}
+          onClick={() => actions.signOut()}
+        >
+          {t("settings.sign-out")}
+        </button>
+      </section>
+      <section>
+        <h3>{t("settings.audio")}</h3>
+        <label class="check">
+          <input
+            type="checkbox"
+            data-testid="raw-audio"
+            checked={state.isRawAudio}
+            onChange={(event) => actions.setRawAudio(event.currentTarget.checked)}
+          />
+          <span>
+            {t("settings.raw-audio")}
+            <small>{t("settings.raw-audio.help")}</small>
+          </span>
+        </label>
+      </section>
+      <section>
+        <h3>{t("settings.shortcuts")}</h3>
+        <dl class="settings__keys">
+          {shortcuts().map(([word, keys]) => (
+            <div key={word}>
+              <dt>{word}</dt>
+              <dd>
+                {keys.map((key) => (
+                  <kbd key={key}>{key}</kbd>
+                ))}
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </section>
+    </dialog>
+  );
+}
