@@ -24,13 +24,14 @@ export interface StartOptions {
 }
 
 const MAX_LINES = 50_000;
+const OUTPUT_GRACE_MS = 200;
 const live = new Set<Child>();
 
 /** A running program with its output line by line. Both streams arrive in one list. */
 export class Child implements AsyncDisposable {
   readonly name: string;
   readonly pid: number;
-  /** Settles when the process has ended and its output is read. */
+  /** Settles when the process has ended and its own output is read. */
   readonly exited: Promise<ExitStatus>;
   readonly #process: ChildProcess;
   readonly #lines: string[] = [];
@@ -75,10 +76,15 @@ export class Child implements AsyncDisposable {
       });
     }
     this.exited = new Promise((resolve) => {
-      child.once("close", (code, signal) => {
-        this.#status = { code, signal };
+      const settle = (code: number | null, signal: NodeJS.Signals | null): void => {
         live.delete(this);
-        resolve(this.#status);
+        resolve({ code, signal });
+      };
+      child.once("close", settle);
+      child.once("exit", (code, signal) => {
+        this.#status = { code, signal };
+        // Its own children may hold the output open for as long as they live.
+        setTimeout(settle, OUTPUT_GRACE_MS, code, signal);
       });
     });
   }

@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 
 import type { SocketAddress } from "../../src/core/address.ts";
 
 import { freePort, freePorts } from "./ports.ts";
 import { Child } from "./process.ts";
+import { makeTemporaryDirectory, removeDirectory } from "./temporary.ts";
 import { waitFor, within } from "./wait.ts";
 
 const SCENARIOS = join(import.meta.dirname, "../fixtures/sipp");
@@ -67,7 +67,7 @@ export class Sipp implements AsyncDisposable {
 
   /** Starts sipp; a uas-… scenario listens when this returns. */
   static async start(options: SippOptions): Promise<Sipp> {
-    const directory = await mkdtemp(join(tmpdir(), "offhook-sipp-"));
+    const directory = await makeTemporaryDirectory("sipp");
     const source = isAbsolute(options.scenario)
       ? options.scenario
       : join(SCENARIOS, `${options.scenario}.xml`);
@@ -196,7 +196,7 @@ export class Sipp implements AsyncDisposable {
   /** Ends sipp and removes its files. */
   async stop(): Promise<void> {
     await this.child.stop("SIGKILL");
-    await rm(this.#directory, { recursive: true, force: true });
+    await removeDirectory(this.#directory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
