@@ -130,6 +130,7 @@ export class Dispatcher {
       body: body?.value,
       services: this.#services,
       settings: this.#settings,
+      logger: this.#logger,
     });
   }
 

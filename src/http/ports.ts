@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { CallRecord, CallView } from "../call/record.ts";
+import type { SimulationOutcome, SimulationQuery } from "../dialplan/simulate.ts";
 import type { Binding } from "../signaling/engine.ts";
 
 /** What the HTTP server shows and does of the gateway. gateway.ts implements it. */
@@ -18,7 +19,7 @@ export interface GatewayView {
   /** Finished calls. */
   records(): RecordLog;
   /** Decides a call without placing it. */
-  simulate(query: SimulationQuery): Simulation;
+  simulate(query: SimulationQuery): SimulationOutcome;
 }
 
 export interface Readiness {
@@ -46,25 +47,6 @@ export interface RecordLog {
     readonly next: number | undefined;
   };
 }
-
-/** A call to be decided, in the words of `offhook route`. */
-export interface SimulationQuery {
-  /** Who calls: a user id, or the number that a trunk presents. */
-  readonly from: string;
-  /** The number dialled. */
-  readonly to: string;
-  /** The trunk that the call comes from; undefined: a user calls. */
-  readonly trunk?: string;
-  /** ISO 8601; undefined: now. */
-  readonly at?: string;
-  /** Decide by this dialplan instead, in the shape of the configuration's `dialplan`. */
-  readonly dialplan?: unknown;
-}
-
-/** The decision as `offhook route --json` prints it, or why the query cannot be decided. */
-export type Simulation =
-  | { readonly ok: true; readonly result: object }
-  | { readonly ok: false; readonly message: string };
 
 /** Takes over a request to upgrade to SIP over WebSocket (RFC 7118), its refusal included. */
 export interface SipUpgrade {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { ApiRole, ApiToken } from "../config/config.ts";
+import type { Logger } from "../core/logger.ts";
 import type { IsOriginAllowed } from "./origin-policy.ts";
 import type { CredentialIssuer, GatewayView, SignInLimit, WebUsers } from "./ports.ts";
 import type { Reply } from "./reply.ts";
@@ -37,6 +38,7 @@ export interface RequestContext {
   readonly body: unknown;
   readonly services: HttpServices;
   readonly settings: HttpSettings;
+  readonly logger: Logger;
 }
 
 /** One row of the table of routes. */

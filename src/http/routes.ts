@@ -79,13 +79,12 @@ function hangUp({ id, services }: RequestContext): Reply {
 }
 
 function listRegistrations({ query, services }: RequestContext): Reply {
-  const reply = listReply(
+  return listReply(
     query,
     services.gateway.registrations(),
     (binding) => `${binding.userId} ${binding.id}`,
     registrationView,
   );
-  return reply;
 }
 
 function registrationView(binding: Binding): object {
@@ -126,7 +125,7 @@ function listRecords({ query, services }: RequestContext): Reply {
 }
 
 const simulationSchema = z.strictObject({
-  from: z.string().min(1).max(128),
+  from: z.string().min(1).max(128).exactOptional(),
   to: z.string().min(1).max(128),
   trunk: z.string().min(1).max(128).exactOptional(),
   at: z.string().max(64).exactOptional(),

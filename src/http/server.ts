@@ -16,9 +16,15 @@ import { StaticFiles } from "./static-files.ts";
 /** Where SIP over WebSocket is opened. */
 export const WEB_SOCKET_PATH = "/ws";
 
-const MAX_HEADER_OCTETS = 16 * 1024;
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+/** What holds when HttpLimits says nothing else. */
+export const SERVER_DEFAULTS = {
+  maxHeaderOctets: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  connectionsPerAddress: 200,
+  connections: 10_000,
+} as const;
+
 /** A connection on which nothing moves; also one whose reader has stopped. */
 const IDLE_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 10_000;
@@ -85,7 +91,7 @@ export class HttpServer {
     this.#logger = options.logger;
     this.#clock = options.clock;
     this.#cap = new ConnectionCap({
-      limit: options.limits?.connectionsPerAddress ?? 200,
+      limit: options.limits?.connectionsPerAddress ?? SERVER_DEFAULTS.connectionsPerAddress,
       exempt: options.limits?.exempt ?? new AddressSet(["127.0.0.0/8", "::1"]),
     });
     this.#dispatcher = new Dispatcher({
@@ -193,11 +199,12 @@ export class HttpServer {
   }
 
   async #createServer(): Promise<http.Server | https.Server> {
-    const headersTimeoutMs = this.#options.limits?.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
+    const headersTimeoutMs =
+      this.#options.limits?.headersTimeoutMs ?? SERVER_DEFAULTS.headersTimeoutMs;
     const httpOptions: http.ServerOptions = {
-      maxHeaderSize: MAX_HEADER_OCTETS,
+      maxHeaderSize: SERVER_DEFAULTS.maxHeaderOctets,
       headersTimeout: headersTimeoutMs,
-      requestTimeout: this.#options.limits?.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+      requestTimeout: this.#options.limits?.requestTimeoutMs ?? SERVER_DEFAULTS.requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, headersTimeoutMs / 2),
       insecureHTTPParser: false,
@@ -209,7 +216,7 @@ export class HttpServer {
     const server =
       tls === undefined ? http.createServer(httpOptions) : await createTlsServer(tls, httpOptions);
     server.maxHeadersCount = MAX_REQUEST_HEADERS;
-    server.maxConnections = this.#options.limits?.connections ?? 10_000;
+    server.maxConnections = this.#options.limits?.connections ?? SERVER_DEFAULTS.connections;
     server.timeout = IDLE_TIMEOUT_MS;
     server.on("connection", (socket: Socket) => {
       this.#onConnection(socket);

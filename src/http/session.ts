@@ -39,7 +39,7 @@ const signInSchema = z.strictObject({
  * not tell which users exist.
  */
 export function signIn(context: RequestContext): Reply {
-  const { remoteAddress, request, services, settings } = context;
+  const { logger, remoteAddress, request, services, settings } = context;
   const body = parseBody(signInSchema, context.body);
   if (!body.ok) return body.reply;
   const { password, user: userId } = body.value;
@@ -63,9 +63,11 @@ export function signIn(context: RequestContext): Reply {
   const user = services.users.find(userId);
   if (!isSamePassword(password, user?.password) || user === undefined) {
     limit.failed(remoteAddress, userId);
+    logger.warn("sign-in failed", { user: userId, remote: remoteAddress });
     return errorReply(401, "ERR_OFFHOOK_HTTP_SIGN_IN", "The user or the password is wrong.");
   }
   limit.succeeded(userId);
+  logger.info("signed in", { user: userId, remote: remoteAddress });
   const issued = services.credentials.issue(user.id);
   const session: SessionBody = {
     user: { id: user.id, name: user.name },

@@ -6,6 +6,8 @@ export type Validated<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly reply: Reply };
 
+const MAX_MESSAGE_LENGTH = 500;
+
 /** Checks a body against its schema. */
 export function parseBody<Value>(schema: z.ZodType<Value>, body: unknown): Validated<Value> {
   const result = schema.safeParse(body);
@@ -17,7 +19,8 @@ export function parseBody<Value>(schema: z.ZodType<Value>, body: unknown): Valid
     reply: errorReply(
       400,
       "ERR_OFFHOOK_HTTP_BAD_REQUEST",
-      `${path}: ${issue?.message ?? "not as expected"}`,
+      // An issue may quote names out of the body.
+      `${path}: ${issue?.message ?? "not as expected"}`.slice(0, MAX_MESSAGE_LENGTH),
     ),
   };
 }

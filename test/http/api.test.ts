@@ -2,7 +2,16 @@ import { describe, expect, it } from "vitest";
 import { createOriginPolicy } from "../../src/http/origin-policy.ts";
 import { ROUTES } from "../../src/http/routes.ts";
 import { callRecord } from "../observe/call-record-fixture.ts";
-import { bearer, codeOf, jsonOf, liveCall, postJson, startServer, TOKENS } from "./fixture.ts";
+import {
+  bearer,
+  codeOf,
+  DECISION,
+  jsonOf,
+  liveCall,
+  postJson,
+  startServer,
+  TOKENS,
+} from "./fixture.ts";
 
 const ADMIN = bearer("admin-token-0123456789");
 const VIEWER = bearer("viewer-token-0123456789");
@@ -346,7 +355,7 @@ describe("POST /api/v1/dialplan/simulate", () => {
     const query = { from: "1001", to: "*43", at: "2026-11-20T10:00", dialplan: { routes: [] } };
     const response = await postJson(`${url}/api/v1/dialplan/simulate`, query, VIEWER);
     expect(response.status).toBe(200);
-    expect(await response.json()).toMatchObject({ route: "echo test" });
+    expect(await response.json()).toEqual(DECISION);
     expect(gateway.simulated).toEqual([query]);
   });
 
@@ -356,7 +365,7 @@ describe("POST /api/v1/dialplan/simulate", () => {
     const nonsense = await simulate({ from: "1001", to: "nonsense" });
     expect(nonsense.status).toBe(400);
     expect(await codeOf(nonsense)).toBe("ERR_OFFHOOK_HTTP_SIMULATION");
-    expect(await codeOf(await simulate({ to: "1" }))).toBe("ERR_OFFHOOK_HTTP_BAD_REQUEST");
+    expect(await codeOf(await simulate({ from: "1" }))).toBe("ERR_OFFHOOK_HTTP_BAD_REQUEST");
     expect(await codeOf(await simulate({ from: "1", to: "1", trunc: "x" }))).toBe(
       "ERR_OFFHOOK_HTTP_BAD_REQUEST",
     );

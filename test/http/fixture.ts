@@ -9,13 +9,16 @@ import type { CallRecord, CallView } from "../../src/call/record.ts";
 import type { ApiToken } from "../../src/config/config.ts";
 import { SystemClock, type Clock } from "../../src/core/clock.ts";
 import { silentLogger } from "../../src/core/logger.ts";
+import type {
+  SimulationOutcome,
+  SimulationQuery,
+  SimulationResult,
+} from "../../src/dialplan/simulate.ts";
 import { createOriginPolicy } from "../../src/http/origin-policy.ts";
 import type {
   GatewayView,
   Readiness,
   RecordLog,
-  Simulation,
-  SimulationQuery,
   SipUpgrade,
   TrunkView,
   WebUser,
@@ -35,6 +38,16 @@ export const TOKENS: readonly ApiToken[] = [
   { name: "desk", token: "operator-token-0123456789", role: "operator" },
   { name: "ops", token: "admin-token-0123456789", role: "admin" },
 ];
+
+/** What the gateway below decides of any call. */
+export const DECISION: SimulationResult = {
+  from: { kind: "user", id: "1001", groups: [], numbers: [] },
+  to: "*43",
+  at: "2026-11-20T09:00:00.000Z",
+  route: "echo test",
+  action: { kind: "echo" },
+  trace: [{ route: "echo test", matched: true }],
+};
 
 /** A gateway of plain tables. */
 export class TableGateway implements GatewayView {
@@ -79,11 +92,11 @@ export class TableGateway implements GatewayView {
     };
   }
 
-  simulate(query: SimulationQuery): Simulation {
+  simulate(query: SimulationQuery): SimulationOutcome {
     this.simulated.push(query);
     return query.to === "nonsense"
       ? { ok: false, message: "to: no number" }
-      : { ok: true, result: { route: "echo test", action: { kind: "echo" }, trace: [] } };
+      : { ok: true, result: DECISION };
   }
 }
 
@@ -119,6 +132,7 @@ export type TestServerOptions = Partial<
   readonly settings?: Partial<HttpSettings>;
   readonly clock?: Clock;
   readonly renderMetrics?: () => string;
+  readonly sip?: SipUpgrade;
 };
 
 /** A real server on a free port of the loopback address, stopped when the test is over. */
@@ -145,7 +159,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       metrics: { render: options.renderMetrics ?? (() => "offhook_up 1\n") },
     },
     settings,
-    sip: upgrades,
+    sip: options.sip ?? upgrades,
     clock,
     logger: options.logger ?? silentLogger,
     ...(options.limits === undefined ? {} : { limits: options.limits }),

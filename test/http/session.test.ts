@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { createOriginPolicy } from "../../src/http/origin-policy.ts";
+import { createLogger } from "../../src/observe/logger.ts";
 import { ManualClock } from "../harness/manual-clock.ts";
 import { codeOf, jsonOf, postJson, startServer, type TestServer } from "./fixture.ts";
 
@@ -39,6 +40,19 @@ describe("POST /api/v1/session", () => {
   it("never sends the user's own password back", async () => {
     const response = await signIn(await startServer(), RIGHT);
     expect(await response.text()).not.toContain(RIGHT.password);
+  });
+
+  it("logs who came and from where, and never a password", async () => {
+    const lines: string[] = [];
+    const logger = createLogger({ stream: { write: (line) => lines.push(line) } });
+    const server = await startServer({ logger });
+    await signIn(server, RIGHT);
+    await signIn(server, { user: "1002\r\nforged", password: "wrong-word" });
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain('"user":"1001","remote":"127.0.0.1","msg":"signed in"');
+    expect(lines[1]).toContain('"level":"warn"');
+    expect(lines[1]).toContain('"user":"1002\\r\\nforged"');
+    expect(lines.join("")).not.toMatch(/correct horse|wrong-word/);
   });
 
   it("adds TURN with credentials that end with the session", async () => {
