@@ -2,8 +2,8 @@ import type { Clock } from "../../core/clock.ts";
 import { randomToken } from "../../core/ids.ts";
 import type { Logger } from "../../core/logger.ts";
 import { buildResponse } from "../message/build.ts";
-import type { SipMessage, SipRequest, SipResponse } from "../message/message.ts";
-import { SipRequest as Request } from "../message/message.ts";
+import { SipRequest } from "../message/message.ts";
+import type { SipMessage, SipResponse } from "../message/message.ts";
 import type { Flow, TransportHandler } from "../transport/flow.ts";
 import { responseFlow, sendMessage } from "../transport/outbound.ts";
 import type { TransactionContext } from "./context.ts";
@@ -322,7 +322,7 @@ function withVia(request: SipRequest, flow: Flow, branch: string): SipRequest {
   const rport = flow.transport === "UDP" ? ";rport" : "";
   const via = `SIP/2.0/${flow.transport} ${flow.sentBy};branch=${branch}${rport}`;
   const headers = request.headers.prepend("Via", via);
-  return new Request(request.method, request.requestUri, headers, request.body);
+  return new SipRequest(request.method, request.requestUri, headers, request.body);
 }
 
 function overloaded(request: SipRequest): SipResponse {
