@@ -65,6 +65,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   readonly #early = new Map<string, EarlyDialog>();
   /** 2xx of forks that lost, by To-tag: each is acknowledged and hung up once. */
   readonly #lostForks = new Map<string, CallDialog>();
+  readonly #unwatch: () => void;
   #state: State = { name: "calling" };
   #transaction: ClientTransaction | undefined;
   #cseqNumber = 0;
@@ -82,6 +83,8 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     this.#options = options;
     this.peer = options.peer;
     this.#handler = handler;
+    // A lost connection comes as the transaction's error; the watch keeps the way to the far end.
+    this.#unwatch = options.peer.watch({ onFlowLost() {}, onFlowRestored() {} });
     context.table.begin(this);
     context.table.setInvite(this.callId, this.#localTag, this);
     this.#send([]);
@@ -244,8 +247,8 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   }
 
   #win(request: SipRequest, response: SipResponse): void {
-    this.#close();
     const dialog = this.#dialogOf(request, response);
+    this.#close();
     this.#state = { name: "accepted", dialog };
     dialog.onAccepted(request, this.#options.sdp === undefined);
     this.#handler.onAccepted(dialog, response.sdp, response);
@@ -319,6 +322,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     this.#unsendable?.cancel();
     for (const early of this.#early.values()) early.close();
     this.#early.clear();
+    this.#unwatch();
     const { clock, table, timers } = this.#context;
     // RFC 3261 §13.2.2.4: other forks may still answer for 64·T1.
     table.retireInvite(this.callId, this.#localTag, clock.monotonicMs() + 64 * timers.t1);

@@ -167,15 +167,20 @@ export class DialogState {
   }
 }
 
+function targetOf(contact: NameAddr | undefined): string | undefined {
+  return contact === undefined ? undefined : requestUriOf(contact.uri);
+}
+
 /**
  * The URI of a Contact, fit for a Request-URI: header fields in it would become ours otherwise
  * (RFC 3261 §19.1.1 forbids them there).
+ *
+ * @throws SipParseError when it is no URI
  */
-function targetOf(contact: NameAddr | undefined): string | undefined {
-  if (contact === undefined) return undefined;
-  const uri = SipUri.parse(contact.uri);
-  const suffix = uri.headers === undefined ? "" : `?${uri.headers}`;
-  return suffix !== "" && contact.uri.endsWith(suffix)
-    ? contact.uri.slice(0, -suffix.length)
-    : contact.uri;
+export function requestUriOf(contactUri: string): string {
+  const { headers } = SipUri.parse(contactUri);
+  const suffix = headers === undefined ? "" : `?${headers}`;
+  return suffix !== "" && contactUri.endsWith(suffix)
+    ? contactUri.slice(0, -suffix.length)
+    : contactUri;
 }

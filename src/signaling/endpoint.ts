@@ -1,0 +1,440 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { formatSocketAddress } from "../core/address.ts";
+import type { SocketAddress } from "../core/address.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import { AttemptLimit } from "./auth/attempt-limit.ts";
+import { Authenticator } from "./auth/authenticator.ts";
+import type { Credentials } from "./auth/authenticator.ts";
+import { ChallengeAnswer } from "./auth/challenge-answer.ts";
+import { Nonces } from "./auth/nonces.ts";
+import { DEFAULT_LIMITS } from "./dialog/dialog-context.ts";
+import type { DialogLimits } from "./dialog/dialog-context.ts";
+import { DialogLayer } from "./dialog/dialog-layer.ts";
+import { DialogTable } from "./dialog/dialog-table.ts";
+import { ALLOW } from "./dialog/our-headers.ts";
+import {
+  methodResponse,
+  optionsResponse,
+  ourResponse,
+  requireRefusal,
+} from "./dialog/responses.ts";
+import type {
+  EngineHandler,
+  Locations,
+  OutgoingInvite,
+  OutgoingInviteHandler,
+  OutgoingInviteOptions,
+  SignalingEngine,
+} from "./engine.ts";
+import { inviteParameters } from "./invite-parameters.ts";
+import { inviteRefusal } from "./invite-refusal.ts";
+import { SipResponse } from "./message/message.ts";
+import type { SipMessage, SipRequest } from "./message/message.ts";
+import { buildSipUri } from "./message/uri.ts";
+import { instanceOf } from "./registrar/contact.ts";
+import { InstancePaths } from "./registrar/instance-path.ts";
+import type { LocationStore } from "./registrar/location-store.ts";
+import { Registrar } from "./registrar/registrar.ts";
+import type { RegistrarLimits } from "./registrar/registrar.ts";
+import { RefusalLog } from "./refusal-log.ts";
+import { ScopedClock } from "./scoped-clock.ts";
+import { timerValuesOf } from "./transaction/timer-values.ts";
+import type { BaseTimerValues } from "./transaction/timer-values.ts";
+import { TransactionLayer } from "./transaction/transaction-layer.ts";
+import type { ServerTransaction, TransactionUser } from "./transaction/transaction.ts";
+import type { Flow, TransportHandler } from "./transport/flow.ts";
+import { TransportLayer } from "./transport/transport-layer.ts";
+import type { TrunkState } from "./trunk/channels.ts";
+import { TrunkTable } from "./trunk/trunk-table.ts";
+
+/** A trunk as the configuration gives it. */
+export interface EngineTrunk {
+  readonly id: string;
+  /** A SIP URI. */
+  readonly peer: string;
+  /** Addresses and ranges that calls may come from, beside those of the peer. */
+  readonly accept?: readonly string[];
+  /** Answers this trunk's 401 and 407. */
+  readonly auth?: { readonly username: string; readonly password: string };
+  /** Interval of OPTIONS; undefined: none. */
+  readonly pingMs?: number;
+}
+
+/** What the embedded engine is built with. */
+export interface EmbeddedEngineOptions {
+  /** SIP domain of the web users; also the digest realm. */
+  readonly domain: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Listeners toward trunks; port 0 takes a free one. */
+  readonly udp: readonly SocketAddress[];
+  readonly webSocket: {
+    /** `host:port` of the Contact and the Via that browsers see. */
+    readonly sentBy: string;
+    isOriginAllowed(origin: string | undefined, request: IncomingMessage): boolean;
+    /** Default: the address of the TCP connection. */
+    clientAddress?(request: IncomingMessage): SocketAddress | undefined;
+  };
+  readonly credentials: Credentials;
+  /** Shared with the HTTP sign-in; default: one of the engine's own. */
+  readonly attempts?: AttemptLimit;
+  readonly locations: LocationStore;
+  readonly trunks: readonly EngineTrunk[];
+  readonly handler: EngineHandler;
+  /** Default: those of RFC 3261. */
+  readonly timers?: BaseTimerValues;
+  readonly registrar?: Partial<RegistrarLimits>;
+  readonly limits?: Partial<DialogLimits>;
+  /** All addresses of a host name; default: the system's resolver. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** 0 ≤ x < 1; default `Math.random`: nothing secret depends on it. */
+  readonly random?: () => number;
+}
+
+/** The embedded engine as the gateway sees it. */
+export interface EmbeddedEngine extends SignalingEngine {
+  /** Takes a WebSocket upgrade from the HTTP server (RFC 7118). */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** What is listened on, as bound: `udp:127.0.0.1:5060`. */
+  readonly listeners: readonly string[];
+  /** `unknown` without `pingMs`, and for a trunk that does not exist. */
+  trunkState(trunkId: string): TrunkState;
+}
+
+/**
+ * Builds the SIP stack: transports, transactions, dialogs, authentication, registrar and trunks.
+ *
+ * @throws SipParseError when a trunk's peer is no SIP URI
+ */
+export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
+  return new Endpoint(options);
+}
+
+const RETRY_AFTER_SECONDS = "30";
+/** Methods that mean something only inside a dialog. */
+const IN_DIALOG: ReadonlySet<string> = new Set(["BYE", "INFO", "UPDATE", "NOTIFY", "PRACK"]);
+
+/**
+ * Dispatches by method, and decides who is let in. Every request passes `#screen` before a
+ * transaction is made for it, so a stranger costs no memory: the refusal is computed, sent and
+ * forgotten (RFC 3261 §8.2.7).
+ */
+class Endpoint implements EmbeddedEngine, TransportHandler, TransactionUser {
+  readonly locations: Locations;
+  readonly #options: EmbeddedEngineOptions;
+  readonly #clock: ScopedClock;
+  readonly #transport: TransportLayer;
+  readonly #transactions: TransactionLayer;
+  readonly #dialogs: DialogLayer;
+  readonly #authenticator: Authenticator;
+  readonly #paths: InstancePaths;
+  readonly #registrar: Registrar;
+  readonly #trunks: TrunkTable;
+  readonly #refusals: RefusalLog;
+  readonly #tagKey = randomBytes(32);
+  #state: "idle" | "running" | "draining" | "stopped" = "idle";
+
+  constructor(options: EmbeddedEngineOptions) {
+    this.#options = options;
+    const { domain, logger, webSocket } = options;
+    const clock = new ScopedClock(options.clock, logger);
+    const timers = timerValuesOf(options.timers);
+    this.#clock = clock;
+    this.#refusals = new RefusalLog(clock, logger);
+    this.#transport = new TransportLayer({
+      clock,
+      logger,
+      handler: this,
+      udp: options.udp.map(({ host, port }) => ({ listen: { host, port } })),
+      webSocket,
+    });
+    this.#transactions = new TransactionLayer({ clock, logger, timers, user: this });
+    this.#dialogs = new DialogLayer({
+      clock,
+      logger,
+      timers,
+      transactions: this.#transactions,
+      table: new DialogTable(),
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      random: options.random ?? Math.random,
+    });
+    this.#authenticator = new Authenticator({
+      realm: domain,
+      credentials: options.credentials,
+      nonces: new Nonces({ clock, realm: domain }),
+      limit: options.attempts ?? new AttemptLimit({ clock }),
+    });
+    this.#paths = new InstancePaths(this.#authenticator);
+    this.#registrar = new Registrar({
+      clock,
+      domain,
+      store: options.locations,
+      paths: this.#paths,
+      limits: options.registrar ?? {},
+    });
+    this.locations = this.#registrar;
+    this.#trunks = new TrunkTable({
+      clock,
+      logger,
+      resolve: options.resolve ?? resolveHost,
+      flowTo: (remote) => this.#transport.flowTo("UDP", remote),
+      fromUri: (flow) => buildSipUri({ host: this.#hostToward(flow) }),
+      send: (request, flow, handler) => this.#transactions.request(request, flow, handler),
+      trunks: options.trunks.map(({ auth, ...trunk }) => ({
+        ...trunk,
+        challenges: auth === undefined ? undefined : new ChallengeAnswer(auth),
+      })),
+    });
+  }
+
+  get counts(): SignalingEngine["counts"] {
+    return {
+      transactions: this.#transactions.count,
+      dialogs: this.#dialogs.count,
+      flows: this.#transport.connectionCount,
+    };
+  }
+
+  get listeners(): readonly string[] {
+    return this.#transport.listeners.map(
+      ({ transport, local }) => `${transport.toLowerCase()}:${formatSocketAddress(local)}`,
+    );
+  }
+
+  async start(): Promise<void> {
+    await this.#transport.start();
+    await this.#trunks.start();
+    this.#state = "running";
+  }
+
+  async stop(): Promise<void> {
+    this.#state = "stopped";
+    this.#trunks.stop();
+    this.#dialogs.close();
+    this.#transactions.close();
+    await this.#transport.stop();
+    this.#registrar.close();
+    this.#refusals.close();
+    this.#clock.close();
+  }
+
+  drain(): void {
+    if (this.#state === "running") this.#state = "draining";
+  }
+
+  trunkState(trunkId: string): TrunkState {
+    return this.#trunks.stateOf(trunkId);
+  }
+
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#transport.handleUpgrade(request, socket, head);
+  }
+
+  invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler): OutgoingInvite {
+    const parameters = inviteParameters(options, {
+      domain: this.#options.domain,
+      trunk: (id) => this.#trunks.get(id),
+      path: (userId, instanceId) => this.#paths.of(userId, instanceId),
+      hostToward: (flow) => this.#hostToward(flow),
+    });
+    return this.#dialogs.invite(parameters, handler);
+  }
+
+  onMessage(message: SipMessage, flow: Flow): void {
+    if (message.kind === "request") {
+      const refusal = this.#screen(message, flow);
+      if (refusal !== undefined) {
+        this.#transactions.sendStateless(refusal, flow);
+        return;
+      }
+    }
+    this.#transactions.onMessage(message, flow);
+  }
+
+  onFlowOpen(flow: Flow): void {
+    this.#transactions.onFlowOpen(flow);
+  }
+
+  onFlowClosed(flow: Flow, reason: string): void {
+    // Dialogs learn of it before their transactions fail: they then know that it is the way, and
+    // not the far end, that has gone.
+    this.#registrar.onFlowClosed(flow);
+    this.#paths.onFlowClosed(flow);
+    this.#transactions.onFlowClosed(flow, reason);
+  }
+
+  onRequest(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
+    if (request.toTag !== undefined) {
+      this.#dialogs.onRequest(request, transaction, flow);
+      return;
+    }
+    switch (request.method) {
+      case "INVITE":
+        this.#onInvite(request, transaction, flow);
+        return;
+      case "REGISTER":
+        transaction.respond(this.#onRegister(request, flow));
+        return;
+      case "OPTIONS":
+        transaction.respond(this.#onOptions(request, flow));
+        return;
+      default:
+        transaction.respond(
+          IN_DIALOG.has(request.method) ? this.#refuse(request, 481) : methodResponse(request),
+        );
+    }
+  }
+
+  onAck(request: SipRequest, flow: Flow): void {
+    this.#dialogs.onAck(request, flow);
+  }
+
+  onCancel(cancel: SipRequest, invite: ServerTransaction): void {
+    this.#dialogs.onCancel(cancel, invite);
+  }
+
+  onStrayResponse(response: SipResponse, flow: Flow): void {
+    this.#dialogs.onStrayResponse(response, flow);
+  }
+
+  /** Who is not let in gets this response; undefined lets the request pass. */
+  #screen(request: SipRequest, flow: Flow): SipResponse | undefined {
+    // Neither can be challenged or refused (RFC 3261 §22.1); both do nothing without an INVITE.
+    if (request.method === "ACK" || request.method === "CANCEL") return undefined;
+    return isBrowser(flow) ? this.#screenBrowser(request, flow) : this.#screenTrunk(request, flow);
+  }
+
+  #screenBrowser(request: SipRequest, flow: Flow): SipResponse | undefined {
+    if (request.toTag !== undefined && !this.#isOrphan(request, flow)) return undefined;
+    const admission = this.#authenticator.admit(request, flow);
+    if (admission.kind === "admitted") return undefined;
+    const { status, reasonPhrase, fields } = admission;
+    if (status !== 401) this.#refusals.note(request, flow, status);
+    return this.#refuse(request, status, {
+      ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
+      fields,
+    });
+  }
+
+  /**
+   * A request inside a dialog whose browser has lost its connection, on one where nobody has signed
+   * in: probably that browser, which has not registered again yet. It may prove it.
+   */
+  #isOrphan(request: SipRequest, flow: Flow): boolean {
+    const peer = this.#dialogs.find(request)?.peer;
+    if (peer?.party.kind !== "user") return false;
+    const isAway = peer.flowTo(request.requestUri) === undefined;
+    return isAway && !this.#authenticator.hasPrincipal(flow);
+  }
+
+  #screenTrunk(request: SipRequest, flow: Flow): SipResponse | undefined {
+    if (this.#trunks.byAddress(flow.remote) !== undefined) return undefined;
+    this.#refusals.note(request, flow, 403);
+    const isUnknownDialog =
+      request.toTag !== undefined && this.#dialogs.find(request) === undefined;
+    return this.#refuse(request, isUnknownDialog ? 481 : 403);
+  }
+
+  #onInvite(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
+    const refusal = this.#refusalOfInvite(request, flow);
+    if (refusal !== undefined) {
+      transaction.respond(refusal);
+      return;
+    }
+    const trunk = isBrowser(flow) ? undefined : this.#trunks.byAddress(flow.remote);
+    const peer =
+      trunk?.peer(flow) ??
+      this.#paths.ofSender(flow, request.from.sipUri.user ?? "", instanceOf(request.contact));
+    const invite = this.#dialogs.receive(transaction, peer);
+    if (invite !== undefined) this.#options.handler.onInvite(invite);
+  }
+
+  #refusalOfInvite(request: SipRequest, flow: Flow): SipResponse | undefined {
+    if (this.#state !== "running") {
+      return this.#refuse(request, 503, { fields: [["Retry-After", RETRY_AFTER_SECONDS]] });
+    }
+    const fault = inviteRefusal(request);
+    if (fault !== undefined) {
+      return this.#refuse(request, fault.status, { fields: fault.fields ?? [] });
+    }
+    const missing = requireRefusal(request, []);
+    if (missing !== undefined) return missing;
+    // A web user calls numbers of this gateway; other domains are not ours to reach.
+    return isBrowser(flow) && !this.#isOurHost(request.uri.host, flow)
+      ? this.#refuse(request, 404)
+      : undefined;
+  }
+
+  #onRegister(request: SipRequest, flow: Flow): SipResponse {
+    if (!isBrowser(flow)) return methodResponse(request);
+    const missing = requireRefusal(request, ["outbound", "path"]);
+    if (missing !== undefined) return missing;
+    const response = this.#registrar.register(request, flow, request.from.sipUri.user ?? "");
+    this.#options.logger.debug("answered a REGISTER", {
+      user: request.from.sipUri.user,
+      status: response.statusCode,
+      flow: flow.id,
+    });
+    return response;
+  }
+
+  #onOptions(request: SipRequest, flow: Flow): SipResponse {
+    const missing = requireRefusal(request, []);
+    if (missing !== undefined) return missing;
+    const response = optionsResponse(request);
+    if (!isBrowser(flow)) return response;
+    const headers = response.headers.with("Allow", `${ALLOW}, REGISTER`);
+    return new SipResponse(response.statusCode, response.reasonPhrase, headers);
+  }
+
+  #isOurHost(host: string, flow: Flow): boolean {
+    // A tel URI has no host.
+    if (host === "" || host === this.#options.domain.toLowerCase()) return true;
+    const own = [flow.local.host, hostOf(flow.sentBy)];
+    return own.includes(host.replace("[", "").replace("]", ""));
+  }
+
+  /** The host of our addresses-of-record toward a trunk. */
+  #hostToward(flow: Flow | undefined): string {
+    const { domain } = this.#options;
+    // A domain without a dot, such as `localhost`, means nothing to another machine.
+    return domain.includes(".") || flow === undefined ? domain : hostOf(flow.sentBy);
+  }
+
+  #refuse(
+    request: SipRequest,
+    status: number,
+    options: Omit<Parameters<typeof ourResponse>[2] & object, "toTag"> = {},
+  ): SipResponse {
+    return ourResponse(request, status, { ...options, toTag: this.#tagOf(request) });
+  }
+
+  /** RFC 3261 §8.2.7: without state, the same request must get the same To-tag again. */
+  #tagOf(request: SipRequest): string {
+    const { callId, fromTag, cseq, topmostVia } = request;
+    return createHmac("sha256", this.#tagKey)
+      .update([callId, fromTag ?? "", cseq.number, topmostVia.branch ?? ""].join("\n"), "latin1")
+      .digest("base64url")
+      .slice(0, 16);
+  }
+}
+
+function isBrowser(flow: Flow): boolean {
+  return flow.transport === "WS" || flow.transport === "WSS";
+}
+
+/** The host of `host:port`, without brackets. */
+function hostOf(sentBy: string): string {
+  const end = sentBy.startsWith("[") ? sentBy.indexOf("]") + 1 : sentBy.indexOf(":");
+  const host = end <= 0 ? sentBy : sentBy.slice(0, end);
+  return host.startsWith("[") ? host.slice(1, -1) : host;
+}
+
+async function resolveHost(host: string): Promise<readonly string[]> {
+  const found = await lookup(host, { all: true });
+  return found.map(({ address }) => address);
+}

@@ -1,0 +1,298 @@
+import { formatSocketAddress } from "../../core/address.ts";
+import type { Clock, Timer } from "../../core/clock.ts";
+import { randomToken } from "../../core/ids.ts";
+import { ourResponse } from "../dialog/responses.ts";
+import type { Binding, Locations } from "../engine.ts";
+import type { HeaderField } from "../message/headers.ts";
+import type { SipRequest, SipResponse } from "../message/message.ts";
+import { SipUri } from "../message/uri.ts";
+import type { Flow } from "../transport/flow.ts";
+import { boundFacts, unboundFacts } from "./channels.ts";
+import type { UnboundReason } from "./channels.ts";
+import { contactOf, tryReadContact } from "./contact.ts";
+import type { RegisterContact } from "./contact.ts";
+import type { InstancePaths } from "./instance-path.ts";
+import type { LocationStore, StoredBinding } from "./location-store.ts";
+
+/** Bounds of a registration; expiry in seconds. */
+export interface RegistrarLimits {
+  /** A shorter expiry gets 423. Default 60. */
+  readonly minSeconds: number;
+  /** A longer expiry is shortened. Default 600. */
+  readonly maxSeconds: number;
+  /** When the client asks for none. Default 300. */
+  readonly defaultSeconds: number;
+  /** Bindings of one user. Default 10. */
+  readonly maxBindings: number;
+}
+
+export interface RegistrarOptions {
+  readonly clock: Clock;
+  /** The domain of the addresses-of-record. */
+  readonly domain: string;
+  readonly store: LocationStore;
+  readonly paths: InstancePaths;
+  readonly limits?: Partial<RegistrarLimits>;
+}
+
+const DEFAULT_LIMITS: RegistrarLimits = {
+  minSeconds: 60,
+  maxSeconds: 600,
+  defaultSeconds: 300,
+  maxBindings: 10,
+};
+const BINDING_ID_LENGTH = 16;
+const TAG_LENGTH = 12;
+
+/** One Contact of a REGISTER and what it does. */
+interface Change {
+  readonly contact: RegisterContact;
+  /** The binding that it refreshes, replaces or removes. */
+  readonly known: StoredBinding | undefined;
+}
+
+/**
+ * The registrar of RFC 3261 §10.3 with RFC 5626. A binding is worth exactly as much as the
+ * connection that it came on: it goes with it, and calls to it use nothing else.
+ */
+export class Registrar implements Locations {
+  readonly #options: RegistrarOptions;
+  readonly #limits: RegistrarLimits;
+  /** Expiry and connection of each binding, by its id. */
+  readonly #live = new Map<string, { readonly flow: Flow; readonly expiry: Timer }>();
+  readonly #byFlow = new Map<Flow, Map<string, StoredBinding>>();
+
+  constructor(options: RegistrarOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+  }
+
+  bindings(userId: string): readonly Binding[] {
+    return this.#options.store.bindings(userId);
+  }
+
+  all(): Iterable<Binding> {
+    return this.#options.store.all();
+  }
+
+  /** Answers a REGISTER whose sender has been authenticated as `userId`. */
+  register(request: SipRequest, flow: Flow, userId: string): SipResponse {
+    const refusal = this.#refusalOf(request, userId);
+    if (refusal !== undefined) return refusal;
+    if (request.contacts === "*") return this.#removeAll(request, userId);
+    return this.#update(request, request.contacts.length, flow, userId);
+  }
+
+  /** A connection has gone, and with it its bindings. */
+  onFlowClosed(flow: Flow): void {
+    for (const binding of this.#byFlow.get(flow)?.values() ?? []) {
+      this.#remove(binding, "flow-closed");
+    }
+  }
+
+  /** Forgets all bindings and tells nobody. */
+  close(): void {
+    for (const { expiry } of this.#live.values()) expiry.cancel();
+    for (const binding of this.#options.store.all()) {
+      this.#options.store.remove(binding.userId, binding.id);
+    }
+    this.#live.clear();
+    this.#byFlow.clear();
+  }
+
+  #refusalOf(request: SipRequest, userId: string): SipResponse | undefined {
+    const to = request.to.sipUri;
+    if (to.scheme !== "sip" && to.scheme !== "sips") return respond(request, 400);
+    // RFC 3261 §10.3 step 5: an address-of-record outside the domain is not found.
+    if (to.host !== this.#options.domain.toLowerCase()) return respond(request, 404);
+    // RFC 3261 §10.3 step 4: nobody changes the bindings of another user.
+    return to.user === userId ? undefined : respond(request, 403);
+  }
+
+  /** RFC 3261 §10.3 step 6, `Contact: *`. */
+  #removeAll(request: SipRequest, userId: string): SipResponse {
+    if (request.expires !== 0) return respond(request, 400);
+    const bindings = this.#options.store.bindings(userId);
+    if (bindings.some((binding) => isOutOfOrder(request, binding))) return respond(request, 500);
+    for (const binding of bindings) this.#remove(binding, "unregistered");
+    return this.#accepted(request, userId);
+  }
+
+  #update(request: SipRequest, count: number, flow: Flow, userId: string): SipResponse {
+    if (count > this.#limits.maxBindings) return respond(request, 403, TOO_MANY);
+    const changes = this.#changesOf(request, flow, userId);
+    if (changes === undefined) return respond(request, 400);
+    const refusal = this.#refusalOfChanges(request, changes, userId);
+    if (refusal !== undefined) return refusal;
+    // RFC 3261 §10.3 step 7: all of them or none.
+    for (const { contact, known } of changes) {
+      if (contact.expiresSeconds === 0) {
+        if (known !== undefined) this.#remove(known, "unregistered");
+      } else {
+        this.#bind(request, contact, known, flow, userId);
+      }
+    }
+    return this.#accepted(request, userId);
+  }
+
+  /** @returns undefined when one of the contacts cannot be taken */
+  #changesOf(request: SipRequest, flow: Flow, userId: string): readonly Change[] | undefined {
+    const { contacts } = request;
+    if (contacts === "*") return undefined;
+    const isOutbound = hasOption(request, "Supported", "outbound");
+    const changes: Change[] = [];
+    for (const given of contacts) {
+      const { defaultSeconds } = this.#limits;
+      const contact = tryReadContact(given, request.expires, isOutbound, defaultSeconds);
+      if (contact === undefined) return undefined;
+      // RFC 5626 §4.2.1: a REGISTER with reg-id has one Contact.
+      if (contact.regId !== undefined && contacts.length > 1) return undefined;
+      changes.push({ contact, known: this.#find(contact, flow, userId) });
+    }
+    return changes;
+  }
+
+  /** RFC 5626 §6: instance and reg-id name a binding; without them it is the URI (RFC 3261 §10.3). */
+  #find(contact: RegisterContact, flow: Flow, userId: string): StoredBinding | undefined {
+    const bindings = this.#options.store.bindings(userId);
+    if (contact.instanceId !== undefined) {
+      return bindings.find(
+        (binding) =>
+          binding.instanceId === contact.instanceId &&
+          (contact.regId === undefined ||
+            binding.regId === undefined ||
+            binding.regId === contact.regId),
+      );
+    }
+    const uri = SipUri.parse(contact.uri);
+    return bindings.find(
+      (binding) =>
+        !binding.hasInstance &&
+        binding.instanceId === flow.id &&
+        SipUri.parse(binding.contactUri).equals(uri),
+    );
+  }
+
+  #refusalOfChanges(
+    request: SipRequest,
+    changes: readonly Change[],
+    userId: string,
+  ): SipResponse | undefined {
+    const { minSeconds, maxBindings } = this.#limits;
+    let count = this.#options.store.bindings(userId).length;
+    for (const { contact, known } of changes) {
+      const { expiresSeconds } = contact;
+      if (expiresSeconds > 0 && expiresSeconds < minSeconds) {
+        return respond(request, 423, { fields: [["Min-Expires", String(minSeconds)]] });
+      }
+      if (known !== undefined && isOutOfOrder(request, known)) return respond(request, 500);
+      if (known === undefined && expiresSeconds > 0) count += 1;
+    }
+    return count > maxBindings ? respond(request, 403, TOO_MANY) : undefined;
+  }
+
+  #bind(
+    request: SipRequest,
+    contact: RegisterContact,
+    known: StoredBinding | undefined,
+    flow: Flow,
+    userId: string,
+  ): void {
+    const { clock, store, paths } = this.#options;
+    const nowMs = clock.wallMs();
+    const seconds = Math.min(contact.expiresSeconds, this.#limits.maxSeconds);
+    const isSame =
+      known !== undefined &&
+      known.contactUri === contact.uri &&
+      this.#live.get(known.id)?.flow === flow;
+    const binding: StoredBinding = {
+      id: isSame ? known.id : randomToken(BINDING_ID_LENGTH),
+      userId,
+      instanceId: contact.instanceId ?? flow.id,
+      hasInstance: contact.instanceId !== undefined,
+      regId: contact.regId,
+      contactUri: contact.uri,
+      userAgent: request.headers.get("User-Agent"),
+      remoteAddress: formatSocketAddress(flow.remote),
+      registeredAtMs: isSame ? known.registeredAtMs : nowMs,
+      expiresAtMs: nowMs + 1000 * seconds,
+      callId: request.callId,
+      cseqNumber: request.cseq.number,
+    };
+    if (isSame) this.#forget(known);
+    const expiry = clock.after(1000 * seconds, () => this.#remove(binding, "expired"));
+    this.#live.set(binding.id, { flow, expiry });
+    const here = this.#byFlow.get(flow);
+    if (here === undefined) this.#byFlow.set(flow, new Map([[binding.id, binding]]));
+    else here.set(binding.id, binding);
+    store.put(binding);
+    // The new one before the old one goes: the instance is never seen without a connection.
+    paths.bind(userId, binding.instanceId, flow);
+    if (known !== undefined && !isSame) this.#remove(known, "replaced");
+    boundFacts.publish({ binding, kind: isSame ? "refreshed" : "new" });
+  }
+
+  #remove(binding: StoredBinding, reason: UnboundReason): void {
+    const flow = this.#live.get(binding.id)?.flow;
+    this.#forget(binding);
+    this.#options.store.remove(binding.userId, binding.id);
+    if (flow !== undefined) this.#unbindPath(binding, flow);
+    unboundFacts.publish({ binding, reason });
+  }
+
+  /** The path stays when the instance has another binding on the same connection. */
+  #unbindPath(binding: StoredBinding, flow: Flow): void {
+    const others = [...(this.#byFlow.get(flow)?.values() ?? [])];
+    const isBoundStill = others.some(
+      ({ userId, instanceId }) => userId === binding.userId && instanceId === binding.instanceId,
+    );
+    if (!isBoundStill) this.#options.paths.unbind(binding.userId, binding.instanceId, flow);
+  }
+
+  #forget(binding: StoredBinding): void {
+    const live = this.#live.get(binding.id);
+    if (live === undefined) return;
+    live.expiry.cancel();
+    this.#live.delete(binding.id);
+    const here = this.#byFlow.get(live.flow);
+    here?.delete(binding.id);
+    if (here?.size === 0) this.#byFlow.delete(live.flow);
+  }
+
+  /** RFC 3261 §10.3 step 8: all current bindings, and the date. */
+  #accepted(request: SipRequest, userId: string): SipResponse {
+    const nowMs = this.#options.clock.wallMs();
+    const bindings = this.#options.store.bindings(userId);
+    const isOutbound =
+      hasOption(request, "Supported", "outbound") &&
+      bindings.some(({ callId, regId }) => callId === request.callId && regId !== undefined);
+    return respond(request, 200, {
+      fields: [
+        ...bindings.map((binding) => contactOf(binding, nowMs)),
+        ["Date", new Date(nowMs).toUTCString()],
+        ["Supported", "outbound, path"],
+        // RFC 5626 §6: says that the registrar has done what the client asked for.
+        ...(isOutbound ? [["Require", "outbound"] as const] : []),
+      ],
+    });
+  }
+}
+
+const TOO_MANY = { reasonPhrase: "Too many bindings" };
+
+function respond(
+  request: SipRequest,
+  status: number,
+  options: { readonly reasonPhrase?: string; readonly fields?: readonly HeaderField[] } = {},
+): SipResponse {
+  return ourResponse(request, status, { ...options, toTag: randomToken(TAG_LENGTH) });
+}
+
+/** RFC 3261 §10.3 step 7: within one Call-ID the CSeq must rise. */
+function isOutOfOrder(request: SipRequest, binding: StoredBinding): boolean {
+  return binding.callId === request.callId && request.cseq.number <= binding.cseqNumber;
+}
+
+function hasOption(request: SipRequest, name: string, option: string): boolean {
+  return request.headers.list(name).some((value) => value.toLowerCase() === option);
+}

@@ -1,0 +1,52 @@
+import type { Clock, Timer } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+
+/**
+ * The engine's own share of a clock: knows its timers, so that stopping clears all of them, and
+ * keeps what a timer throws from ending the process.
+ */
+export class ScopedClock implements Clock {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #timers = new Set<Timer>();
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  wallMs(): number {
+    return this.#clock.wallMs();
+  }
+
+  after(delayMs: number, action: () => void): Timer {
+    const timer = this.#clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      try {
+        action();
+      } catch (cause) {
+        this.#logger.error("a timer of the SIP engine failed", { cause });
+      }
+    });
+    this.#timers.add(timer);
+    return {
+      cancel: () => {
+        if (this.#timers.delete(timer)) timer.cancel();
+      },
+    };
+  }
+
+  /** Cancels every timer that is left. */
+  close(): void {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers.clear();
+  }
+}
