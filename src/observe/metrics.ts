@@ -16,6 +16,8 @@ export interface MetricSources {
   /** Whether some rtpengine answers. */
   isMediaReady(): boolean;
   isDraining(): boolean;
+  /** Timers that calls have set: answer time-outs, grace times. */
+  callTimers(): number;
 }
 
 const RESULTS: readonly CallResult[] = [
@@ -113,6 +115,7 @@ export class Metrics {
         "Answered time of ended calls.",
         this.#talkSeconds,
       ),
+      gauge("offhook_call_timers", "Timers of calls alive.", sources.callTimers()),
       gauge("offhook_registrations", "Contacts of web users.", sources.registrations()),
       gauge("offhook_websocket_flows", "SIP over WebSocket connections.", sources.webSocketFlows()),
       gauge("offhook_sip_transactions", "SIP transactions alive.", sources.transactions()),

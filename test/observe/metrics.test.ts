@@ -15,6 +15,7 @@ function measured(name: string, changes: Partial<MetricSources> = {}) {
     dialogs: () => 6,
     isMediaReady: () => true,
     isDraining: () => false,
+    callTimers: () => 0,
     ...changes,
   };
   const metrics = new Metrics({ sources, version: "1.2.3", channel });
