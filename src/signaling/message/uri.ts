@@ -171,8 +171,10 @@ export function buildSipUri(parts: SipUriParts): string {
     text += `;${escape(name, PARAM_PLAIN)}`;
     if (value !== undefined) text += `=${escape(value, PARAM_PLAIN)}`;
   }
-  if (SipUri.tryParse(text) === undefined)
-    throw new SipFormatError("No SIP URI can be built of this");
+  // A host such as "a;b" would make a good URI, of another host.
+  if (SipUri.tryParse(text)?.host !== host.toLowerCase()) {
+    throw new SipFormatError("The host of a SIP URI must be a name or an address");
+  }
   return text;
 }
 
@@ -194,11 +196,13 @@ function parseScheme(text: string, end: number): string | undefined {
 function parseUriParams(text: string, start: number, end: number): Params {
   const params = new Map<string, string | undefined>();
   let index = start;
+  // Searched again only when passed, so that a text without "=" is searched once.
+  let equals = start;
   while (index < end) {
     if (text.charCodeAt(index) !== 0x3b) throw syntaxError("The URI's host or port is malformed");
     const semicolon = text.indexOf(";", index + 1);
     const paramEnd = semicolon < 0 || semicolon > end ? end : semicolon;
-    const equals = text.indexOf("=", index + 1);
+    if (equals >= 0 && equals <= index) equals = text.indexOf("=", index + 1);
     const nameEnd = equals < 0 || equals > paramEnd ? paramEnd : equals;
     if (!isUriParamText(text, index + 1, nameEnd))
       throw syntaxError("A URI parameter is malformed");
