@@ -40,6 +40,7 @@ describe("docs/api.md", () => {
         dialogs: none,
         isMediaReady: () => false,
         isDraining: () => false,
+        callTimers: () => 0,
       },
     });
     onTestFinished(() => {
