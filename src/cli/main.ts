@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-
 import { OffhookError } from "../core/errors.ts";
 import { didYouMean } from "../dialplan/closest.ts";
 import { checkCommand } from "./check.ts";
@@ -7,6 +5,7 @@ import type { Command, CommandContext, ExitCode } from "./command.ts";
 import { routeCommand } from "./route.ts";
 import { commandNames, isCommandName, usageOf, usageOfAll } from "./usage.ts";
 import type { CommandName } from "./usage.ts";
+import { version } from "./version.ts";
 
 const helpCommand: Command = ([topic], { print, complain }) => {
   if (topic === undefined) {
@@ -22,7 +21,8 @@ const helpCommand: Command = ([topic], { print, complain }) => {
 };
 
 /** Loaded only when asked for: `check` and `route` start without the gateway's rooms. */
-const COMMANDS: Readonly<Partial<Record<CommandName, () => Command | Promise<Command>>>> = {
+const COMMANDS: Readonly<Record<CommandName, () => Command | Promise<Command>>> = {
+  run: async () => (await import("./run.ts")).runCommand,
   check: () => checkCommand,
   route: () => routeCommand,
   help: () => helpCommand,
@@ -72,23 +72,11 @@ export async function main(
     return 2;
   }
   try {
-    const command = await COMMANDS[name]?.();
-    if (command !== undefined) return await command(rest, context);
-    context.complain(`offhook ${name}: not part of this build`);
-    return 1;
+    const command = await COMMANDS[name]();
+    return await command(rest, context);
   } catch (error) {
     if (!(error instanceof OffhookError)) throw error;
     context.complain(`offhook ${name}: ${error.message}`);
     return 1;
   }
 }
-
-/** The version of package.json. */
-export function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  const data: unknown = JSON.parse(text);
-  const isPackage = typeof data === "object" && data !== null && "version" in data;
-  return isPackage && typeof data.version === "string" ? data.version : "unknown";
-}
-
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,124 @@
+import { dirname, join, resolve } from "node:path";
+import { findConfigFile, tryLoadConfig } from "../config/load.ts";
+import type { LoadResult } from "../config/load.ts";
+import { formatProblem } from "../config/problem.ts";
+import type { Config } from "../config/config.ts";
+import { OffhookError } from "../core/errors.ts";
+import { Gateway, type GatewayAddresses } from "../gateway.ts";
+import { createLogger, isLogLevel, LOG_LEVELS } from "../observe/logger.ts";
+import { parseOptions } from "./arguments.ts";
+import type { Command, CommandContext } from "./command.ts";
+import { usageOf } from "./usage.ts";
+import { version } from "./version.ts";
+
+const PROJECT = join(import.meta.dirname, "../..");
+
+/** `offhook run`: the gateway, until it is told to stop. */
+export const runCommand: Command = async (args, context) => {
+  const options = parseOptions(args, {
+    config: { type: "string" },
+    "log-level": { type: "string" },
+    "log-pretty": { type: "boolean" },
+  });
+  if (!options.ok) {
+    context.complain(`offhook run: ${options.message}`);
+    context.complain(usageOf("run"));
+    return 2;
+  }
+  if (options.isSet("help")) {
+    context.print(usageOf("run"));
+    return 0;
+  }
+  const level = options.text("log-level") ?? "info";
+  if (!isLogLevel(level)) {
+    context.complain(`offhook run: --log-level is one of ${LOG_LEVELS.join(", ")}`);
+    return 2;
+  }
+  const shown = options.text("config") ?? findConfigFile(context.directory);
+  const file = shown === undefined ? undefined : resolve(context.directory, shown);
+  const dataDirectory = join(file === undefined ? context.directory : dirname(file), "data");
+  const load = (): LoadResult =>
+    tryLoadConfig(file, { environment: context.environment, dataDirectory });
+  const loaded = load();
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) context.complain(formatProblem(problem));
+    return 1;
+  }
+  const { config, dialplan } = loaded;
+  const logger = createLogger({ level, pretty: options.isSet("log-pretty") });
+  for (const warning of config.warnings) logger.warn(warning);
+  const gateway = new Gateway({
+    config,
+    dialplan,
+    logger,
+    version: version(),
+    webRoot: join(PROJECT, "web-phone/dist"),
+    dataDirectory,
+  });
+  const stopped = untilStopped(gateway, () => {
+    const result = load();
+    if (!result.ok) for (const problem of result.problems) logger.error(formatProblem(problem));
+    gateway.reload(result);
+  });
+  let addresses: GatewayAddresses;
+  try {
+    addresses = await gateway.start();
+  } catch (error) {
+    stopped.cancel();
+    if (!(error instanceof OffhookError)) throw error;
+    context.complain(`offhook run: ${error.message}`);
+    return 1;
+  }
+  welcome(config, addresses, context);
+  logger.info("ready", { ...addresses, version: version() });
+  await stopped.done;
+  logger.info("stopped");
+  return 0;
+};
+
+/** SIGTERM and SIGINT drain, a second one stops at once; SIGHUP reloads. */
+function untilStopped(
+  gateway: Gateway,
+  reload: () => void,
+): { readonly done: Promise<void>; readonly cancel: () => void } {
+  const { promise, resolve: finish, reject } = Promise.withResolvers<void>();
+  let isDraining = false;
+  const onStop = (): void => {
+    const ending = isDraining ? gateway.stop() : gateway.drain();
+    isDraining = true;
+    ending.then(finish, reject);
+  };
+  process.on("SIGTERM", onStop).on("SIGINT", onStop).on("SIGHUP", reload);
+  const cancel = (): void => {
+    process.off("SIGTERM", onStop).off("SIGINT", onStop).off("SIGHUP", reload);
+  };
+  return { done: promise.finally(cancel), cancel };
+}
+
+/** What a person at the terminal needs to know. */
+function welcome(config: Config, addresses: GatewayAddresses, context: CommandContext): void {
+  const lines = [
+    "",
+    `Offhook ${version()} is ready.`,
+    "",
+    `  Phone    ${addresses.http}/`,
+    `  SIP      ${addresses.sip.join("  ")}`,
+    ...Array.from(config.trunks.values(), (trunk) => `  Trunk    ${trunk.id}  ${trunk.peer}`),
+    ...(config.demo === undefined
+      ? []
+      : [
+          "",
+          ...config.demo.users.map(
+            ({ id, password }, index) =>
+              `  ${index === 0 ? "Sign in " : "        "} ${id}  password ${password}`,
+          ),
+          ...(config.demo.adminToken === undefined
+            ? []
+            : [`  API      Authorization: Bearer ${config.demo.adminToken}`]),
+          "",
+          "  Dial *43 for an echo test, *44 for an announcement, *45 to have digits read back.",
+        ]),
+    "",
+  ];
+  for (const line of lines) context.print(line);
+}

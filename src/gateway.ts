@@ -1,0 +1,331 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CallTable } from "./call/call-table.ts";
+import type { CallContext } from "./call/context.ts";
+import { CallLimits } from "./call/limits.ts";
+import type { Config } from "./config/config.ts";
+import type { LoadResult } from "./config/load.ts";
+import { formatSocketAddress } from "./core/address.ts";
+import { SystemClock } from "./core/clock.ts";
+import type { EndReason } from "./core/end-reason.ts";
+import type { Logger } from "./core/logger.ts";
+import type { Dialplan } from "./dialplan/compile.ts";
+import { simulate } from "./dialplan/simulate.ts";
+import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
+import type { GatewayView, Readiness, TrunkView } from "./http/ports.ts";
+import type { HttpSettings } from "./http/route.ts";
+import { createHttpServer, type HttpServer } from "./http/server.ts";
+import { SessionCredentials } from "./http/session-credentials.ts";
+import { createMediaEngine, type RtpengineSource } from "./media/media-engine.ts";
+import type { MediaEngine } from "./media/session.ts";
+import { CallRecords } from "./observe/call-records.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { AttemptLimit } from "./signaling/auth/attempt-limit.ts";
+import { createEmbeddedEngine, type EmbeddedEngine } from "./signaling/endpoint.ts";
+import { MemoryLocations } from "./storage/memory-locations.ts";
+
+/** How long a call waits for a browser whose connection went. */
+const FLOW_GRACE_MS = 30_000;
+/** How long a drain waits for calls to end by themselves. */
+const DRAIN_MS = 30_000;
+const SHUTDOWN: EndReason = { sipStatus: 503, q850: 41, text: "The gateway is shutting down" };
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly dialplan: Dialplan;
+  readonly logger: Logger;
+  readonly version: string;
+  /** The built web phone. */
+  readonly webRoot: string;
+  /** Where the key of the short-lived credentials is kept. */
+  readonly dataDirectory: string;
+}
+
+/** Where the gateway can be reached, as bound. */
+export interface GatewayAddresses {
+  /** `http://127.0.0.1:8080` */
+  readonly http: string;
+  /** `udp:127.0.0.1:5060` */
+  readonly sip: readonly string[];
+}
+
+/**
+ * The gateway: the only place that builds the rooms and knows all of them.
+ *
+ * Start order: media, SIP, HTTP, so that nobody is let in before calls can be taken; stop is the
+ * reverse. What a reload can change (users, dialplan, tokens) is read through `#current`.
+ */
+export class Gateway implements GatewayView {
+  readonly #options: GatewayOptions;
+  readonly #logger: Logger;
+  readonly #clock = new SystemClock();
+  /** The calls' own, so that its timers can be counted apart. */
+  readonly #callClock = new SystemClock();
+  readonly #media: MediaEngine;
+  readonly #engine: EmbeddedEngine;
+  readonly #calls: CallTable;
+  readonly #limits: CallLimits;
+  readonly #http: HttpServer;
+  readonly #records = new CallRecords();
+  readonly #metrics: Metrics;
+  #originPolicy: IsOriginAllowed;
+  #current: { readonly config: Config; readonly dialplan: Dialplan };
+  #state: "stopped" | "running" | "draining" = "stopped";
+
+  constructor(options: GatewayOptions) {
+    const { config, logger } = options;
+    this.#options = options;
+    this.#logger = logger;
+    this.#current = { config, dialplan: options.dialplan };
+    this.#media = createMediaEngine({
+      rtpengine: rtpengineSource(config.media),
+      clock: this.#clock,
+      logger: logger.child({ room: "media" }),
+    });
+    const credentials = new SessionCredentials({
+      clock: this.#clock,
+      key: keepKey(options.dataDirectory),
+    });
+    const attempts = new AttemptLimit({ clock: this.#clock });
+    this.#originPolicy = createOriginPolicy({ origins: config.http.origins });
+    this.#engine = createEmbeddedEngine({
+      domain: config.domain,
+      clock: this.#clock,
+      logger: logger.child({ room: "signaling" }),
+      udp: config.sip.listen.filter(({ transport }) => transport === "udp"),
+      webSocket: {
+        sentBy: formatSocketAddress(config.http.listen),
+        isOriginAllowed: (origin, request) => this.#originPolicy(origin, request),
+      },
+      credentials: {
+        find: (username) => {
+          const issued = credentials.find(username);
+          const user = this.#current.config.users.get(issued?.userId ?? username);
+          if (user === undefined) return undefined;
+          return issued ?? { userId: user.id, password: user.password };
+        },
+      },
+      attempts,
+      locations: new MemoryLocations(),
+      trunks: [...config.trunks.values()],
+      handler: { onInvite: (invite) => this.#calls.onInvite(invite) },
+    });
+    this.#limits = new CallLimits({
+      maxCalls: config.limits.maxCalls,
+      maxCallsPerUser: config.limits.maxCallsPerUser,
+      maxCallsOfTrunk: (id) => this.#current.config.trunks.get(id)?.maxCalls,
+    });
+    const context: CallContext = {
+      engine: this.#engine,
+      media: this.#media,
+      clock: this.#callClock,
+      logger: logger.child({ room: "call" }),
+      limits: this.#limits,
+      codecPolicy: config.media.codecs,
+      flowGraceMs: FLOW_GRACE_MS,
+      user: (id) => this.#current.config.users.get(id),
+      trunk: (id) => {
+        const trunk = this.#current.config.trunks.get(id);
+        return trunk === undefined ? undefined : { codecs: trunk.codecs };
+      },
+    };
+    this.#calls = new CallTable({
+      context,
+      decide: (query) => this.#current.dialplan.decide(query, { explain: false }),
+      groupsOf: (id) => this.#current.config.users.get(id)?.groups ?? [],
+    });
+    this.#metrics = new Metrics({
+      version: options.version,
+      sources: {
+        liveCalls: () => this.#calls.size,
+        registrations: () => count(this.#engine.locations.all()),
+        webSocketFlows: () => this.#engine.counts.flows,
+        transactions: () => this.#engine.counts.transactions,
+        dialogs: () => this.#engine.counts.dialogs,
+        isMediaReady: () => this.#media.isReady,
+        isDraining: () => this.#state === "draining",
+        callTimers: () => this.#callClock.pendingTimers,
+      },
+    });
+    this.#http = createHttpServer({
+      listen: config.http.listen,
+      tls: config.http.tls,
+      webRoot: options.webRoot,
+      clock: this.#clock,
+      logger: logger.child({ room: "http" }),
+      sip: this.#engine,
+      services: {
+        gateway: this,
+        users: { find: (id) => this.#current.config.users.get(id) },
+        credentials,
+        signInLimit: attempts,
+        metrics: this.#metrics,
+      },
+      settings: this.#httpSettings(),
+    });
+  }
+
+  /**
+   * Starts everything, or nothing.
+   *
+   * @throws OffhookError with what to do: a port that is taken, no rtpengine, a bad certificate
+   */
+  async start(): Promise<GatewayAddresses> {
+    try {
+      await this.#media.start();
+      await this.#engine.start();
+      const http = await this.#http.start();
+      this.#state = "running";
+      const scheme = this.#options.config.http.tls === undefined ? "http" : "https";
+      return {
+        http: `${scheme}://${formatSocketAddress(http)}`,
+        sip: this.#engine.listeners,
+      };
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes no new call and waits for the live ones; what is left after `deadlineMs` is hung up.
+   * Then stops.
+   */
+  async drain(deadlineMs: number = DRAIN_MS): Promise<void> {
+    if (this.#state !== "running") return;
+    this.#state = "draining";
+    this.#engine.drain();
+    this.#logger.info("draining", { calls: this.#calls.size, deadlineMs });
+    const deadline = this.#clock.after(deadlineMs, () => this.#calls.hangUpAll(SHUTDOWN));
+    await this.#calls.whenIdle();
+    deadline.cancel();
+    await this.stop();
+  }
+
+  /** Ends live calls and stops at once. */
+  async stop(): Promise<void> {
+    if (this.#state === "running") this.#engine.drain();
+    this.#state = "stopped";
+    this.#calls.hangUpAll(SHUTDOWN);
+    await this.#calls.whenIdle();
+    await this.#http.stop();
+    await this.#engine.stop();
+    await this.#media.stop();
+    this.#metrics.close();
+    this.#records.close();
+  }
+
+  /**
+   * Puts another configuration in force: users, dialplan, API tokens, origins and TURN at once;
+   * addresses, trunks and media after a restart, which the log says. A wrong one changes nothing.
+   */
+  reload(result: LoadResult): boolean {
+    if (!result.ok) {
+      this.#logger.error("configuration refused, the old one stays", {
+        problems: result.problems.length,
+      });
+      return false;
+    }
+    const { config, dialplan } = result;
+    const before = this.#options.config;
+    const needRestart = (["domain", "sip", "media", "trunks", "limits"] as const).filter(
+      (key) => !isSame(before[key], config[key]),
+    );
+    // Routes may name trunks that only a restart makes; the engine refuses those calls with 503.
+    this.#current = { config, dialplan };
+    this.#originPolicy = createOriginPolicy({ origins: config.http.origins });
+    this.#http.configure(this.#httpSettings());
+    this.#logger.info("configuration reloaded", {
+      users: config.users.size,
+      routes: config.dialplan.routes.length,
+      ...(needRestart.length === 0 ? {} : { needRestart }),
+    });
+    return true;
+  }
+
+  readiness(): Readiness {
+    const reasons: string[] = [];
+    if (this.#state === "draining") reasons.push("The gateway is draining.");
+    if (this.#state === "stopped") reasons.push("The gateway is not running.");
+    if (!this.#media.isReady) reasons.push("No rtpengine answers.");
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  calls() {
+    return this.#calls.views();
+  }
+
+  call(id: string) {
+    return this.#calls.view(id);
+  }
+
+  hangUp(id: string): boolean {
+    return this.#calls.hangUp(id);
+  }
+
+  registrations() {
+    return this.#engine.locations.all();
+  }
+
+  *trunks(): Iterable<TrunkView> {
+    for (const { id, peer, maxCalls } of this.#options.config.trunks.values()) {
+      yield {
+        id,
+        peer,
+        state: this.#engine.trunkState(id),
+        liveCalls: this.#limits.callsOfTrunk(id),
+        ...(maxCalls === undefined ? {} : { maxCalls }),
+      };
+    }
+  }
+
+  records() {
+    return this.#records;
+  }
+
+  simulate(query: Parameters<GatewayView["simulate"]>[0]) {
+    const { config, dialplan } = this.#current;
+    return simulate(query, { dialplan, users: config.users, trunks: config.trunks }, new Date());
+  }
+
+  #httpSettings(): HttpSettings {
+    const { config } = this.#current;
+    return {
+      domain: this.#options.config.domain,
+      isOriginAllowed: (origin, request) => this.#originPolicy(origin, request),
+      tokens: config.api.tokens,
+      turn: config.media.turn,
+    };
+  }
+}
+
+function rtpengineSource({ rtpengine, address, ports }: Config["media"]): RtpengineSource {
+  if (rtpengine.kind === "external") return { kind: "external", nodes: rtpengine.sockets };
+  return { kind: "managed", address: address ?? "127.0.0.1", ports };
+}
+
+function count(items: Iterable<unknown>): number {
+  let total = 0;
+  for (const _ of items) total += 1;
+  return total;
+}
+
+function isSame(left: unknown, right: unknown): boolean {
+  const plain = (_key: string, value: unknown): unknown =>
+    value instanceof Map ? [...value.entries()] : value;
+  return JSON.stringify(left, plain) === JSON.stringify(right, plain);
+}
+
+/** The key that keeps short-lived credentials good over a restart; made at the first one. */
+function keepKey(directory: string): Buffer {
+  const file = join(directory, "session.key");
+  if (existsSync(file)) {
+    const kept = Buffer.from(readFileSync(file, "utf8").trim(), "base64url");
+    if (kept.length >= 32) return kept;
+  }
+  const key = randomBytes(32);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(file, `${key.toString("base64url")}\n`, { mode: 0o600 });
+  return key;
+}
