@@ -1,0 +1,44 @@
+#!/bin/sh
+# Makes the sounds of the services (*44, *45) again: headerless G.711 mu-law, 8 kHz, mono.
+# Needs espeak-ng and sox. The results are committed, so nobody else needs them.
+set -eu
+cd "$(dirname "$0")/../src/media/service/sounds"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Words: speech without silence around it, within the telephone band, at an even level.
+speak() {
+  espeak-ng -v en-us+f3 -s 150 -p 45 -w "$work/raw.wav" -- "$2"
+  sox "$work/raw.wav" -r 8000 -c 1 "$work/$1.wav" \
+    highpass 200 lowpass 3400 silence 1 0.02 0.5% reverse silence 1 0.02 0.5% reverse \
+    norm -6 pad 0.02 0.08
+}
+
+encode() {
+  sox "$work/$1.wav" -t raw -e mu-law -b 8 -r 8000 -c 1 "$1.ulaw"
+}
+
+# A short major chord of plucked strings before the announcement.
+sox -n -r 8000 -c 1 "$work/chime.wav" synth 1.1 pluck C4 pluck E4 pluck G4 pluck C5 \
+  delay 0 0.12 0.24 0.36 remix - fade 0 1.1 0.4 lowpass 3400 norm -12
+
+speak text "This is Offhook. Your call works."
+sox "$work/chime.wav" "$work/text.wav" "$work/announcement.wav"
+encode announcement
+
+speak press-keys "Please press some keys."
+encode press-keys
+
+for digit in 0 1 2 3 4 5 6 7 8 9; do
+  speak "$digit" "$digit"
+  encode "$digit"
+done
+speak star "star"
+encode star
+speak hash "hash"
+encode hash
+for letter in a b c d; do
+  speak "$letter" "$letter"
+  encode "$letter"
+done

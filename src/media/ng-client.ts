@@ -1,0 +1,280 @@
+import { randomUUID } from "node:crypto";
+import { createSocket } from "node:dgram";
+import type { Socket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import rtpengineClient from "rtpengine-client";
+import { formatSocketAddress } from "../core/address.ts";
+import type { SocketAddress } from "../core/address.ts";
+import type { Clock, Timer } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import { MediaError } from "./errors.ts";
+
+/** A value of the ng protocol's bencode dictionaries. */
+export type NgValue = string | number | readonly NgValue[] | { readonly [key: string]: NgValue };
+
+/** Arguments of a command: a dictionary whose undefined values are left out. */
+export type NgArguments = Readonly<Record<string, NgValue | undefined>>;
+
+/** The dictionary of a reply whose `result` is not `error`. */
+export type NgReply = Readonly<Record<string, unknown>>;
+
+/** The ng commands that we send. */
+export type NgCommand = "ping" | "offer" | "answer" | "delete" | "query" | "list";
+
+/** How often, and how long, a command is sent before it counts as lost. */
+export interface NgTiming {
+  /** Milliseconds after the first send at which the same datagram is sent again. */
+  readonly resendAtMs: readonly number[];
+  /** Milliseconds after the first send at which we give up. */
+  readonly deadlineMs: number;
+}
+
+/** 250 ms, doubling, three repeats; lost after 2 s. */
+export const DEFAULT_NG_TIMING: NgTiming = { resendAtMs: [250, 750, 1750], deadlineMs: 2000 };
+
+export interface NgClientOptions {
+  /** The ng socket of one rtpengine, a literal address. */
+  readonly address: SocketAddress;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly timing?: NgTiming;
+  /** Commands that may wait for a reply at the same time; default 1000. */
+  readonly maxInFlight?: number;
+}
+
+/** Counters of one client since it was made. */
+export interface NgCounters {
+  readonly sent: number;
+  readonly resent: number;
+  readonly lost: number;
+  /** Replies that no command was waiting for: late, repeated or forged. */
+  readonly strayReplies: number;
+  readonly brokenReplies: number;
+}
+
+interface Waiting {
+  readonly timing: NgTiming;
+  readonly datagram: Buffer;
+  readonly startedMs: number;
+  readonly resolve: (reply: NgReply) => void;
+  readonly reject: (error: MediaError) => void;
+  readonly command: NgCommand;
+  attempt: number;
+  timer: Timer;
+}
+
+// The largest payload of a UDP datagram over IPv4.
+const MAX_DATAGRAM_OCTETS = 65_507;
+
+/**
+ * One rtpengine's ng socket.
+ *
+ * A command and all its repeats carry one cookie: rtpengine remembers the reply to a cookie, so a
+ * repeat is answered from that memory and nothing is done twice. Cookies are random UUIDs because
+ * a cookie that was ever used, by any process, would get the old command's reply.
+ */
+export class NgClient {
+  readonly address: SocketAddress;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #timing: NgTiming;
+  readonly #maxInFlight: number;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #socket: Socket;
+  readonly #connected: Promise<void>;
+  #state: "open" | "closed" = "open";
+  #sent = 0;
+  #resent = 0;
+  #lost = 0;
+  #strayReplies = 0;
+  #brokenReplies = 0;
+
+  constructor(options: NgClientOptions) {
+    this.address = options.address;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#timing = options.timing ?? DEFAULT_NG_TIMING;
+    this.#maxInFlight = options.maxInFlight ?? 1000;
+    const socket = createSocket(isIPv6(options.address.host) ? "udp6" : "udp4");
+    this.#socket = socket;
+    // A refused datagram (ICMP) is an `error`; the repeat or the deadline deals with it.
+    socket.on("error", (error) => {
+      this.#logger.debug("ng socket error", { error: error.message });
+    });
+    socket.on("message", (datagram) => {
+      this.#onDatagram(datagram);
+    });
+    this.#connected = new Promise((resolve) => {
+      // A connected socket takes datagrams from this rtpengine alone.
+      socket.once("connect", () => {
+        resolve();
+      });
+      socket.once("close", () => {
+        resolve();
+      });
+      socket.connect(options.address.port, options.address.host);
+    });
+  }
+
+  get counters(): NgCounters {
+    return {
+      sent: this.#sent,
+      resent: this.#resent,
+      lost: this.#lost,
+      strayReplies: this.#strayReplies,
+      brokenReplies: this.#brokenReplies,
+    };
+  }
+
+  get inFlight(): number {
+    return this.#waiting.size;
+  }
+
+  /** Our own address on the way to this rtpengine: one that it can reach. */
+  async localAddress(): Promise<string> {
+    await this.#connected;
+    if (this.#state === "closed") throw this.#unavailable("the ng client is closed");
+    return this.#socket.address().address;
+  }
+
+  /**
+   * Sends a command and waits for its reply.
+   *
+   * @param timing how often it is repeated; default the client's
+   * @throws MediaError `ERR_OFFHOOK_MEDIA_UNAVAILABLE` when no reply came in time or too many
+   *   commands are waiting, `ERR_OFFHOOK_MEDIA_SDP` when rtpengine refused the SDP,
+   *   `ERR_OFFHOOK_MEDIA_REFUSED` for every other error that it replied
+   */
+  async request(
+    command: NgCommand,
+    args: NgArguments = {},
+    timing: NgTiming = this.#timing,
+  ): Promise<NgReply> {
+    await this.#connected;
+    if (this.#state === "closed") throw this.#unavailable("the ng client is closed");
+    if (this.#waiting.size >= this.#maxInFlight) {
+      throw this.#unavailable(`${this.#maxInFlight} commands are waiting already`);
+    }
+    const cookie = randomUUID();
+    const datagram = encode(cookie, command, args);
+    if (datagram.length > MAX_DATAGRAM_OCTETS) {
+      throw new MediaError("ERR_OFFHOOK_MEDIA_SDP", "the SDP does not fit into one ng datagram");
+    }
+    const reply = await new Promise<NgReply>((resolve, reject) => {
+      const startedMs = this.#clock.monotonicMs();
+      const waiting: Waiting = {
+        timing,
+        datagram,
+        startedMs,
+        resolve,
+        reject,
+        command,
+        attempt: 0,
+        timer: this.#clock.after(delayMs(timing, 0), () => {
+          this.#onTimer(cookie);
+        }),
+      };
+      this.#waiting.set(cookie, waiting);
+      this.#sent += 1;
+      this.#transmit(datagram);
+    });
+    if (reply["result"] === "error") throw refusal(command, reply["error-reason"]);
+    return reply;
+  }
+
+  /** Closes the socket; every waiting command fails. Idempotent. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    for (const waiting of this.#waiting.values()) {
+      waiting.timer.cancel();
+      waiting.reject(this.#unavailable("the connection to it was closed"));
+    }
+    this.#waiting.clear();
+    this.#socket.close();
+  }
+
+  #transmit(datagram: Buffer): void {
+    this.#socket.send(datagram, (error) => {
+      if (error) this.#logger.debug("ng send failed", { error: error.message });
+    });
+  }
+
+  #onTimer(cookie: string): void {
+    const waiting = this.#waiting.get(cookie);
+    if (waiting === undefined) return;
+    if (waiting.attempt >= waiting.timing.resendAtMs.length) {
+      this.#waiting.delete(cookie);
+      this.#lost += 1;
+      const afterMs = Math.round(this.#clock.monotonicMs() - waiting.startedMs);
+      waiting.reject(this.#unavailable(`no reply to ${waiting.command} within ${afterMs} ms`));
+      return;
+    }
+    waiting.attempt += 1;
+    waiting.timer = this.#clock.after(delayMs(waiting.timing, waiting.attempt), () => {
+      this.#onTimer(cookie);
+    });
+    this.#resent += 1;
+    this.#transmit(waiting.datagram);
+  }
+
+  #onDatagram(datagram: Buffer): void {
+    let cookie: string;
+    let data: unknown;
+    try {
+      ({ id: cookie, data } = rtpengineClient.Client.decodeMessage(datagram));
+    } catch {
+      this.#brokenReplies += 1;
+      return;
+    }
+    const waiting = this.#waiting.get(cookie);
+    if (waiting === undefined) {
+      this.#strayReplies += 1;
+      return;
+    }
+    if (!isDictionary(data)) {
+      this.#brokenReplies += 1;
+      return;
+    }
+    this.#waiting.delete(cookie);
+    waiting.timer.cancel();
+    waiting.resolve(data);
+  }
+
+  #unavailable(why: string): MediaError {
+    return new MediaError(
+      "ERR_OFFHOOK_MEDIA_UNAVAILABLE",
+      `rtpengine at ${formatSocketAddress(this.address)} cannot be used: ${why}`,
+    );
+  }
+}
+
+/** Whether an ng value is a dictionary. */
+export function isDictionary(value: unknown): value is Readonly<Record<string, unknown>> {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value)
+  );
+}
+
+/** Milliseconds from one send to the next, or to the deadline. */
+function delayMs({ resendAtMs, deadlineMs }: NgTiming, attempt: number): number {
+  const from = attempt === 0 ? 0 : (resendAtMs[attempt - 1] ?? deadlineMs);
+  return Math.max(0, (resendAtMs[attempt] ?? deadlineMs) - from);
+}
+
+function encode(cookie: string, command: NgCommand, args: NgArguments): Buffer {
+  const present = Object.entries(args).filter(([, value]) => value !== undefined);
+  return rtpengineClient.Client.encodeMessage(cookie, {
+    ...Object.fromEntries(present),
+    command,
+  });
+}
+
+function refusal(command: NgCommand, reason: unknown): MediaError {
+  const text = typeof reason === "string" ? reason : "no reason given";
+  const isAboutSdp = text.toLowerCase().includes("sdp");
+  return new MediaError(
+    isAboutSdp ? "ERR_OFFHOOK_MEDIA_SDP" : "ERR_OFFHOOK_MEDIA_REFUSED",
+    `rtpengine refused ${command}: ${text}`,
+  );
+}

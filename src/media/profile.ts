@@ -1,0 +1,159 @@
+/**
+ * Which ng keys an offer or an answer carries: a pure table from the kinds of the two legs, the
+ * codec policy and the codecs at hand. The values are those that carried sound with rtpengine
+ * 10.5 and 26; what looks missing is missing on purpose:
+ *
+ * - no `DTLS` key: rtpengine's own choice (active toward a browser's offer, `actpass` in its own)
+ *   is the one that never failed; `DTLS=passive` broke calls with 10.5;
+ * - no `WebRTC` alias: 10.5 ignores it in silence;
+ * - no `codec` in an answer: the offer decides;
+ * - no `media handover` and no `inject DTMF`: the first lets a third party take the stream over,
+ *   the second keeps every packet out of the kernel.
+ *
+ * Codecs that pass through unchanged are chosen by our own filter in the SDP, so that rtpengine
+ * sees only what it may use; ng's `codec` appears where something must be transcoded.
+ */
+import type { NgArguments, NgValue } from "./ng-client.ts";
+import type { CodecPolicy, LegKind } from "./session.ts";
+import { unusable } from "./sdp.ts";
+
+const TO_RTP: NgArguments = {
+  "transport-protocol": "RTP/AVP",
+  ICE: "remove",
+  SDES: ["off"],
+  // A browser insists on rtcp-mux, telephones hardly know it.
+  "rtcp-mux": ["demux"],
+  replace: ["origin"],
+  // CVE-2025-53399: learn the peer's address once, prefer the one in its SDP, then stay with it.
+  flags: ["strip extmap", "port latching", "strict source"],
+  "endpoint-learning": "heuristic",
+};
+
+const TO_WEBRTC: NgArguments = {
+  "transport-protocol": "UDP/TLS/RTP/SAVPF",
+  // rtpengine is the only candidate: media never goes around it.
+  ICE: "force",
+  SDES: ["off"],
+  "rtcp-mux": ["require"],
+  replace: ["origin"],
+  flags: ["generate mid", "no rtcp attribute", "strict source"],
+  "DTLS-fingerprint": "sha-256",
+};
+
+/** The ng keys for an SDP that goes to a leg of this kind, in an offer as well as in an answer. */
+export function profileToward(kind: LegKind): NgArguments {
+  switch (kind) {
+    case "rtp":
+      return TO_RTP;
+    case "webrtc":
+      return TO_WEBRTC;
+  }
+}
+
+/** What shall become of the codecs of an offer. */
+export interface CodecPlan {
+  /** Speech codecs that stay in the offer, in lower case, in the order for the answerer. */
+  readonly keep: readonly string[];
+  /** The ng key `codec`; undefined when nothing is transcoded. */
+  readonly transcoding: { readonly [key: string]: NgValue } | undefined;
+}
+
+export interface CodecPlanInput {
+  readonly policy: CodecPolicy;
+  readonly offererKind: LegKind;
+  readonly answererKind: LegKind;
+  /** Speech codecs of the offer, in lower case, in its order. */
+  readonly offered: readonly string[];
+  /** Speech codecs that the answerer takes, in order; undefined: the default set of its kind. */
+  readonly accepted: readonly string[] | undefined;
+}
+
+/** RFC 7874 §3 has every browser know Opus, PCMU and PCMA; all of them know G.722 too. */
+const WEBRTC_CODECS: readonly string[] = ["opus", "g722", "pcmu", "pcma"];
+const NARROW_CODECS: readonly string[] = ["g722", "pcmu", "pcma"];
+
+/** What rtpengine decodes and encodes, by the name that ng wants. */
+const TRANSCODABLE: ReadonlyMap<string, string> = new Map([
+  ["opus", "opus"],
+  ["g722", "G722"],
+  ["pcmu", "PCMU"],
+  ["pcma", "PCMA"],
+  ["g729", "G729"],
+  ["g723", "G723"],
+  ["gsm", "GSM"],
+  ["speex", "speex"],
+]);
+
+/**
+ * Decides which codecs of an offer go on and whether rtpengine transcodes.
+ *
+ * @throws MediaError `ERR_OFFHOOK_MEDIA_SDP` when the two sides have nothing in common and
+ *   rtpengine cannot bridge them
+ */
+export function planCodecs(input: CodecPlanInput): CodecPlan {
+  const { policy, offererKind, answererKind, offered } = input;
+  const accepted = input.accepted?.map((name) => name.toLowerCase()) ?? defaultCodecs(answererKind);
+  if (policy === "opus" && offererKind !== answererKind) {
+    const plan = planOpusEdge(offererKind, offered, accepted);
+    if (plan !== undefined) return plan;
+  }
+  const shared = sharedCodecs(input, accepted);
+  if (policy === "narrow") {
+    const narrow = shared.filter((name) => name !== "opus");
+    if (narrow.length > 0) return { keep: narrow, transcoding: undefined };
+  }
+  if (shared.length > 0) return { keep: shared, transcoding: undefined };
+  return bridge(
+    offered,
+    policy === "narrow" && answererKind === "webrtc" ? NARROW_CODECS : accepted,
+  );
+}
+
+/** Opus at the browser whatever the other side speaks; undefined when the browser has no Opus. */
+function planOpusEdge(
+  offererKind: LegKind,
+  offered: readonly string[],
+  accepted: readonly string[],
+): CodecPlan | undefined {
+  if (offererKind === "rtp") {
+    if (!accepted.includes("opus")) return undefined;
+    if (offered.includes("opus")) {
+      const rest = offered.filter((name) => name !== "opus" && accepted.includes(name));
+      return { keep: ["opus", ...rest], transcoding: undefined };
+    }
+    const plan = bridge(offered, ["opus"]);
+    return plan;
+  }
+  if (!offered.includes("opus")) return undefined;
+  if (accepted.includes("opus")) {
+    const rest = accepted.filter((name) => name !== "opus" && offered.includes(name));
+    // `accept`: Opus stays in the offer, and still comes back to the browser if the other side
+    // picks something else.
+    return { keep: ["opus", ...rest], transcoding: { accept: ["opus"] } };
+  }
+  return bridge(["opus"], accepted);
+}
+
+/** What both know: in the answerer's order toward a telephone, in the offer's toward a browser. */
+function sharedCodecs(input: CodecPlanInput, accepted: readonly string[]): readonly string[] {
+  const { offered, answererKind } = input;
+  return answererKind === "rtp"
+    ? accepted.filter((name) => offered.includes(name))
+    : offered.filter((name) => accepted.includes(name));
+}
+
+function bridge(from: readonly string[], to: readonly string[]): CodecPlan {
+  const keep = from.filter((name) => TRANSCODABLE.has(name));
+  const consume = keep.flatMap((name) => TRANSCODABLE.get(name) ?? []);
+  const transcode = to.flatMap((name) => TRANSCODABLE.get(name) ?? []);
+  if (consume.length === 0 || transcode.length === 0) {
+    throw unusable(`no codec in common: offered ${from.join(", ")}; accepted ${to.join(", ")}`);
+  }
+  // `consume` hides the offer's codecs from the answerer and has rtpengine answer with them;
+  // `mask` would do the same only as long as both sides name different codecs.
+  return { keep, transcoding: { consume, transcode } };
+}
+
+function defaultCodecs(kind: LegKind): readonly string[] {
+  return kind === "webrtc" ? WEBRTC_CODECS : NARROW_CODECS;
+}

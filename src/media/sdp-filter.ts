@@ -1,0 +1,330 @@
+/**
+ * Our own filter before and after rtpengine. Both ways an SDP is taken apart and written anew from
+ * a list of what may pass, so nothing that we do not understand reaches rtpengine, and no address,
+ * SSRC, stream name or extension of one side reaches the other. (A peer's `a=ssrc` would even mute
+ * the call: Chromium plays a stream of another SSRC at volume 0.)
+ *
+ * rtpengine sees one audio section. The other sections that a leg offered come back to it rejected
+ * (port 0), in their places, as RFC 3264 §6 wants.
+ */
+import { isIP } from "node:net";
+import type { Codec } from "./codecs.ts";
+import { codecsOf, isSpeech, isTelephoneEvent } from "./codecs.ts";
+import type { Sdp, SdpAttribute, SdpConnection, SdpMedia } from "./sdp.ts";
+import { findAttribute, isPrintable, isSdpToken, parseInteger, parseSdp, unusable } from "./sdp.ts";
+import type { LegKind } from "./session.ts";
+
+/** Candidates of a browser that rtpengine gets at most; the rest is left out. */
+const MAX_CANDIDATES = 100;
+
+const DIRECTIONS: ReadonlySet<string> = new Set(["sendrecv", "sendonly", "recvonly", "inactive"]);
+
+/** Attributes that belong to a payload type. */
+const PER_CODEC: ReadonlySet<string> = new Set(["rtpmap", "fmtp", "rtcp-fb"]);
+
+const PASS_ALWAYS: ReadonlySet<string> = new Set([...DIRECTIONS, "ptime", "maxptime"]);
+const PASS_DTLS: ReadonlySet<string> = new Set(["fingerprint", "setup"]);
+const PASS_ICE: ReadonlySet<string> = new Set([
+  "ice-ufrag",
+  "ice-pwd",
+  "ice-options",
+  "end-of-candidates",
+]);
+
+/** Attributes that may stand once for the whole session instead of in each section. */
+const SESSION_LEVEL: ReadonlySet<string> = new Set([...DIRECTIONS, ...PASS_DTLS, ...PASS_ICE]);
+
+/** Where a leg's audio section stands among its sections. */
+export interface LegLayout {
+  readonly sections: readonly {
+    readonly type: string;
+    readonly protocol: string;
+    readonly formats: readonly string[];
+    readonly mid: string | undefined;
+  }[];
+  readonly audioIndex: number;
+  /** Whether its audio is in an `a=group:BUNDLE`. */
+  readonly isBundled: boolean;
+}
+
+/** A leg's SDP as far as it matters. */
+export interface LegDescription {
+  readonly audio: SdpMedia & { readonly connection: SdpConnection };
+  readonly codecs: readonly Codec[];
+  readonly layout: LegLayout;
+}
+
+/**
+ * Reads and validates an SDP that came from a leg.
+ *
+ * @throws MediaError `ERR_OFFHOOK_MEDIA_SDP` when it is broken or has no audio section with an
+ *   address and a speech codec, or a `webrtc` leg's has no DTLS fingerprint or ICE credentials
+ */
+export function readDescription(text: string, kind: LegKind): LegDescription {
+  const sdp = parseSdp(text);
+  const audioIndex = findAudio(sdp, kind);
+  const section = sdp.media[audioIndex];
+  if (section === undefined) throw unusable("no audio section with a port");
+  const connection = section.connection ?? sdp.connection;
+  if (connection === undefined) throw unusable("the audio section has no c= line");
+  const inherited = sdp.attributes.filter(
+    ({ name }) => SESSION_LEVEL.has(name) && !hasOwn(section, name),
+  );
+  const audio = {
+    ...section,
+    // RFC 8843 §6: a bundle-only section has port 0 and is in use all the same.
+    port: section.port === 0 ? 9 : section.port,
+    connection,
+    attributes: [...section.attributes, ...inherited].filter(
+      ({ value }) => value === undefined || isPrintable(value),
+    ),
+  };
+  const codecs = codecsOf(audio);
+  if (!codecs.some(isSpeech)) throw unusable("no audio codec");
+  if (kind === "webrtc") {
+    for (const name of ["fingerprint", "ice-ufrag", "ice-pwd"]) {
+      if (findAttribute(audio.attributes, name) === undefined) throw unusable(`no a=${name}`);
+    }
+  }
+  return { audio, codecs, layout: layoutOf(sdp, audioIndex) };
+}
+
+/**
+ * The codecs of an offer that go on: speech as the plan says, and the telephone-event of each
+ * clock that is left.
+ */
+export function selectOfferCodecs(
+  codecs: readonly Codec[],
+  keep: readonly string[],
+): readonly Codec[] {
+  const speech = keep.flatMap((key) => codecs.filter((codec) => codec.key === key));
+  return [...speech, ...eventsFor(codecs, speech)];
+}
+
+/**
+ * The codecs of an answer that go on: all its speech, and one telephone-event, of the clock of
+ * the first codec. Two of them beside Opus lose digits.
+ */
+export function selectAnswerCodecs(codecs: readonly Codec[]): readonly Codec[] {
+  const speech = codecs.filter(isSpeech);
+  return [...speech, ...eventsFor(codecs, speech.slice(0, 1)).slice(0, 1)];
+}
+
+/**
+ * A leg's audio section, written anew for rtpengine.
+ *
+ * @param tlsId a constant of the leg: without `a=tls-id` rtpengine 11.3 and later ends DTLS when a
+ *   browser, which knows no tls-id, restarts ICE. Older ones pass it on unread, and the filter
+ *   behind them drops it.
+ */
+export function sdpForRtpengine(
+  description: LegDescription,
+  codecs: readonly Codec[],
+  kind: LegKind,
+  tlsId: string,
+): Sdp {
+  const { audio } = description;
+  const isDtls = audio.protocol.includes("TLS");
+  const attributes = audioAttributes(audio, codecs, ({ name, value }) => {
+    if (kind === "webrtc") {
+      return PASS_ICE.has(name) || PASS_DTLS.has(name) || name === "rtcp-mux" || name === "mid";
+    }
+    if (name === "rtcp") return isRtcpValue(value);
+    // RFC 4568: a telephone's SRTP keys travel in its SDP.
+    if (name === "crypto") return audio.protocol.includes("SAVP");
+    return name === "rtcp-mux" || (isDtls && PASS_DTLS.has(name));
+  });
+  if (kind === "webrtc") {
+    attributes.push(...candidatesOf(audio), { name: "tls-id", value: tlsId });
+  }
+  return {
+    connection: audio.connection,
+    attributes: [],
+    media: [
+      {
+        type: "audio",
+        port: audio.port,
+        protocol: audio.protocol,
+        formats: codecs.map((codec) => codec.payloadType),
+        connection: undefined,
+        attributes,
+      },
+    ],
+  };
+}
+
+/** How an SDP is written for a leg. */
+export interface LegRendering {
+  readonly kind: LegKind;
+  readonly role: "offer" | "answer";
+  /** What the leg's own last SDP looked like; undefined before it sent one. */
+  readonly layout: LegLayout | undefined;
+}
+
+/**
+ * rtpengine's SDP, written anew for a leg.
+ *
+ * @returns the SDP, and its codecs
+ * @throws MediaError `ERR_OFFHOOK_MEDIA_SDP` when no audio codec is left: rtpengine may well answer
+ *   with telephone-event alone, or with an m= line without any format
+ */
+export function sdpForLeg(
+  text: string,
+  rendering: LegRendering,
+): { readonly sdp: Sdp; readonly codecs: readonly Codec[] } {
+  const { kind, role, layout } = rendering;
+  const reply = parseSdp(text);
+  const section = reply.media.find((media) => media.type === "audio");
+  const connection = section?.connection ?? reply.connection;
+  if (section === undefined || section.port === 0 || connection === undefined) {
+    throw unusable("rtpengine left no audio section");
+  }
+  const offered = codecsOf(section);
+  const codecs =
+    role === "answer"
+      ? selectAnswerCodecs(offered)
+      : selectOfferCodecs(
+          offered,
+          offered.filter(isSpeech).map((codec) => codec.key),
+        );
+  if (!codecs.some(isSpeech)) throw unusable("no audio codec in common");
+  const mid = layout === undefined ? "0" : layout.sections[layout.audioIndex]?.mid;
+  const attributes = audioAttributes(section, codecs, ({ name, value }) => {
+    if (kind === "webrtc") {
+      return (
+        PASS_ICE.has(name) || PASS_DTLS.has(name) || name === "rtcp-mux" || name === "candidate"
+      );
+    }
+    return name === "crypto" || (name === "rtcp" && isRtcpValue(value));
+  });
+  if (kind === "webrtc" && mid !== undefined) attributes.unshift({ name: "mid", value: mid });
+  const audio: SdpMedia = {
+    type: "audio",
+    port: section.port,
+    protocol: section.protocol,
+    formats: codecs.map((codec) => codec.payloadType),
+    connection: undefined,
+    attributes,
+  };
+  const isBundled = kind === "webrtc" && mid !== undefined && (layout?.isBundled ?? true);
+  return {
+    sdp: {
+      connection,
+      // RFC 9143 §7.3.1: a page with `bundlePolicy: max-bundle` refuses an answer without its group.
+      attributes: isBundled ? [{ name: "group", value: `BUNDLE ${mid}` }] : [],
+      media: layout === undefined ? [audio] : placeAudio(audio, layout),
+    },
+    codecs,
+  };
+}
+
+/** RFC 3264 §6 and §8: as many sections as the leg has, in its order, the others rejected. */
+function placeAudio(audio: SdpMedia, layout: LegLayout): readonly SdpMedia[] {
+  return layout.sections.map(({ type, protocol, formats, mid }, index) =>
+    index === layout.audioIndex
+      ? audio
+      : {
+          type,
+          port: 0,
+          protocol,
+          formats,
+          connection: undefined,
+          attributes: mid === undefined ? [] : [{ name: "mid", value: mid }],
+        },
+  );
+}
+
+function findAudio(sdp: Sdp, kind: LegKind): number {
+  const isUsable = (media: SdpMedia): boolean =>
+    media.type === "audio" &&
+    media.protocol.includes("RTP/") &&
+    (media.port !== 0 || findAttribute(media.attributes, "bundle-only") !== undefined);
+  // A telephone that leaves the choice offers the same audio twice, as SRTP and as plain RTP.
+  const isPreferred = (media: SdpMedia): boolean =>
+    isUsable(media) && (media.protocol.includes("SAVP") ? kind === "webrtc" : kind === "rtp");
+  const preferred = sdp.media.findIndex(isPreferred);
+  return preferred >= 0 ? preferred : sdp.media.findIndex(isUsable);
+}
+
+function layoutOf(sdp: Sdp, audioIndex: number): LegLayout {
+  const sections = sdp.media.map(({ type, protocol, formats, attributes }) => {
+    const mid = findAttribute(attributes, "mid")?.value;
+    return {
+      type,
+      protocol,
+      formats,
+      mid: mid !== undefined && isSdpToken(mid) ? mid : undefined,
+    };
+  });
+  const audioMid = sections[audioIndex]?.mid;
+  const isBundled = sdp.attributes.some(
+    ({ name, value }) =>
+      name === "group" &&
+      value !== undefined &&
+      value.startsWith("BUNDLE ") &&
+      audioMid !== undefined &&
+      value.split(" ").includes(audioMid),
+  );
+  return { sections, audioIndex, isBundled };
+}
+
+/** A direction is one attribute with four names. */
+function hasOwn(media: SdpMedia, name: string): boolean {
+  return media.attributes.some((attribute) =>
+    DIRECTIONS.has(name) ? DIRECTIONS.has(attribute.name) : attribute.name === name,
+  );
+}
+
+function eventsFor(codecs: readonly Codec[], speech: readonly Codec[]): readonly Codec[] {
+  const events = codecs.filter(isTelephoneEvent);
+  const matching = events.filter((event) =>
+    speech.some((codec) => codec.clockRate === event.clockRate),
+  );
+  // Firefox has telephone-event/8000 alone, beside Opus too.
+  return matching.length > 0 ? matching : events.slice(0, 1);
+}
+
+function audioAttributes(
+  media: SdpMedia,
+  codecs: readonly Codec[],
+  passes: (attribute: SdpAttribute) => boolean,
+): SdpAttribute[] {
+  const payloadTypes = new Set(codecs.map((codec) => codec.payloadType));
+  return media.attributes.filter((attribute) => {
+    const { name, value } = attribute;
+    if (PER_CODEC.has(name)) return payloadTypes.has(value?.split(" ", 1)[0] ?? "");
+    return PASS_ALWAYS.has(name) || passes(attribute);
+  });
+}
+
+/**
+ * UDP candidates with a literal address. Others are of no use to rtpengine: it takes no TCP, and a
+ * name (`….local`) would have it ask a DNS server.
+ */
+function candidatesOf(audio: SdpMedia): readonly SdpAttribute[] {
+  const candidates: SdpAttribute[] = [];
+  for (const { name, value } of audio.attributes) {
+    if (name !== "candidate" || value === undefined) continue;
+    const fields = value.split(" ").filter((field) => field !== "");
+    const [, component, transport, , host, port, typ] = fields;
+    if (transport?.toLowerCase() !== "udp" || (component !== "1" && component !== "2")) continue;
+    if (isIP(host ?? "") === 0 || typ !== "typ") continue;
+    if ((parseInteger(port ?? "", 65_535) ?? 0) === 0) continue;
+    // RFC 8839 §5.1: eight fields, then raddr and rport; extensions mean nothing to rtpengine.
+    const kept = fields.slice(0, fields[8] === "raddr" ? 12 : 8);
+    candidates.push({ name, value: kept.join(" ") });
+    if (candidates.length === MAX_CANDIDATES) break;
+  }
+  return candidates;
+}
+
+/** RFC 3605: `port` or `port IN IP4 address`. */
+function isRtcpValue(value: string | undefined): boolean {
+  const [port, network, family, host, ...rest] = (value ?? "").split(" ");
+  if ((parseInteger(port ?? "", 65_535) ?? 0) === 0 || rest.length > 0) return false;
+  if (network === undefined) return true;
+  const version = isIP(host ?? "");
+  return (
+    network === "IN" && ((family === "IP4" && version === 4) || (family === "IP6" && version === 6))
+  );
+}
