@@ -48,6 +48,7 @@ import { TransactionLayer } from "./transaction/transaction-layer.ts";
 import type { ServerTransaction, TransactionUser } from "./transaction/transaction.ts";
 import type { Flow, TransportHandler } from "./transport/flow.ts";
 import { TransportLayer } from "./transport/transport-layer.ts";
+import type { WebSocketLimits } from "./transport/websocket-flow.ts";
 import type { TrunkState } from "./trunk/channels.ts";
 import { TrunkTable } from "./trunk/trunk-table.ts";
 
@@ -78,6 +79,8 @@ export interface EmbeddedEngineOptions {
     isOriginAllowed(origin: string | undefined, request: IncomingMessage): boolean;
     /** Default: the address of the TCP connection. */
     clientAddress?(request: IncomingMessage): SocketAddress | undefined;
+    /** Liveness and back-pressure of connections. */
+    readonly limits?: Partial<WebSocketLimits>;
   };
   readonly credentials: Credentials;
   /** Shared with the HTTP sign-in; default: one of the engine's own. */
