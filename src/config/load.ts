@@ -11,7 +11,7 @@ import type { RouteSource } from "../dialplan/source.ts";
 import type { Config, DemoAccess } from "./config.ts";
 import { DEMO_USER_IDS, keepDemoAccess, makeDemoAccess } from "./demo.ts";
 import type { Environment } from "./environment.ts";
-import { ConfigError } from "./errors.ts";
+import { ConfigError, DemoDataError } from "./errors.ts";
 import { explainIssues } from "../dialplan/issues.ts";
 import type { IssueText } from "../dialplan/issues.ts";
 import type { Interfaces } from "./own-address.ts";
@@ -60,7 +60,6 @@ export function findConfigFile(directory: string): string | undefined {
  * @param file undefined: the built-in demo
  * @param options `dataDirectory` is `data` in the working directory when it is not given
  * @throws ConfigError with every mistake
- * @throws DemoDataError when the demo's passwords cannot be kept or read
  */
 export function loadConfig(file: string | undefined, options: LoadOptions = {}): Config {
   const result = tryLoadConfig(file, { dataDirectory: resolve("data"), ...options });
@@ -69,9 +68,8 @@ export function loadConfig(file: string | undefined, options: LoadOptions = {}):
 }
 
 /**
- * Loads a file, or the built-in demo, with its plan compiled.
- *
- * @throws DemoDataError when the demo's passwords cannot be kept or read
+ * Loads a file, or the built-in demo, with its plan compiled. Never throws: passwords of the demo
+ * that cannot be kept or read are a problem like any other.
  */
 export function tryLoadConfig(file: string | undefined, options: LoadOptions = {}): LoadResult {
   if (file === undefined) return load("", undefined, options);
@@ -86,7 +84,7 @@ export function tryLoadConfig(file: string | undefined, options: LoadOptions = {
 }
 
 /**
- * Loads the text of a file.
+ * Loads the text of a file. Never throws.
  *
  * @param file its name for messages, and its directory for relative paths
  * @param environment what `${NAME}` takes its values from
@@ -115,12 +113,13 @@ function load(text: string, file: string | undefined, options: LoadOptions): Loa
     return { ok: false, problems: problems.sorted() };
   }
   if (syntax.length > 0) return { ok: false, problems: problems.sorted() };
-  const { dataDirectory } = options;
+  const demo = parsed.data.users === undefined ? demoAccess(options.dataDirectory) : undefined;
+  if (typeof demo === "string")
+    return { ok: false, problems: [{ file: name, key: "", message: demo }] };
   const config = resolveConfig(parsed.data, {
     file,
+    demo,
     interfaces: options.interfaces ?? networkInterfaces(),
-    demo: (): DemoAccess =>
-      dataDirectory === undefined ? makeDemoAccess() : keepDemoAccess(dataDirectory),
   });
   const compiled = compileDialplan(config.dialplan, config);
   if (!compiled.ok) {
@@ -138,6 +137,17 @@ function load(text: string, file: string | undefined, options: LoadOptions): Loa
     config: { ...config, warnings: [...config.warnings, ...planWarnings] },
     dialplan,
   };
+}
+
+/** The demo's secrets, or why there are none. */
+function demoAccess(directory: string | undefined): DemoAccess | string {
+  if (directory === undefined) return makeDemoAccess();
+  try {
+    return keepDemoAccess(directory);
+  } catch (error) {
+    if (error instanceof DemoDataError) return error.message;
+    throw error;
+  }
 }
 
 /** The mistakes of a plan in a file that is wrong elsewhere too, so that all are told at once. */
@@ -205,12 +215,23 @@ class ProblemList {
     }
   }
 
-  /** A plan's paths say `to.0` where the file may have one text instead of a list. */
   addPlan(found: readonly DialplanProblem[]): void {
     for (const { path, message } of found) {
-      const { line, column, path: near } = this.#source.locate(["dialplan", ...path]);
+      const near = this.#written(["dialplan", ...path]);
+      const { line, column } = this.#source.locate(near);
       this.#add({ file: this.#file, line, column, key: formatKey(near), message });
     }
+  }
+
+  /** A plan's paths say `to.0` and `then.0.dial` where the file has one value and no list. */
+  #written(path: readonly (string | number)[]): readonly PropertyKey[] {
+    let near: readonly PropertyKey[] = [];
+    for (const key of path) {
+      const next = [...near, key];
+      if (this.#source.has(next)) near = next;
+      else if (typeof key === "string") break;
+    }
+    return near;
   }
 
   /** One mistake a place is enough: a variable that is missing is no bad number as well. */

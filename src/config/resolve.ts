@@ -24,8 +24,8 @@ import { isLoopbackHost, tryParsePeerUri } from "./values.ts";
 export interface ResolveContext {
   /** Paths in the file are relative to its directory; undefined: the built-in demo. */
   readonly file: string | undefined;
-  /** Called only when the file has no `users`. */
-  readonly demo: () => DemoAccess;
+  /** The demo's users, when the file has no `users`. */
+  readonly demo: DemoAccess | undefined;
   readonly interfaces: Interfaces;
 }
 
@@ -33,9 +33,8 @@ const SIP_PORT = 5060;
 
 /** Fills in every default. */
 export function resolveConfig(values: FileValues, context: ResolveContext): Config {
-  const { file } = context;
+  const { file, demo } = context;
   const directory = file === undefined ? process.cwd() : dirname(resolve(file));
-  const demo = values.users === undefined ? context.demo() : undefined;
   const users = new Map(
     demo === undefined
       ? Object.entries(values.users ?? {}).map(([id, user]) => [id, toUser(id, user)])

@@ -88,7 +88,7 @@ const drachtioSchema = z.strictObject({
       port: wholeNumber(1, 65535).optional().meta({ description: "Its port", default: "9022" }),
       secret: password.meta({ description: "Its secret", example: '"${DRACHTIO_SECRET}"' }),
     })
-    .meta({ description: "Trunks behind a drachtio-server" }),
+    .meta({ description: "Trunks behind a drachtio-server", default: "none" }),
 });
 
 const sipSchema = z.strictObject({

@@ -15,6 +15,8 @@ import type { Problem } from "./problem.ts";
  */
 export interface YamlSource {
   readonly value: unknown;
+  /** True when the file has this path itself. */
+  has(path: readonly PropertyKey[]): boolean;
   /** Line and column of the nearest place that exists at or above `path`, and its key. */
   locate(path: readonly PropertyKey[], part?: "key" | "value"): Place;
 }
@@ -42,7 +44,8 @@ export function readYaml(
   const positions = new Map<string, Position>();
   const reader = new Reader(file, lines, positions, environment);
   const value = reader.read(text);
-  return { source: { value, locate: locator(lines, positions) }, problems: reader.problems };
+  const has = (path: readonly PropertyKey[]): boolean => positions.has(pathKey(path));
+  return { source: { value, has, locate: locator(lines, positions) }, problems: reader.problems };
 }
 
 // No key holds this character: the reader refuses control characters in keys.

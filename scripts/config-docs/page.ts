@@ -1,0 +1,94 @@
+/** docs/configuration.md without its tables, which are made from the schema. */
+export const CONFIGURATION_PAGE = `<!-- Made by scripts/generate-config-docs.ts from the schema. Change the text there. -->
+
+# Configuration
+
+The gateway reads the file that \`--config FILE\` names; without it \`offhook.yaml\` in the working directory; without that it runs the built-in demo. The file is YAML 1.2. \`npx offhook check\` tells every mistake with its line, column and key, and runs the tests of the dialplan. \`SIGHUP\` reads it again; a wrong file is refused, and the old one stays in use.
+
+Editors that know JSON Schema (for example with the YAML language server) complete and check the file when its first line is:
+
+\`\`\`yaml
+# yaml-language-server: $schema=./docs/offhook.schema.json
+\`\`\`
+
+## Three lines
+
+Every key has a default, so this is a whole file:
+
+\`\`\`yaml
+trunks:
+  office:
+    peer: sip:192.0.2.20:5060
+\`\`\`
+
+- The demo's users 1001 and 1002 are there, because \`users\` is missing. Their passwords are made at the first start, kept in \`data/demo.json\` and shown in the terminal, with an admin token for the API.
+- The built-in plan is there, because \`dialplan\` is missing: \`*43\` echo test, \`*44\` announcement, \`*45\` reads digits back; users call each other by id or number; with exactly one trunk, everything else that a user dials goes to that trunk. Calls from a trunk ring users by id or number, and never go out again.
+- SIP listens on UDP port 5060 of the machine's own address, because the peer is another machine; media uses the same address. With peers on this machine, and without trunks, both are 127.0.0.1.
+- Calls are taken only from where \`peer\` resolves to.
+
+## Writing values
+
+- **Text** needs quotes when YAML would read it otherwise: \`"*43"\`, \`"@users"\`, \`"_0Z."\`, \`"[2-5]"\`. Numbers need none: \`1001:\`, \`0301\`, \`off\` mean what they look like, and leading zeros stay.
+- **Durations** are a number and a unit: \`500ms\`, \`20s\`, \`5m\`, \`1h\`, \`1d\`.
+- **Environment**: \`\${NAME}\` in a value is taken from the environment; a variable that is not set is a mistake. \`\${NAME:-default}\` has a default for when it is not set or empty. \`$\${\` stands for a plain \`\${\`. Keys are not touched.
+- **Lists** of one may be written without brackets: \`to: "*43"\` is \`to: ["*43"]\`.
+- **Empty** values, \`~\` and \`null\` count as absent.
+- **Paths** of files are relative to the configuration file.
+- **Anchors**, aliases and \`<<\` work as in YAML; a file may unfold to 200,000 values at most.
+- **Unknown keys** are mistakes, with the key that was probably meant.
+
+Some keys are valid although this version does not act on them yet; \`check\` and the start print one warning for each, which says what happens instead.
+
+## Keys
+
+%TABLES%
+
+## The dialplan
+
+The routes are tried from the top; the first whose conditions all hold decides. When none does, the call ends with 404. \`npx offhook route --from 1001 --to 030123456\` says for each route which condition failed first, what it wanted and what it saw.
+
+### Conditions on numbers
+
+| written | matches |
+| --- | --- |
+| \`"*43"\` | exactly this |
+| \`"_0Z."\` | a pattern: \`X\` is 0 to 9, \`Z\` 1 to 9, \`N\` 2 to 9, \`[2-5]\` or \`[13-5]\` one of a set; at the end \`.\` is one or more of anything, \`!\` zero or more. Spaces and \`-\` only make it easier to read. \`[.]\` is a dot, \`[X]\` the letter X |
+| \`"/^(10[0-9]+)$/"\` | a regular expression (RE2 syntax, linear time; \`/…/i\` ignores case). Its groups are \`$1\` to \`$9\` in \`ring\` and \`caller\`; \`$0\` is all that it found |
+| \`"@users"\` | only in \`to\`: the id or a number of a web user |
+
+A number of a user is found in every way to write it: \`+493012345601\`, \`493012345601\`, and with \`country: DE\` also \`00493012345601\` and \`03012345601\`. \`from.number\` is compared in the same way. Literals, patterns and expressions in \`to\` see exactly what was dialled.
+
+Several users may have the same number: then they ring together. An id comes before a number.
+
+### Conditions on time
+
+\`at.days\` takes \`mon\` to \`sun\`, ranges (\`mon-fri\`, \`fri-mon\`) and lists (\`mon,wed\`). \`at.hours\` takes ranges of the 24-hour clock; the end is not included, and \`22:00-06:00\` runs over midnight. Both look at the same moment: on Saturday at 03:00 the day is Saturday.
+
+### Actions
+
+\`ring\` calls browsers, \`dial\` calls out over a trunk. The number for the trunk is the dialled one without its first \`strip\` characters, with \`prepend\` in front. \`then\` follows when nobody answered: an action, or a list of them.
+
+When \`ring\` finds no such user at the time of the call, \`then\` follows at once; without \`then\` the call ends with 404. When \`strip\` leaves nothing to dial, it ends with 484. A trunk that the file does not have is passed over when another is in the list, with a warning; alone it is a mistake.
+
+### Tests
+
+Each test under \`dialplan.tests\` decides one call, and compares what \`expect\` names: \`ring\` (all users, in any order), \`dial\` (the trunks that are tried first, in order), \`number\`, \`caller\`, \`reject\`, \`play\`, \`route\`, or one of the words \`echo\`, \`play\`, \`read-digits\`. A test that fails refuses the file, at \`check\`, at the start and at each reload.
+
+\`\`\`yaml
+dialplan:
+  country: DE
+  time-zone: Europe/Berlin
+  routes:
+    - name: colleagues
+      to: "@users"
+      do: { ring: "@to", timeout: 25s, then: [ { dial: office } ] }
+    - name: national
+      from: { group: staff }
+      to: "_0Z."
+      at: { days: mon-fri, hours: "08:00-18:00" }
+      do: { dial: [office, backup], strip: 1, prepend: "+49" }
+  tests:
+    - { from: "1001", to: "030123456", at: "2026-11-20T10:00", expect: { dial: office, number: "+4930123456" } }
+    - { from: "+4989999", trunk: office, to: "1001", expect: { ring: "1001" } }
+\`\`\`
+`;

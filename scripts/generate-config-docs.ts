@@ -1,0 +1,156 @@
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { z } from "zod";
+
+import { CONFIGURATION_PAGE } from "./config-docs/page.ts";
+import { fileSchema } from "../src/config/schema.ts";
+import { childOf, shapesOf } from "../src/dialplan/issues.ts";
+
+/**
+ * Writes docs/configuration.md and docs/offhook.schema.json from the schema of the configuration.
+ * A test holds both equal to what this makes.
+ */
+
+type Schema = z.core.$ZodType;
+
+/** The JSON Schema of offhook.yaml, as text. */
+export function renderJsonSchema(): string {
+  const schema = z.toJSONSchema(fileSchema, {
+    io: "input",
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      const { scalar, default: byDefault, example, description, ...rest } = jsonSchema;
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      Object.assign(jsonSchema, typeof scalar === "object" ? scalar : {}, rest);
+      const says = [
+        description,
+        typeof byDefault === "string" ? `Default: ${byDefault}.` : undefined,
+        typeof example === "string" ? `Example: ${example}` : undefined,
+      ].filter((part) => part !== undefined);
+      if (says.length > 0) jsonSchema.description = says.join(". ").replace("..", ".");
+    },
+  });
+  const { $schema, ...rest } = schema;
+  const titled = { $schema, title: "Configuration of Offhook (offhook.yaml)", ...rest };
+  return `${JSON.stringify(titled, undefined, 2)}\n`;
+}
+
+interface Row {
+  readonly key: string;
+  readonly description: string;
+  readonly byDefault: string;
+  readonly example: string;
+}
+
+/** The tables of keys: one for each section of the file, then one for the actions. */
+export function renderTables(): string {
+  const [root] = shapesOf(fileSchema);
+  if (root === undefined) return "";
+  const parts: string[] = [];
+  const plain: Row[] = [];
+  for (const key of keysOf(root)) {
+    const [child] = childOf(root, key);
+    if (child === undefined) continue;
+    const rows = rowsOf(child, key);
+    if (rows.length === 1) {
+      plain.push(...rows);
+      continue;
+    }
+    const [head, ...others] = rows;
+    parts.push(
+      `### ${key}\n\n${sentence(head?.description)}${defaultSentence(head)}\n\n${table(others)}`,
+    );
+  }
+  const action = actionRows(root);
+  return [
+    `### At the top\n\n${table(plain)}`,
+    ...parts,
+    `### Actions\n\nWhat stands under \`do\` and \`then\`: a word (\`echo\`, \`play\`, \`read-digits\`) or a map with one of \`ring\`, \`dial\`, \`reject\`, \`play\`.\n\n${table(action)}`,
+  ].join("\n\n");
+}
+
+function keysOf(schema: Schema): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+/** The key's own row, then the rows of what is under it. */
+function rowsOf(schema: Schema, key: string): readonly Row[] {
+  const meta = z.globalRegistry.get(schema) ?? {};
+  const text = (name: string): string => {
+    const value: unknown = meta[name];
+    return typeof value === "string" ? value : "";
+  };
+  const byDefault = text("default") || (isOptional(schema) ? "" : "required");
+  const rows: Row[] = [
+    { key, description: text("description"), byDefault, example: text("example") },
+  ];
+  // The actions hold themselves: they have a table of their own.
+  if (key.endsWith(".do") || key === "then") return rows;
+  for (const shape of shapesOf(schema)) {
+    if (shape instanceof z.ZodObject) {
+      for (const name of keysOf(shape)) rows.push(...childRows(shape, name, `${key}.${name}`));
+    } else if (shape instanceof z.ZodRecord) {
+      rows.push(...childRows(shape, "", `${key}.ID`).filter((row) => row.description !== ""));
+    } else if (shape instanceof z.ZodArray) {
+      rows.push(...childRows(shape, "", `${key}[]`).filter((row) => row.description !== ""));
+    }
+  }
+  return rows;
+}
+
+function childRows(schema: Schema, name: string, key: string): readonly Row[] {
+  return childOf(schema, name).flatMap((child) => rowsOf(child, key));
+}
+
+function actionRows(root: Schema): readonly Row[] {
+  let found: readonly Schema[] = [root];
+  for (const key of ["dialplan", "routes", "0", "do"]) {
+    found = found.flatMap((schema) => childOf(schema, key)).flatMap(shapesOf);
+  }
+  return found.flatMap((shape) =>
+    keysOf(shape).flatMap((name) =>
+      childOf(shape, name).flatMap((child) => rowsOf(child, name).slice(0, 1)),
+    ),
+  );
+}
+
+function isOptional(schema: Schema): boolean {
+  return schema instanceof z.ZodOptional;
+}
+
+function sentence(text: string | undefined): string {
+  return text === undefined || text === "" ? "" : `${text}.`;
+}
+
+function defaultSentence(row: Row | undefined): string {
+  return row === undefined || row.byDefault === "" ? "" : ` Default: ${row.byDefault}.`;
+}
+
+function table(rows: readonly Row[]): string {
+  const cell = (text: string): string => text.replaceAll("|", "\\|");
+  const code = (text: string): string => (text === "" ? "" : `\`${cell(text)}\``);
+  const lines = rows.map(
+    (row) =>
+      `| \`${row.key}\` | ${cell(row.description)} | ${cell(row.byDefault)} | ${code(row.example)} |`,
+  );
+  return ["| key | what it is | default | example |", "| --- | --- | --- | --- |", ...lines].join(
+    "\n",
+  );
+}
+
+/** docs/configuration.md, as text. */
+export function renderConfigurationPage(): string {
+  return CONFIGURATION_PAGE.replace("%TABLES%", () => renderTables());
+}
+
+/** Where the two files belong. */
+export const OUTPUTS = {
+  page: fileURLToPath(new URL("../docs/configuration.md", import.meta.url)),
+  schema: fileURLToPath(new URL("../docs/offhook.schema.json", import.meta.url)),
+} as const;
+
+if (import.meta.main) {
+  writeFileSync(OUTPUTS.page, renderConfigurationPage());
+  writeFileSync(OUTPUTS.schema, renderJsonSchema());
+}
