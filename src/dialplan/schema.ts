@@ -52,9 +52,14 @@ const rejectSchema = z.union([
     status: rejectStatus.meta({ description: "SIP status from 400 to 699", example: "486" }),
     reason: text()
       .optional()
-      .meta({ description: "Reason phrase; default: the status's own", example: "Closed today" }),
+      .meta({ description: "Reason phrase", default: "the status's own", example: "Closed today" }),
   }),
 ]);
+
+const thenSchema: z.ZodType<readonly ActionSource[]> = oneOrMore(
+  z.lazy(() => actionSchema),
+  20,
+);
 
 const actionMap = z.strictObject({
   ring: oneOrMore(text("a user's id or number, @to or $1"), 100).optional().meta({
@@ -87,7 +92,8 @@ const actionMap = z.strictObject({
   caller: textLike(/^[+0-9A-Za-z*#._$-]{1,64}$/, "digits, letters, + * # . _ - or $1 (at most 64)")
     .optional()
     .meta({
-      description: "With `dial`: the calling number to present; default: the caller's own",
+      description: "With `dial`: the calling number to present",
+      default: "the caller's own",
       example: '"+493012345600"',
     }),
   timeout: duration("1s", "10m").optional().meta({
@@ -95,12 +101,10 @@ const actionMap = z.strictObject({
     default: "30s for `ring`, 60s for `dial`",
     example: "25s",
   }),
-  get then() {
-    return thenSchema.optional().meta({
-      description: "With `ring` and `dial`: what follows when there was no answer",
-      example: "[ { dial: office } ]",
-    });
-  },
+  then: thenSchema.optional().meta({
+    description: "With `ring` and `dial`: what follows when there was no answer",
+    example: "[ { dial: office } ]",
+  }),
 });
 
 type ActionMap = z.output<typeof actionMap>;
@@ -166,8 +170,6 @@ export const actionSchema: z.ZodType<ActionSource> = z
   .union([actionWord, actionMap.transform(toAction)])
   .meta({ id: "action" });
 
-const thenSchema: z.ZodType<readonly ActionSource[]> = z.lazy(() => oneOrMore(actionSchema, 20));
-
 const matcherText = text("a number, a _pattern, a /regex/ or @users");
 
 const fromSchema: z.ZodType<FromSource> = z
@@ -224,13 +226,16 @@ export const routeSchema: z.ZodType<RouteSource> = z
     }),
     from: fromSchema
       .optional()
-      .meta({ description: "Who calls; every key must hold; default: anyone" }),
+      .meta({ description: "Who calls; every key must hold", default: "anyone" }),
     to: oneOrMore(matcherText).optional().meta({
       description:
-        'What was dialled: a literal, a `_pattern`, a `/regex/`, or `"@users"` (any web user, by id or number); a list: any of them; default: anything',
+        'What was dialled: a literal, a `_pattern`, a `/regex/`, or `"@users"` (any web user, by id or number); a list: any of them',
+      default: "anything",
       example: '"_0Z."',
     }),
-    at: atSchema.optional().meta({ description: "When, in `dialplan.time-zone`; default: always" }),
+    at: atSchema
+      .optional()
+      .meta({ description: "When, in `dialplan.time-zone`", default: "always" }),
     do: actionSchema.meta({
       description:
         "`echo`, `play`, `read-digits`, or a map with one of `ring`, `dial`, `reject`, `play`",
@@ -313,7 +318,8 @@ const testSchema: z.ZodType<TestSource> = z
       example: '"030123456"',
     }),
     at: text("a time such as 2026-11-20T10:00").optional().meta({
-      description: "When, in `dialplan.time-zone` unless it has an offset; default: now",
+      description: "When, in `dialplan.time-zone` unless it has an offset",
+      default: "now",
       example: '"2026-11-20T10:00"',
     }),
     expect: z.union([expectWord, expectMap]).meta({
