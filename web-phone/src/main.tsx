@@ -71,7 +71,8 @@ async function start(root: HTMLElement): Promise<void> {
 
   const phone = new Phone<OpenMicrophone>(
     {
-      signIn: (user, password) => signIn(new URL("api/v1/session", document.baseURI), user, password),
+      signIn: (user, password) =>
+        signIn(new URL("api/v1/session", document.baseURI), user, password),
       createAgent: (session, handler) => {
         agent = new SipAgent(session, handler, player, instanceId);
         return agent;
@@ -168,6 +169,10 @@ async function start(root: HTMLElement): Promise<void> {
       canRing.value = true;
     });
   }
+  addEventListener("paste", (event) => {
+    if (state.value.call?.phase !== "connected" || isTextField(event.target)) return;
+    phone.pressAll(event.clipboardData?.getData("text") ?? "");
+  });
   addEventListener("online", () => phone.reconnectNow());
   document.addEventListener("visibilitychange", () => {
     const isLost = state.value.link.kind !== "ready";
@@ -183,7 +188,8 @@ async function start(root: HTMLElement): Promise<void> {
   });
   setInterval(() => {
     const { call, link } = state.value;
-    const isTicking = call?.phase === "connected" || link.kind === "reconnecting" || link.kind === "unreachable";
+    const isTicking =
+      call?.phase === "connected" || link.kind === "reconnecting" || link.kind === "unreachable";
     if (isTicking) now.value = Date.now();
   }, 500);
 

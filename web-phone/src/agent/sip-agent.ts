@@ -8,7 +8,8 @@ import { SipLink } from "./sip-link.ts";
 /** What plays the far end; the agent knows no DOM. */
 export interface RemoteSound {
   attach(stream: MediaStream): void;
-  detach(): void;
+  /** Falls silent if it is this stream that plays. */
+  detach(stream: MediaStream): void;
 }
 
 /** The sound of one call, for meters and measurements. */
@@ -177,7 +178,8 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       onRemoteStream: (_id, stream) => this.#sound.attach(stream),
       onOver: (over) => {
         this.#calls.delete(over.id);
-        this.#sound.detach();
+        // A second caller who is turned away must not silence the first.
+        if (over.remoteStream !== undefined) this.#sound.detach(over.remoteStream);
       },
       onUnsentBye: (unsent) => this.#unsentByes.add(unsent),
     };

@@ -17,8 +17,8 @@ export class RemotePlayer implements RemoteSound {
     this.resume();
   }
 
-  detach(): void {
-    this.#element.srcObject = null;
+  detach(stream: MediaStream): void {
+    if (this.#element.srcObject === stream) this.#element.srcObject = null;
   }
 
   /** Plays what the browser held back until the user did something. */

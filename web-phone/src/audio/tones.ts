@@ -26,7 +26,14 @@ const PATTERNS: Readonly<Record<Tone, Pattern>> = {
   ring: {
     periodSeconds: 3,
     limitSeconds: 60,
-    bursts: [note(659, 0), note(784, 0.2), note(988, 0.4), note(659, 0.9), note(784, 1.1), note(988, 1.3)],
+    bursts: [
+      note(659, 0),
+      note(784, 0.2),
+      note(988, 0.4),
+      note(659, 0.9),
+      note(784, 1.1),
+      note(988, 1.3),
+    ],
   },
   // ITU-T E.180: one second on, four off, as in most of Europe.
   "ring-back": {

@@ -37,7 +37,7 @@ export const en = {
     "The connection to the phone server was lost. Calls cannot come in or go out.",
   "link.help.reconnecting-in-call": "Your call is still up. Reconnecting to the phone server…",
   "link.help.unreachable":
-    "Check that the phone server is running and that no firewall or certificate warning is in the way.",
+    "Check that it is running and that no firewall or certificate is in the way.",
   "link.help.refused": "The phone server does not accept this account ({status} {reason}).",
 
   "dial.heading": "Dial",
@@ -50,7 +50,7 @@ export const en = {
   "dial.key.star": "star",
   "dial.key.hash": "hash",
   "dial.hint.echo": "Try *43 for an echo test",
-  "dial.hint.redial": "↑ calls up {number} again",
+  "dial.hint.echo-redial": "Try *43 for an echo test · ↑ redials {number}",
   "dial.hint.not-ready": "You can call as soon as the phone is connected.",
   "dial.hint.activate": "Click once anywhere, so that calls can ring.",
 
@@ -86,7 +86,7 @@ export const en = {
   "call.hold": "Hold",
   "call.resume": "Resume",
   "call.keypad": "Keypad",
-  "call.keypad.hide": "Hide keypad",
+  "call.keypad.hide": "Hide",
   "call.digits": "Digits sent",
   "call.meter.mine": "You",
   "call.meter.theirs": "Them",

@@ -71,7 +71,12 @@ function Status(props: { readonly call: Call; readonly now: number }) {
         {callWordOf(props.call)}
       </span>
       {timer === undefined ? null : (
-        <span class="call__timer" role="timer" aria-label={t("call.timer")} data-testid="call-timer">
+        <span
+          class="call__timer"
+          role="timer"
+          aria-label={t("call.timer")}
+          data-testid="call-timer"
+        >
           {timer}
         </span>
       )}
@@ -113,7 +118,10 @@ export function CallScreen(props: {
   const hasKeypad = isConnected || call.phase === "early-media";
   const canMute = call.phase !== "preparing";
   return (
-    <section class="screen call" aria-label={t("call.heading.outgoing", { caller: callerOf(call) })}>
+    <section
+      class="screen call"
+      aria-label={t("call.heading.outgoing", { caller: callerOf(call) })}
+    >
       <div class="call__who">
         {call.isKeypadOpen ? null : <Avatar call={call} />}
         <h1 ref={heading} tabIndex={-1} class="call__name">

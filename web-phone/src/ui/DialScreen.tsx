@@ -12,12 +12,24 @@ function hasKeyboard(): boolean {
   return matchMedia("(pointer: fine)").matches;
 }
 
-function hintOf(state: PhoneState): string {
-  if (state.link.kind !== "ready") return t("dial.hint.not-ready");
-  if (state.draft === "" && state.lastNumber !== "") {
-    return t("dial.hint.redial", { number: state.lastNumber });
+function hintOf(state: PhoneState): string | undefined {
+  switch (state.link.kind) {
+    case "idle":
+    case "connecting":
+    case "registering":
+      return t("dial.hint.not-ready");
+    case "reconnecting":
+    case "unreachable":
+    case "refused":
+      // Said at length above.
+      return undefined;
+    case "ready":
   }
-  return t("dial.hint.echo");
+  const { lastNumber } = state;
+  const isShort = lastNumber !== "" && lastNumber !== "*43" && lastNumber.length <= 6;
+  return isShort && hasKeyboard()
+    ? t("dial.hint.echo-redial", { number: lastNumber })
+    : t("dial.hint.echo");
 }
 
 /** The number field, the pad and the one verb; a call that ended well leaves its line here. */
@@ -26,6 +38,7 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
   const field = useRef<HTMLInputElement>(null);
   const ended = state.call;
   const endedLine = ended === undefined ? undefined : quietEndLineOf(ended);
+  const hint = hintOf(state);
   const isFieldAlone = state.isSettingsOpen;
 
   useEffect(() => {
@@ -97,13 +110,17 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
           <Icon name="erase" />
         </button>
       </div>
-      {ended === undefined || endedLine === undefined ? (
-        <p class="dial__hint">{hintOf(state)}</p>
-      ) : (
-        <p class="dial__hint dial__hint--ended" role="status" data-testid="call-state" data-state="ended">
+      {ended !== undefined && endedLine !== undefined ? (
+        <p
+          class="dial__hint dial__hint--ended"
+          role="status"
+          data-testid="call-state"
+          data-state="ended"
+        >
           {endedLine}
         </p>
-      )}
+      ) : null}
+      {endedLine === undefined && hint !== undefined ? <p class="dial__hint">{hint}</p> : null}
       <Pad onPress={actions.press} onPlus={() => actions.changeDraft(`${state.draft}+`)} />
       <button
         class="button button--go"

@@ -5,9 +5,7 @@ const HANDSET =
 
 const PATHS = {
   phone: [HANDSET],
-  "hang-up": [
-    "M3.4 14.3v-1.1a3 3 0 0 1 2-2.8 19.6 19.6 0 0 1 13.2 0 3 3 0 0 1 2 2.8v1.1a1.5 1.5 0 0 1-1.7 1.5l-2.5-.3a1.5 1.5 0 0 1-1.3-1.2l-.3-1.5a12.5 12.5 0 0 0-5.6 0l-.3 1.5a1.5 1.5 0 0 1-1.3 1.2l-2.5.3a1.5 1.5 0 0 1-1.7-1.5z",
-  ],
+  "hang-up": [HANDSET],
   microphone: [
     "M12 3.5a2.7 2.7 0 0 1 2.7 2.7v5.1a2.7 2.7 0 0 1-5.4 0V6.2A2.7 2.7 0 0 1 12 3.5z",
     "M5.8 11v.4a6.2 6.2 0 0 0 12.4 0V11",
@@ -33,7 +31,7 @@ const PATHS = {
   close: ["M6 6l12 12M18 6L6 18"],
   outgoing: ["M7 17L17 7M9.5 7H17v7.5"],
   incoming: ["M17 7L7 17M7 9.5V17h7.5"],
-  missed: ["M4.5 7.5l7 6.5 8-8.5M4.5 13V7.5H10", "M5 19.5h14"],
+  missed: ["M20 7.5l-8 8-8-8", "M4 13V7.5h5.5"],
   warning: ["M12 4.2l9 15.3H3z", "M12 10v4.5M12 17h.01"],
   person: ["M12 4.5a3.7 3.7 0 1 1 0 7.4 3.7 3.7 0 0 1 0-7.4z", "M4.8 19.8a7.2 7.2 0 0 1 14.4 0"],
 } as const;
@@ -56,9 +54,11 @@ export function Icon({ name }: { readonly name: IconName }) {
       aria-hidden="true"
       focusable="false"
     >
-      {PATHS[name].map((path) => (
-        <path key={path} d={path} />
-      ))}
+      <g transform={name === "hang-up" ? "rotate(135 12 12)" : undefined}>
+        {PATHS[name].map((path) => (
+          <path key={path} d={path} />
+        ))}
+      </g>
     </svg>
   );
 }

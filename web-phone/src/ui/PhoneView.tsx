@@ -99,7 +99,8 @@ function Screen(props: PhoneViewProps) {
   const { call } = state;
   const screen = screenOf(state);
   if (screen === "sign-in") return <SignInScreen signIn={state.signIn} actions={actions} />;
-  if (call === undefined || screen === "dial") return <DialScreen state={state} actions={actions} />;
+  if (call === undefined || screen === "dial")
+    return <DialScreen state={state} actions={actions} />;
   if (screen === "incoming") return <IncomingScreen call={call} actions={actions} />;
   if (call.end !== undefined && isLoudEnd(call.end)) {
     return <ProblemScreen state={state} call={call} end={call.end} actions={actions} />;
@@ -125,7 +126,12 @@ export function PhoneView(props: PhoneViewProps) {
       <div class="phone__body">
         <main class="pane" data-screen={screenOf(state)}>
           <Head state={state} actions={actions} />
-          <LinkHelp link={state.link} isInCall={isInCall(state)} now={props.now} actions={actions} />
+          <LinkHelp
+            link={state.link}
+            isInCall={isInCall(state)}
+            now={props.now}
+            actions={actions}
+          />
           {isSignedIn && !props.canRing && state.call === undefined ? (
             <p class="notice">
               <Icon name="warning" />

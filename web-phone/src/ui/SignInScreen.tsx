@@ -63,7 +63,12 @@ export function SignInScreen(props: {
           onInput={(event) => setPassword(event.currentTarget.value)}
         />
       </label>
-      <button class="button button--primary" type="submit" data-testid="sign-in-submit" disabled={isBusy}>
+      <button
+        class="button button--primary"
+        type="submit"
+        data-testid="sign-in-submit"
+        disabled={isBusy}
+      >
         {isBusy ? t("sign-in.busy") : t("sign-in.submit")}
       </button>
       <p class="hint">{t("sign-in.hint")}</p>
