@@ -111,7 +111,13 @@ describe("patterns of the dialplan", () => {
       }
       return best;
     };
-    for (const source of ["/^(a+)+$/", "/^(a|aa)+$/", "/^(a|a?)+$/", "/(a*)*[b-d]$/", "/^(.*a){11}$/"]) {
+    for (const source of [
+      "/^(a+)+$/",
+      "/^(a|aa)+$/",
+      "/^(a|a?)+$/",
+      "/(a*)*[b-d]$/",
+      "/^(.*a){11}$/",
+    ]) {
       cost(source, 500);
       // Eight times the text: linear is 8, quadratic 64; one with 2^n would never end.
       expect(cost(source, 16_000) / Math.max(cost(source, 2000), 0.05)).toBeLessThan(32);
