@@ -126,7 +126,7 @@ const IN_DIALOG: ReadonlySet<string> = new Set(["BYE", "INFO", "UPDATE", "NOTIFY
  * transaction is made for it, so a stranger costs no memory: the refusal is computed, sent and
  * forgotten (RFC 3261 §8.2.7).
  */
-class Endpoint implements EmbeddedEngine, TransportHandler, TransactionUser {
+class Endpoint implements EmbeddedEngine, TransportHandler {
   readonly locations: Locations;
   readonly #options: EmbeddedEngineOptions;
   readonly #clock: ScopedClock;
@@ -155,7 +155,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler, TransactionUser {
       udp: options.udp.map(({ host, port }) => ({ listen: { host, port } })),
       webSocket,
     });
-    this.#transactions = new TransactionLayer({ clock, logger, timers, user: this });
+    this.#transactions = new TransactionLayer({ clock, logger, timers, user: this.#user() });
     this.#dialogs = new DialogLayer({
       clock,
       logger,
@@ -270,7 +270,19 @@ class Endpoint implements EmbeddedEngine, TransportHandler, TransactionUser {
     this.#transactions.onFlowClosed(flow, reason);
   }
 
-  onRequest(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
+  /** What the transactions call; connections are followed below them, in `onFlowClosed`. */
+  #user(): TransactionUser {
+    return {
+      onRequest: (request, transaction, flow) => this.#onRequest(request, transaction, flow),
+      onAck: (request, flow) => this.#dialogs.onAck(request, flow),
+      onCancel: (cancel, invite) => this.#dialogs.onCancel(cancel, invite),
+      onStrayResponse: (response, flow) => this.#dialogs.onStrayResponse(response, flow),
+      onFlowOpen() {},
+      onFlowClosed() {},
+    };
+  }
+
+  #onRequest(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
     if (request.toTag !== undefined) {
       this.#dialogs.onRequest(request, transaction, flow);
       return;
@@ -290,18 +302,6 @@ class Endpoint implements EmbeddedEngine, TransportHandler, TransactionUser {
           IN_DIALOG.has(request.method) ? this.#refuse(request, 481) : methodResponse(request),
         );
     }
-  }
-
-  onAck(request: SipRequest, flow: Flow): void {
-    this.#dialogs.onAck(request, flow);
-  }
-
-  onCancel(cancel: SipRequest, invite: ServerTransaction): void {
-    this.#dialogs.onCancel(cancel, invite);
-  }
-
-  onStrayResponse(response: SipResponse, flow: Flow): void {
-    this.#dialogs.onStrayResponse(response, flow);
   }
 
   /** Who is not let in gets this response; undefined lets the request pass. */

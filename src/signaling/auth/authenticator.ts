@@ -41,8 +41,12 @@ export interface AuthenticatorOptions {
 
 const MAX_PRINCIPALS = 16;
 const MAX_AUTHORIZATIONS = 8;
-/** MD5 first: stock SIP.js and JsSIP read only the first challenge and know only MD5. */
-const OFFERED: readonly DigestAlgorithm[] = ["MD5", "SHA-256"];
+/**
+ * MD5 first for clients that read the first line alone; SHA-256 for those that know RFC 8760. MD5
+ * once more because stock SIP.js 0.21 and JsSIP 3.13 keep the last line alone, and give up when
+ * that is not MD5.
+ */
+const OFFERED: readonly DigestAlgorithm[] = ["MD5", "SHA-256", "MD5"];
 /** Compared against when there is no such user, so that the work is the same. */
 const NO_PASSWORD = "no such user";
 
