@@ -1,0 +1,117 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { Baresip } from "../harness/baresip.ts";
+import { Capture, rtpPackets, soundOf } from "../harness/capture.ts";
+import type { PhonePage } from "../harness/chromium.ts";
+import { Sipp } from "../harness/sipp.ts";
+import { measureTone } from "../harness/tone.ts";
+import {
+  CLEAN,
+  expectNothingLeft,
+  lastRecord,
+  openPhone,
+  TONE_1001,
+  TONE_PEER,
+  trunkTo,
+  useStage,
+} from "./support.ts";
+
+const TURNS = 5;
+
+describe("hold and resume with baresip", () => {
+  let baresip: Baresip;
+  const stage = useStage(async () => {
+    baresip = await Baresip.start();
+    return { config: { trunks: trunkTo(baresip.address) } };
+  });
+
+  afterEach(async () => {
+    await expectNothingLeft(stage().gateway);
+  });
+
+  /** Sound both ways now: in the browser, and on the wire toward baresip. */
+  async function measureBothWays(phone: PhonePage): Promise<{ inBrowser: number; atPeer: number }> {
+    await using capture = await Capture.start("udp");
+    const inBrowser = await phone.remoteTone(TONE_PEER, 1000);
+    const packets = rtpPackets(await capture.stop()).filter(
+      ({ payloadType, destination }) =>
+        payloadType === 0 && !isMediaPortOfGateway(destination.port),
+    );
+    const heard = measureTone(soundOf(packets), TONE_1001);
+    return { inBrowser: inBrowser.share, atPeer: heard.share };
+  }
+
+  function isMediaPortOfGateway(port: number): boolean {
+    const { min, max } = stage().gateway.ports.media;
+    return port >= min && port <= max;
+  }
+
+  it(`from each side ${TURNS} times, with the sound measured again after each`, async () => {
+    const { gateway, ann } = stage();
+    const phone = await openPhone(ann, gateway, "1001");
+    await phone.call("600");
+    await phone.waitForCall("connected");
+    const first = await measureBothWays(phone);
+    expect(first.inBrowser).toBeGreaterThan(CLEAN);
+    expect(first.atPeer).toBeGreaterThan(CLEAN);
+    for (let turn = 1; turn <= TURNS; turn += 1) {
+      await phone.hold();
+      await phone.waitForCall("local-hold");
+      await expect
+        .poll(async () => (await phone.remoteTone(TONE_PEER, 300)).share, { timeout: 5000 })
+        .toBeLessThan(0.1);
+      await phone.hold();
+      await phone.waitForCall("connected");
+      const resumed = await measureBothWays(phone);
+      expect(resumed.inBrowser, `heard in the browser after hold ${turn}`).toBeGreaterThan(CLEAN);
+      expect(resumed.atPeer, `heard by the peer after hold ${turn}`).toBeGreaterThan(CLEAN);
+    }
+    for (let turn = 1; turn <= TURNS; turn += 1) {
+      await baresip.hold();
+      await phone.waitForCall("remote-hold");
+      await baresip.resume();
+      await phone.waitForCall("connected");
+      const resumed = await measureBothWays(phone);
+      expect(resumed.inBrowser, `heard in the browser, peer's hold ${turn}`).toBeGreaterThan(CLEAN);
+      expect(resumed.atPeer, `heard by the peer, its hold ${turn}`).toBeGreaterThan(CLEAN);
+    }
+    await phone.end();
+    await phone.waitForCall("ended");
+    const { timeline } = await lastRecord(gateway);
+    const events = (Array.isArray(timeline) ? timeline : []).map(
+      (entry: { event: string }) => entry.event,
+    );
+    expect(events.filter((event: string) => event === "held")).toHaveLength(2 * TURNS);
+    expect(events.filter((event: string) => event === "resumed")).toHaveLength(2 * TURNS);
+    await baresip.stop();
+    await phone.page.close();
+  });
+});
+
+describe("hold by a peer that only signals it", () => {
+  let sipp: Sipp;
+  const stage = useStage(async () => {
+    sipp = await Sipp.start({
+      scenario: "uas-hold",
+      calls: 1,
+      values: { holds: TURNS, hold_ms: 700 },
+    });
+    return { config: { trunks: trunkTo(sipp.address) } };
+  });
+
+  it(`sipp holds and resumes ${TURNS} times; the echo is back after each`, async () => {
+    const { gateway, ann } = stage();
+    const phone = await openPhone(ann, gateway, "1001");
+    await phone.call("600");
+    await phone.waitForCall("connected");
+    for (let turn = 1; turn <= TURNS; turn += 1) {
+      await sipp.waitForMessage("sent", "INVITE", 2 * turn - 1, 15_000);
+      await phone.waitForCall("connected");
+    }
+    const tone = await phone.remoteTone(TONE_1001, 1000);
+    expect(tone.share).toBeGreaterThan(CLEAN);
+    await phone.end();
+    expect(await sipp.finished()).toMatchObject({ failedCalls: 0 });
+    await expectNothingLeft(gateway);
+    await phone.page.close();
+  });
+});

@@ -1,0 +1,62 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { CLEAN, expectNothingLeft, lastRecord, openPhone, TONE_1001, useStage } from "./support.ts";
+
+const stage = useStage();
+
+afterEach(async () => {
+  await expectNothingLeft(stage().gateway);
+});
+
+describe("services", () => {
+  it("*43 gives the caller's own voice back", async () => {
+    const { gateway, ann } = stage();
+    const phone = await openPhone(ann, gateway, "1001");
+    const elapsed = await phone.timeToTone(TONE_1001, () => phone.call("*43"));
+    await phone.waitForCall("connected");
+    const tone = await phone.remoteTone(TONE_1001, 2000);
+    console.info(`echo: click to sound ${Math.round(elapsed)} ms, tone in ${tone.share} of frames`);
+    expect(tone.share).toBeGreaterThan(CLEAN);
+    await phone.end();
+    await phone.waitForCall("ended");
+    expect(await lastRecord(gateway)).toMatchObject({
+      result: "success",
+      to: "*43",
+      end: { by: "caller" },
+    });
+    expect(phone.errors).toEqual([]);
+    await phone.page.close();
+  });
+
+  it("*44 plays an announcement", async () => {
+    const { gateway, ann } = stage();
+    const phone = await openPhone(ann, gateway, "1001");
+    await phone.call("*44");
+    await phone.waitForCall("connected");
+    const heard = await phone.remoteTone(TONE_1001, 2000);
+    expect(heard.audible).toBeGreaterThan(0.3);
+    expect(heard.share, "not the microphone's own tone").toBeLessThan(0.1);
+    await phone.end();
+    await phone.page.close();
+  });
+
+  it("*45 takes digits and speaks them", async () => {
+    const { gateway, ann } = stage();
+    const phone = await openPhone(ann, gateway, "1001");
+    await phone.call("*45");
+    await phone.waitForCall("connected");
+    for (const digit of ["4", "2"]) await phone.page.keyboard.press(digit);
+    await phone.page.keyboard.press("#");
+    await expect
+      .poll(async () => (await phone.remoteTone(TONE_1001, 500)).audible, { timeout: 8000 })
+      .toBeGreaterThan(0.3);
+    await phone.end();
+    await phone.waitForCall("ended");
+    await expectNothingLeft(gateway);
+    const { timeline } = await lastRecord(gateway);
+    const digits = (Array.isArray(timeline) ? timeline : [])
+      .filter((entry: { event: string }) => entry.event === "digit")
+      .map((entry: { detail?: string }) => entry.detail);
+    expect(digits).toEqual(["4", "2", "#"]);
+    await phone.page.close();
+  });
+});
