@@ -35,6 +35,8 @@ export interface RequestOptions {
   readonly branch?: string;
   readonly headers?: readonly HeaderField[];
   readonly body?: string;
+  /** Default application/sdp. */
+  readonly contentType?: string;
 }
 
 export interface ResponseOptions {
@@ -174,7 +176,7 @@ export class SipPeer {
         ...(options.headers ?? [["Contact", this.contact]]),
       ],
       body: options.body,
-      contentType: "application/sdp",
+      contentType: options.contentType ?? "application/sdp",
     });
   }
 
@@ -422,6 +424,7 @@ export class PeerDialog {
       readonly cseq?: number;
       readonly headers?: readonly HeaderField[];
       readonly body?: string;
+      readonly contentType?: string;
       readonly branch?: string;
     } = {},
   ): SipRequest {
@@ -439,6 +442,7 @@ export class PeerDialog {
         ...(options.headers ?? []),
       ],
       ...(options.body === undefined ? {} : { body: options.body }),
+      ...(options.contentType === undefined ? {} : { contentType: options.contentType }),
       ...(options.branch === undefined ? {} : { branch: options.branch }),
     });
   }
