@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { Capture, rtpPackets, telephoneEvents } from "../harness/capture.ts";
 import { Sipp } from "../harness/sipp.ts";
-import { expectNothingLeft, openPhone, TONE_1001, trunkTo, useStage } from "./support.ts";
+import { expectNothingLeft, trunkTo } from "../harness/gateway-state.ts";
+import { openPhone, TONE_1001, useStage } from "./support.ts";
 
 const DIGITS = "0123456789*#";
 

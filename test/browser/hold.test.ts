@@ -4,16 +4,8 @@ import { Capture, rtpPackets, soundOf } from "../harness/capture.ts";
 import type { PhonePage } from "../harness/chromium.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { measureTone } from "../harness/tone.ts";
-import {
-  CLEAN,
-  expectNothingLeft,
-  lastRecord,
-  openPhone,
-  TONE_1001,
-  TONE_PEER,
-  trunkTo,
-  useStage,
-} from "./support.ts";
+import { expectNothingLeft, lastRecord, trunkTo } from "../harness/gateway-state.ts";
+import { CLEAN, openPhone, TONE_1001, TONE_PEER, useStage } from "./support.ts";
 
 const TURNS = 5;
 

@@ -4,7 +4,8 @@ import { build } from "vite";
 import type { Page } from "playwright-core";
 import { measureStreamTone, type TestBrowser } from "../harness/chromium.ts";
 import { PASSWORDS, type Gateway } from "../harness/gateway.ts";
-import { CLEAN, expectNothingLeft, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
+import { expectNothingLeft } from "../harness/gateway-state.ts";
+import { CLEAN, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
 const stage = useStage();
 let jssip = "";

@@ -6,10 +6,8 @@ import {
   expectNoTransactions,
   gatewayUri,
   lastRecord,
-  openPhone,
-  TONE_1001,
-  useStage,
-} from "./support.ts";
+} from "../harness/gateway-state.ts";
+import { openPhone, TONE_1001, useStage } from "./support.ts";
 import { freePort } from "../harness/ports.ts";
 import type { PhonePage } from "../harness/chromium.ts";
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { CLEAN, expectNothingLeft, lastRecord, openPhone, TONE_1001, useStage } from "./support.ts";
+import { expectNothingLeft, lastRecord } from "../harness/gateway-state.ts";
+import { CLEAN, openPhone, TONE_1001, useStage } from "./support.ts";
 
 const stage = useStage();
 

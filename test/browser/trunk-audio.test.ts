@@ -3,16 +3,12 @@ import { Baresip } from "../harness/baresip.ts";
 import { measureTone } from "../harness/tone.ts";
 import { Sipp } from "../harness/sipp.ts";
 import {
-  CLEAN,
   expectNothingLeft,
   gatewayUri,
   isTranscodedInRtpengine,
-  openPhone,
-  TONE_1001,
-  TONE_PEER,
   trunkTo,
-  useStage,
-} from "./support.ts";
+} from "../harness/gateway-state.ts";
+import { CLEAN, openPhone, TONE_1001, TONE_PEER, useStage } from "./support.ts";
 
 describe.each([
   ["narrow", false],

@@ -2,15 +2,11 @@ import { afterEach, describe, expect, it } from "vitest";
 import { formatSocketAddress } from "../../src/core/address.ts";
 import { TcpRelay } from "../harness/tcp-relay.ts";
 import {
-  CLEAN,
   expectNothingLeft,
   lastRecord,
-  openPhone,
-  TONE_1001,
-  TONE_1002,
   isTranscodedInRtpengine,
-  useStage,
-} from "./support.ts";
+} from "../harness/gateway-state.ts";
+import { CLEAN, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
 const stage = useStage();
 
