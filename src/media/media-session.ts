@@ -122,6 +122,7 @@ export class RtpengineSession implements MediaSession {
       answererKind: answerer.kind,
       offered: description.codecs.filter(isSpeech).map((codec) => codec.key),
       accepted: answerer.codecs,
+      current: this.#legs.get(answerer.tag)?.codec?.key,
     });
     const known = this.#branches.get(branch);
     const command: NgArguments = {

@@ -55,7 +55,12 @@ export interface CodecPlan {
   /** Speech codecs that stay in the offer, in lower case, in the order for the answerer. */
   readonly keep: readonly string[];
   /** The ng key `codec`; undefined when nothing is transcoded. */
-  readonly transcoding: { readonly [key: string]: NgValue } | undefined;
+  readonly transcoding: Transcoding | undefined;
+}
+
+/** The ng key `codec` as we use it; each a list of codec names. */
+export interface Transcoding {
+  readonly [key: string]: NgValue;
 }
 
 export interface CodecPlanInput {
@@ -66,6 +71,12 @@ export interface CodecPlanInput {
   readonly offered: readonly string[];
   /** Speech codecs that the answerer takes, in order; undefined: the default set of its kind. */
   readonly accepted: readonly string[] | undefined;
+  /**
+   * The answerer's codec so far, in lower case. It goes first, so that a hold or a refresh changes
+   * no codec: with rtpengine 10.5 a change under transcoding may set timestamps back, and Chromium
+   * then throws the stream away.
+   */
+  readonly current?: string | undefined;
 }
 
 /** RFC 7874 §3 has every browser know Opus, PCMU and PCMA; all of them know G.722 too. */
@@ -91,6 +102,26 @@ const TRANSCODABLE: ReadonlyMap<string, string> = new Map([
  *   rtpengine cannot bridge them
  */
 export function planCodecs(input: CodecPlanInput): CodecPlan {
+  const plan = choosePlan(input);
+  const { current } = input;
+  if (current === undefined) return plan;
+  const transcode = plan.transcoding?.["transcode"];
+  if (!Array.isArray(transcode)) return { ...plan, keep: withFirst(plan.keep, current) };
+  const name = TRANSCODABLE.get(current);
+  return {
+    keep: plan.keep,
+    transcoding: {
+      ...plan.transcoding,
+      transcode: name === undefined ? transcode : withFirst(transcode, name),
+    },
+  };
+}
+
+function withFirst<T>(items: readonly T[], first: T): readonly T[] {
+  return items.includes(first) ? [first, ...items.filter((item) => item !== first)] : items;
+}
+
+function choosePlan(input: CodecPlanInput): CodecPlan {
   const { policy, offererKind, answererKind, offered } = input;
   const accepted = input.accepted?.map((name) => name.toLowerCase()) ?? defaultCodecs(answererKind);
   if (policy === "opus" && offererKind !== answererKind) {
@@ -121,8 +152,7 @@ function planOpusEdge(
       const rest = offered.filter((name) => name !== "opus" && accepted.includes(name));
       return { keep: ["opus", ...rest], transcoding: undefined };
     }
-    const plan = bridge(offered, ["opus"]);
-    return plan;
+    return bridge(offered, ["opus"]);
   }
   if (!offered.includes("opus")) return undefined;
   if (accepted.includes("opus")) {
