@@ -230,7 +230,7 @@ export interface Locations {
 
 export interface SignalingEngine {
   readonly locations: Locations;
-  /** Opens the listeners. @throws SignalingError when an address cannot be bound */
+  /** Opens the listeners. @throws TransportError when an address cannot be bound */
   start(): Promise<void>;
   /** Closes everything; live dialogs get no BYE (src/call hangs up first). */
   stop(): Promise<void>;

@@ -29,7 +29,7 @@ export const DOMAIN = "gateway.test";
 /** Values that arrive one after another, for a test that waits for them. */
 export class Inbox<Value> {
   readonly #values: Value[] = [];
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   push(value: Value): void {
     this.#values.push(value);
@@ -243,6 +243,11 @@ export class TestEngine {
     peer.sendTo(this.udp);
     this.#peers.push(peer);
     return peer;
+  }
+
+  /** Where browsers connect. */
+  get webSocketUrl(): string {
+    return this.#url;
   }
 
   /** A new WebSocket connection. */

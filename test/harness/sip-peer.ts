@@ -52,7 +52,7 @@ export interface ResponseOptions {
 export class SipPeer {
   readonly #wire: Wire;
   readonly #queue: SipMessage[] = [];
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #isClosed = false;
 
   private constructor(wire: Wire, onReceive: (receive: (octets: Buffer) => void) => void) {

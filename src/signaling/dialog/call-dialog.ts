@@ -473,8 +473,8 @@ export class CallDialog implements Dialog, DialogUsage {
   #sendBye(reason: EndReason | undefined): void {
     // Whoever owes an ACK sends it first: the far end would repeat its 2xx otherwise.
     this.#sendAck(undefined);
-    this.#terminate(reason ?? { sipStatus: 200 });
     // The BYE lives on alone: challenged, or waiting for a browser to come back, it ends by itself.
+    // It begins before the rest ends, so that the way to the far end is never without a watcher.
     // oxlint-disable-next-line no-new
     new Exchange(this.#context, {
       peer: this.peer,
@@ -485,6 +485,7 @@ export class CallDialog implements Dialog, DialogUsage {
         }),
       onDone: () => {},
     });
+    this.#terminate(reason ?? { sipStatus: 200 });
   }
 
   /** Ends everything here. @returns the handler, for its one final callback */

@@ -98,7 +98,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   }
 
   /** A 2xx that came after the transaction's end. */
-  onStrayAccept(response: SipResponse, _flow: Flow): void {
+  onStrayAccept(response: SipResponse): void {
     this.#onAccept(response, undefined);
   }
 

@@ -83,11 +83,15 @@ export class DialogLayer {
     const { table, clock } = this.#context;
     const usage = table.ofResponse(response);
     if (usage !== undefined) {
-      if (usage.peer.admits(flow)) usage.onStrayAccept(response);
+      if (!usage.peer.admits(flow)) return;
+      usage.peer.heardOn(flow);
+      usage.onStrayAccept(response);
       return;
     }
     const invite = table.inviteOf(response, clock.monotonicMs());
-    if (invite?.peer.admits(flow) === true) invite.onStrayAccept(response, flow);
+    if (invite === undefined || !invite.peer.admits(flow)) return;
+    invite.peer.heardOn(flow);
+    invite.onStrayAccept(response);
   }
 
   /** Forgets everything and tells nobody. */

@@ -1,6 +1,5 @@
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { ServerTransaction } from "../transaction/transaction.ts";
-import type { Flow } from "../transport/flow.ts";
 import type { Peer } from "./peer.ts";
 
 /** What a dialog id leads to: an early or a confirmed dialog (RFC 3261 §12). */
@@ -17,7 +16,7 @@ export interface DialogUsage {
 /** An INVITE of ours: takes the 2xx that arrive when its transaction is over. */
 export interface InviteUsage {
   readonly peer: Peer;
-  onStrayAccept(response: SipResponse, flow: Flow): void;
+  onStrayAccept(response: SipResponse): void;
 }
 
 const MAX_RECENT_INVITES = 1000;

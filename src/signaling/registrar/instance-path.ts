@@ -45,7 +45,9 @@ export class InstancePath implements Peer {
   }
 
   heardOn(flow: Flow): void {
-    if (flow !== this.#flow) this.moveTo(flow);
+    // What was on its way on an old connection does not lead back to it.
+    const isSettled = this.#flow?.isOpen === true && this.registeredOn.has(this.#flow);
+    if (!isSettled || this.registeredOn.has(flow)) this.moveTo(flow);
   }
 
   /** A browser that challenges us gets no credentials: we have none for it. */
