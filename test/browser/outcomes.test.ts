@@ -16,11 +16,15 @@ const stage = useStage(async () => {
   peerPort = await freePort();
   return {
     config: {
-      trunks: { office: { peer: `sip:127.0.0.1:${peerPort}` } },
+      trunks: {
+        office: { peer: `sip:127.0.0.1:${peerPort}` },
+        void: { peer: `sip:127.0.0.1:${await freePort()}` },
+      },
       dialplan: {
         routes: [
           { name: "colleagues", to: "@users", do: { ring: "@to", timeout: "3s" } },
           { name: "short", to: "601", do: { dial: "office", timeout: "3s" } },
+          { name: "void", to: "690", do: { dial: "void" } },
           { name: "office", to: "_6XX", from: { group: "all" }, do: { dial: "office" } },
         ],
       },
@@ -76,28 +80,6 @@ describe("a browser's call that does not come about", () => {
     await phone.page.close();
   });
 
-  it("a peer that never answers at all", async () => {
-    const { gateway, ann } = stage();
-    const phone = await openPhone(ann, gateway, "1001");
-    await withPeer("uas-never-answers", async () => {
-      await phone.call("600");
-      const shown = await problem(phone);
-      expect(shown.details).toContain("504");
-      expect(shown.title).not.toMatch(/no answer/i);
-    });
-    expect(await lastRecord(gateway)).toMatchObject({ end: { sipStatus: 504, q850: 102 } });
-    await phone.page.close();
-  });
-
-  it("a peer where nobody listens", async () => {
-    const { gateway, ann } = stage();
-    const phone = await openPhone(ann, gateway, "1001");
-    await phone.call("600");
-    const shown = await problem(phone);
-    expect(shown.details).toMatch(/50[34]/);
-    await phone.page.close();
-  });
-
   it("an unknown number", async () => {
     const { gateway, ann } = stage();
     const phone = await openPhone(ann, gateway, "1001");
@@ -147,21 +129,6 @@ describe("a browser's call that does not come about", () => {
 });
 
 describe("cancelling", () => {
-  it("before anything rings: the peer that said nothing gets no CANCEL it could not match", async () => {
-    const { gateway, ann } = stage();
-    const phone = await openPhone(ann, gateway, "1001");
-    await withPeer("uas-never-answers", async (sipp) => {
-      await phone.call("600");
-      await sipp.waitForMessage("received", "INVITE");
-      await phone.end();
-      await phone.waitForCall("ended");
-      expect(await sipp.received()).not.toContain("CANCEL");
-    });
-    await expectNothingLeft(gateway);
-    expect(await lastRecord(gateway)).toMatchObject({ end: { sipStatus: 487, by: "caller" } });
-    await phone.page.close();
-  });
-
   it("while it rings: CANCEL reaches the peer", async () => {
     const { gateway, ann } = stage();
     const phone = await openPhone(ann, gateway, "1001");
@@ -233,6 +200,40 @@ describe("answers of every kind", () => {
     expect(closed.param).toContain("603");
     await baresip.stop();
     await phone.page.close();
+  });
+});
+
+describe("a peer that says nothing", () => {
+  it("is given up after Timer B, 32 s; a caller who hangs up before is free at once", async () => {
+    const { gateway, ann, bob } = stage();
+    const patient = await openPhone(ann, gateway, "1001");
+    const hasty = await openPhone(bob, gateway, "1002");
+    await withPeer("uas-never-answers", async (sipp) => {
+      await hasty.call("600");
+      await sipp.waitForMessage("received", "INVITE");
+      await hasty.end();
+      await hasty.waitForCall("ended");
+      // The phone itself may not send CANCEL before our 100.
+      await expect
+        .poll(() => lastRecord(gateway))
+        .toMatchObject({ end: { sipStatus: 487, by: "caller" } });
+      // RFC 3261 §9.1: no CANCEL before a provisional response.
+      expect(await sipp.received()).not.toContain("CANCEL");
+      await patient.call("600");
+      // Nobody listens there at all.
+      await hasty.call("690");
+      const silent = await problem(patient);
+      expect(silent.details).toContain("504");
+      expect(silent.title).not.toMatch(/no answer/i);
+      const dead = await problem(hasty);
+      expect(dead.details).toMatch(/50[34]/);
+    });
+    const records = await gateway.api("/api/v1/cdrs?limit=2");
+    expect(records.body).toMatchObject({
+      items: [{ end: { sipStatus: 504, q850: 102 } }, { end: { sipStatus: 504, q850: 102 } }],
+    });
+    await patient.page.close();
+    await hasty.page.close();
   });
 });
 

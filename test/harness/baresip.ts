@@ -48,6 +48,8 @@ export class Baresip implements AsyncDisposable {
   readonly address: SocketAddress;
   /** `sip:user@host:port` of this phone. */
   readonly uri: string;
+  /** Where it takes RTP and RTCP, both ends included. */
+  readonly mediaPorts: { readonly min: number; readonly max: number };
   readonly child: Child;
   readonly #directory: string;
   readonly #socket: Socket;
@@ -116,7 +118,8 @@ export class Baresip implements AsyncDisposable {
       what: `${child.name}'s control socket`,
       detail: () => child.tail(),
     });
-    return new Baresip(child, directory, socket, { host, port }, user);
+    const mediaPorts = { min: rtpPort, max: rtpPort + 19 };
+    return new Baresip(child, directory, socket, { host, port }, user, mediaPorts);
   }
 
   private constructor(
@@ -125,7 +128,9 @@ export class Baresip implements AsyncDisposable {
     socket: Socket,
     address: SocketAddress,
     user: string,
+    mediaPorts: { readonly min: number; readonly max: number },
   ) {
+    this.mediaPorts = mediaPorts;
     this.child = child;
     this.#directory = directory;
     this.#socket = socket;
