@@ -118,6 +118,8 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
 }
 
 const RETRY_AFTER_SECONDS = "30";
+/** Schemes of a Request-URI that we can read. */
+const KNOWN_SCHEMES: ReadonlySet<string> = new Set(["sip", "sips", "tel"]);
 /** Methods that mean something only inside a dialog. */
 const IN_DIALOG: ReadonlySet<string> = new Set(["BYE", "INFO", "UPDATE", "NOTIFY", "PRACK"]);
 
@@ -287,6 +289,11 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       this.#dialogs.onRequest(request, transaction, flow);
       return;
     }
+    // RFC 3261 §8.2.2.1
+    if (!KNOWN_SCHEMES.has(request.uri.scheme)) {
+      transaction.respond(this.#refuse(request, 416));
+      return;
+    }
     switch (request.method) {
       case "INVITE":
         this.#onInvite(request, transaction, flow);
@@ -312,7 +319,19 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   }
 
   #screenBrowser(request: SipRequest, flow: Flow): SipResponse | undefined {
-    if (request.toTag !== undefined && !this.#isOrphan(request, flow)) return undefined;
+    if (request.toTag !== undefined) {
+      // Inside a dialog nobody is challenged: whoever has signed in goes to the dialog's own check.
+      if (this.#authenticator.hasPrincipal(flow)) return undefined;
+      const peer = this.#dialogs.find(request)?.peer;
+      if (peer === undefined) return this.#refuse(request, 481);
+      // But one: a browser that has lost its connection and has not registered on this one yet may
+      // prove that it is the one.
+      const isAway = peer.flowTo(request.requestUri) === undefined;
+      if (peer.party.kind !== "user" || !isAway) {
+        this.#refusals.note(request, flow, 403);
+        return this.#refuse(request, 403);
+      }
+    }
     const admission = this.#authenticator.admit(request, flow);
     if (admission.kind === "admitted") return undefined;
     const { status, reasonPhrase, fields } = admission;
@@ -321,17 +340,6 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
       fields,
     });
-  }
-
-  /**
-   * A request inside a dialog whose browser has lost its connection, on one where nobody has signed
-   * in: probably that browser, which has not registered again yet. It may prove it.
-   */
-  #isOrphan(request: SipRequest, flow: Flow): boolean {
-    const peer = this.#dialogs.find(request)?.peer;
-    if (peer?.party.kind !== "user") return false;
-    const isAway = peer.flowTo(request.requestUri) === undefined;
-    return isAway && !this.#authenticator.hasPrincipal(flow);
   }
 
   #screenTrunk(request: SipRequest, flow: Flow): SipResponse | undefined {

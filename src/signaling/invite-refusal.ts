@@ -10,11 +10,8 @@ export interface InviteFault {
   readonly fields?: readonly HeaderField[];
 }
 
-const CALLABLE_SCHEMES: ReadonlySet<string> = new Set(["sip", "sips", "tel"]);
-
 /** The header and content inspection of RFC 3261 §8.2.2 and §8.2.3 for an INVITE outside a dialog. */
 export function inviteRefusal(request: SipRequest): InviteFault | undefined {
-  if (!CALLABLE_SCHEMES.has(request.uri.scheme)) return { status: 416 };
   // RFC 3261 §8.1.1.8: exactly one Contact, with a SIP URI.
   const { contacts, contact } = request;
   if (contacts === "*" || contact === undefined || contacts.length > 1) return { status: 400 };

@@ -153,6 +153,13 @@ describe("reliability.md a2-25: requests inside a browser's dialog", () => {
       }
     }
     expect(call.log.events.unread).toHaveLength(0);
+    nobody.request("BYE", {
+      uri: `sip:x@${DOMAIN}`,
+      from: `<sip:1001@${DOMAIN}>;tag=browser`,
+      to: `<sip:5@${DOMAIN}>;tag=wrong`,
+      callId: call.far.callId,
+    });
+    await nobody.expectResponse(481, "BYE");
     await end(call);
   });
 
