@@ -9,7 +9,7 @@ import type { LoadResult } from "./config/load.ts";
 import { formatSocketAddress } from "./core/address.ts";
 import { SystemClock } from "./core/clock.ts";
 import type { EndReason } from "./core/end-reason.ts";
-import type { Logger } from "./core/logger.ts";
+import type { Logger, LogLevel } from "./core/logger.ts";
 import type { Dialplan } from "./dialplan/compile.ts";
 import { simulate } from "./dialplan/simulate.ts";
 import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
@@ -20,6 +20,7 @@ import { SessionCredentials } from "./http/session-credentials.ts";
 import { createMediaEngine, type RtpengineSource } from "./media/media-engine.ts";
 import type { MediaEngine } from "./media/session.ts";
 import { CallRecords } from "./observe/call-records.ts";
+import { createLogger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { AttemptLimit } from "./signaling/auth/attempt-limit.ts";
 import { createEmbeddedEngine, type EmbeddedEngine } from "./signaling/endpoint.ts";
@@ -34,7 +35,7 @@ const SHUTDOWN: EndReason = { sipStatus: 503, q850: 41, text: "The gateway is sh
 export interface GatewayOptions {
   readonly config: Config;
   readonly dialplan: Dialplan;
-  readonly logger: Logger;
+  readonly log: { readonly level: LogLevel; readonly pretty: boolean };
   readonly version: string;
   /** The built web phone. */
   readonly webRoot: string;
@@ -57,8 +58,9 @@ export interface GatewayAddresses {
  * reverse. What a reload can change (users, dialplan, tokens) is read through `#current`.
  */
 export class Gateway implements GatewayView {
+  /** The log of the process. */
+  readonly logger: Logger;
   readonly #options: GatewayOptions;
-  readonly #logger: Logger;
   readonly #clock = new SystemClock();
   /** The calls' own, so that its timers can be counted apart. */
   readonly #callClock = new SystemClock();
@@ -74,9 +76,10 @@ export class Gateway implements GatewayView {
   #state: "stopped" | "running" | "draining" = "stopped";
 
   constructor(options: GatewayOptions) {
-    const { config, logger } = options;
+    const { config } = options;
+    const logger = createLogger(options.log);
     this.#options = options;
-    this.#logger = logger;
+    this.logger = logger;
     this.#current = { config, dialplan: options.dialplan };
     this.#media = createMediaEngine({
       rtpengine: rtpengineSource(config.media),
@@ -196,7 +199,7 @@ export class Gateway implements GatewayView {
     if (this.#state !== "running") return;
     this.#state = "draining";
     this.#engine.drain();
-    this.#logger.info("draining", { calls: this.#calls.size, deadlineMs });
+    this.logger.info("draining", { calls: this.#calls.size, deadlineMs });
     const deadline = this.#clock.after(deadlineMs, () => this.#calls.hangUpAll(SHUTDOWN));
     await this.#calls.whenIdle();
     deadline.cancel();
@@ -222,7 +225,7 @@ export class Gateway implements GatewayView {
    */
   reload(result: LoadResult): boolean {
     if (!result.ok) {
-      this.#logger.error("configuration refused, the old one stays", {
+      this.logger.error("configuration refused, the old one stays", {
         problems: result.problems.length,
       });
       return false;
@@ -236,7 +239,7 @@ export class Gateway implements GatewayView {
     this.#current = { config, dialplan };
     this.#originPolicy = createOriginPolicy({ origins: config.http.origins });
     this.#http.configure(this.#httpSettings());
-    this.#logger.info("configuration reloaded", {
+    this.logger.info("configuration reloaded", {
       users: config.users.size,
       routes: config.dialplan.routes.length,
       ...(needRestart.length === 0 ? {} : { needRestart }),

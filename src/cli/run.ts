@@ -4,8 +4,8 @@ import type { LoadResult } from "../config/load.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Config } from "../config/config.ts";
 import { OffhookError } from "../core/errors.ts";
+import { isLogLevel, LOG_LEVELS } from "../core/logger.ts";
 import { Gateway, type GatewayAddresses } from "../gateway.ts";
-import { createLogger, isLogLevel, LOG_LEVELS } from "../observe/logger.ts";
 import { parseOptions } from "./arguments.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { usageOf } from "./usage.ts";
@@ -45,16 +45,16 @@ export const runCommand: Command = async (args, context) => {
     return 1;
   }
   const { config, dialplan } = loaded;
-  const logger = createLogger({ level, pretty: options.isSet("log-pretty") });
-  for (const warning of config.warnings) logger.warn(warning);
   const gateway = new Gateway({
     config,
     dialplan,
-    logger,
+    log: { level, pretty: options.isSet("log-pretty") },
     version: version(),
     webRoot: join(PROJECT, "web-phone/dist"),
     dataDirectory,
   });
+  const { logger } = gateway;
+  for (const warning of config.warnings) logger.warn(warning);
   const stopped = untilStopped(gateway, () => {
     const result = load();
     if (!result.ok) for (const problem of result.problems) logger.error(formatProblem(problem));

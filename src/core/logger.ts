@@ -21,3 +21,13 @@ export const silentLogger: Logger = {
     return silentLogger;
   },
 };
+
+/** From the most to the fewest lines; `silent` writes none. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Whether the text is one of LOG_LEVELS. */
+export function isLogLevel(text: string): text is LogLevel {
+  return LOG_LEVELS.some((level) => level === text);
+}

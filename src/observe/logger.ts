@@ -1,12 +1,7 @@
 import { pino, stdTimeFunctions, type Logger as PinoLogger } from "pino";
-import type { LogFields, Logger } from "../core/logger.ts";
+import type { LogFields, Logger, LogLevel } from "../core/logger.ts";
 import { maskFields } from "./masking.ts";
 import { formatPrettyLine } from "./pretty-line.ts";
-
-/** From the most to the fewest lines; `silent` writes none. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
-
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Where lines go. A Writable will do. */
 export interface LogStream {
@@ -50,11 +45,6 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     sink,
   );
   return new MaskedLogger(base);
-}
-
-/** Whether the text is one of LOG_LEVELS. */
-export function isLogLevel(text: string): text is LogLevel {
-  return LOG_LEVELS.some((level) => level === text);
 }
 
 class MaskedLogger implements Logger {

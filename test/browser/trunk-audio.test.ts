@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { Baresip } from "../harness/baresip.ts";
 import { measureTone } from "../harness/tone.ts";
 import { Sipp } from "../harness/sipp.ts";

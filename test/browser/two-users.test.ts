@@ -73,13 +73,11 @@ describe("a call from browser to browser", () => {
     await callee.waitForLink("ready");
     await caller.end();
     await callee.waitForCall("ended");
-    expect(await lastRecord(gateway)).toMatchObject({
-      result: "success",
-      timeline: expect.arrayContaining([
-        expect.objectContaining({ event: "connection lost" }),
-        expect.objectContaining({ event: "connection restored" }),
-      ]),
-    });
+    const record = await lastRecord(gateway);
+    expect(record).toMatchObject({ result: "success" });
+    const timeline = JSON.stringify(record["timeline"]);
+    expect(timeline).toContain("connection lost");
+    expect(timeline).toContain("connection restored");
     await caller.page.close();
     await callee.page.close();
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { OffhookError } from "../../src/core/errors.ts";
-import { createLogger, isLogLevel, type LoggerOptions } from "../../src/observe/logger.ts";
+import { isLogLevel } from "../../src/core/logger.ts";
+import { createLogger, type LoggerOptions } from "../../src/observe/logger.ts";
 
 class Lines {
   readonly lines: string[] = [];

@@ -1,0 +1,102 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { PASSWORDS, restartGateway, startGateway } from "../harness/gateway.ts";
+import { metric } from "../harness/gateway-state.ts";
+import { openPhone, useStage } from "./support.ts";
+
+const stage = useStage();
+
+describe("the page", () => {
+  it("loads from the gateway alone, within 110 kB of script, without an error", async () => {
+    const { gateway, ann } = stage();
+    const page = await ann.newPage();
+    const foreign: string[] = [];
+    let scriptOctets = 0;
+    page.on("request", (request) => {
+      if (!request.url().startsWith(gateway.httpUrl)) foreign.push(request.url());
+    });
+    page.on("response", (response) => {
+      if (!response.url().endsWith(".js")) return;
+      void response.body().then((body) => {
+        scriptOctets += gzipSync(body).length;
+      });
+    });
+    const errors: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(message.text());
+    });
+    await page.goto(gateway.httpUrl, { waitUntil: "networkidle" });
+    await page.getByTestId("sign-in-user").waitFor();
+    await expect.poll(() => scriptOctets).toBeGreaterThan(0);
+    console.info(`script of the phone: ${(scriptOctets / 1024).toFixed(1)} kB gzip`);
+    expect(scriptOctets).toBeLessThanOrEqual(110 * 1024);
+    expect(foreign).toEqual([]);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  it.each([
+    [360, 640],
+    [1280, 800],
+  ])("fits %d × %d without scrolling sideways, in a call too", async (width, height) => {
+    const { gateway, ann } = stage();
+    const phone = await ann.openPhone(gateway.httpUrl, { viewport: { width, height } });
+    const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    expect(await phone.page.evaluate(overflow)).toBe(0);
+    await phone.signIn("1001", PASSWORDS["1001"]);
+    expect(await phone.page.evaluate(overflow)).toBe(0);
+    await phone.call("*43");
+    await phone.waitForCall("connected");
+    expect(await phone.page.evaluate(overflow)).toBe(0);
+    const box = await phone.part("end").boundingBox();
+    expect(box?.height).toBeGreaterThanOrEqual(48);
+    expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(height);
+    await phone.end();
+    await phone.page.close();
+  });
+});
+
+describe("failures in words", () => {
+  it("a wrong password", async () => {
+    const { gateway, ann } = stage();
+    const phone = await ann.openPhone(gateway.httpUrl);
+    await phone.enterCredentials("1001", "not the password");
+    await expect.poll(() => phone.part("sign-in-error").textContent()).toMatch(/password/i);
+    await phone.page.close();
+  });
+
+  it("a microphone that is refused: no INVITE leaves, no timer runs", async () => {
+    const { gateway, ann } = stage();
+    const phone = await ann.openPhone(gateway.httpUrl, { microphone: "denied" });
+    const sent: string[] = [];
+    phone.page.on("websocket", (socket) => {
+      socket.on("framesent", ({ payload }) => sent.push(String(payload)));
+    });
+    await phone.signIn("1001", PASSWORDS["1001"]);
+    expect(sent).toContainEqual(expect.stringMatching(/^REGISTER/));
+    await phone.call("*43");
+    await expect.poll(() => phone.part("error-title").textContent()).toMatch(/microphone/i);
+    expect(await phone.part("call-timer").count()).toBe(0);
+    expect(sent.filter((message) => message.startsWith("INVITE"))).toEqual([]);
+    expect(await metric(gateway, "offhook_calls_active")).toBe(0);
+    await phone.page.close();
+  });
+
+  it("a server that goes away, in and outside a call, and comes back", async () => {
+    const { ann } = stage();
+    const gateway = await startGateway();
+    const phone = await openPhone(ann, gateway, "1001");
+    await phone.call("*43");
+    await phone.waitForCall("connected");
+    await gateway.kill();
+    await phone.waitForLink(/reconnecting/i);
+    await phone.end();
+    const back = await restartGateway(gateway);
+    await phone.waitForLink("ready", 45_000);
+    await phone.call("*43");
+    await phone.waitForCall("connected");
+    await phone.end();
+    await phone.page.close();
+    await back.stop();
+  });
+});
