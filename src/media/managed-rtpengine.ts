@@ -299,6 +299,7 @@ export class ManagedRtpengine {
       "--timeout=60",
       "--silent-timeout=3600",
       "--tos=0",
+      "--endpoint-learning=heuristic",
       // Else an ended call stays for 30 s.
       "--delete-delay=0",
       // Level 7 would print private keys.

@@ -4,7 +4,7 @@ import { formatCodec, isSpeech } from "./codecs.ts";
 import { MediaError } from "./errors.ts";
 import type { NgArguments, NgReply } from "./ng-client.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
-import { planCodecs, profileToward } from "./profile.ts";
+import { planCodecs, profileOf } from "./profile.ts";
 import { readMediaStatistics } from "./report.ts";
 import type { Sdp, SdpOrigin } from "./sdp.ts";
 import { formatSdp, newOriginId } from "./sdp.ts";
@@ -129,7 +129,7 @@ export class RtpengineSession implements MediaSession {
       "from-tag": offerer.tag,
       "to-tag": known?.isAnswered === true ? answerer.tag : undefined,
       "via-branch": branch,
-      ...profileToward(answerer.kind),
+      ...profileOf({ sender: offerer, receiverKind: answerer.kind }),
       codec: plan.transcoding,
       sdp: this.#toRtpengine(
         offerer,
@@ -169,7 +169,7 @@ export class RtpengineSession implements MediaSession {
       "from-tag": offerer.tag,
       "to-tag": answerer.tag,
       "via-branch": branch,
-      ...profileToward(offerer.kind),
+      ...profileOf({ sender: answerer, receiverKind: offerer.kind }),
       sdp: this.#toRtpengine(answerer, description, codecs),
     });
     if (state !== undefined) {

@@ -14,22 +14,20 @@
  * sees only what it may use; ng's `codec` appears where something must be transcoded.
  */
 import type { NgArguments, NgValue } from "./ng-client.ts";
-import type { CodecPolicy, LegKind } from "./session.ts";
+import type { CodecPolicy, LegKind, MediaLeg } from "./session.ts";
 import { unusable } from "./sdp.ts";
 
-const TO_RTP: NgArguments = {
+const TO_RTP = {
   "transport-protocol": "RTP/AVP",
   ICE: "remove",
   SDES: ["off"],
   // A browser insists on rtcp-mux, telephones hardly know it.
   "rtcp-mux": ["demux"],
   replace: ["origin"],
-  // CVE-2025-53399: learn the peer's address once, prefer the one in its SDP, then stay with it.
   flags: ["strip extmap", "port latching", "strict source"],
-  "endpoint-learning": "heuristic",
 };
 
-const TO_WEBRTC: NgArguments = {
+const TO_WEBRTC = {
   "transport-protocol": "UDP/TLS/RTP/SAVPF",
   // rtpengine is the only candidate: media never goes around it.
   ICE: "force",
@@ -40,14 +38,29 @@ const TO_WEBRTC: NgArguments = {
   "DTLS-fingerprint": "sha-256",
 };
 
-/** The ng keys for an SDP that goes to a leg of this kind, in an offer as well as in an answer. */
-export function profileToward(kind: LegKind): NgArguments {
-  switch (kind) {
-    case "rtp":
-      return TO_RTP;
-    case "webrtc":
-      return TO_WEBRTC;
-  }
+/** Who sent an SDP, and who gets it. */
+export interface ProfileInput {
+  readonly sender: Pick<MediaLeg, "kind" | "hasFixedAddress">;
+  readonly receiverKind: LegKind;
+}
+
+/** The ng keys of a command with an SDP: the same in an offer as in an answer. */
+export function profileOf({ sender, receiverKind }: ProfileInput): NgArguments {
+  const base = receiverKind === "rtp" ? TO_RTP : TO_WEBRTC;
+  return { ...base, flags: [...base.flags, ...learningFlags(sender)] };
+}
+
+/**
+ * How rtpengine learns where the sender's packets really come from (CVE-2025-53399). ICE settles
+ * it for a browser. A telephone may be behind a NAT: the heuristic takes the address in its SDP if
+ * packets come from there within three seconds, and `strict source` drops the others' from then
+ * on. Measured with 10.5: a stranger gets no packet, but may inject in those seconds; without any
+ * learning (`asymmetric`) he can do neither. 10.5 ignores the ng key of the same name: the flag it
+ * must be.
+ */
+function learningFlags(sender: ProfileInput["sender"]): readonly string[] {
+  if (sender.kind === "webrtc") return [];
+  return sender.hasFixedAddress === true ? ["asymmetric"] : ["endpoint-learning-heuristic"];
 }
 
 /** What shall become of the codecs of an offer. */

@@ -15,6 +15,12 @@ export interface MediaLeg {
   readonly kind: LegKind;
   /** Codec names that the far end takes, in order of preference; undefined: the default set. */
   readonly codecs?: readonly string[] | undefined;
+  /**
+   * `rtp`: its packets come from exactly the address in its SDP, so nothing is learned and nobody
+   * else can send into the call. True for a service of ours and for a peer that is known to be
+   * behind no NAT; default false.
+   */
+  readonly hasFixedAddress?: boolean | undefined;
 }
 
 /**
