@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+
+import { readMediaStatistics } from "../../src/media/report.ts";
+
+const stream = (packets: number, ...flags: string[]): object => ({ flags, stats: { packets } });
+
+const QUERY = {
+  result: "ok",
+  SSRC: {
+    "793827557": { "average MOS": { MOS: 43 }, "lowest MOS": { MOS: 38 } },
+    "311651804": { "lowest MOS": { MOS: 41 } },
+    "1": {},
+  },
+  tags: {
+    caller: {
+      medias: [
+        {
+          flags: ["initialized", "rtcp-mux", "DTLS-SRTP", "transcoding"],
+          streams: [stream(500, "RTP", "RTCP", "ICE"), stream(7, "RTCP", "fallback RTCP")],
+        },
+      ],
+    },
+    callee: {
+      medias: [{ flags: ["initialized"], streams: [stream(480, "RTP"), stream(6, "RTCP")] }],
+    },
+    "<untagged 1>": { medias: [{ flags: [], streams: [stream(99, "RTP")] }] },
+  },
+};
+
+describe("readMediaStatistics", () => {
+  it("counts the RTP of our legs, sees transcoding, and takes the lowest score", () => {
+    expect(readMediaStatistics(QUERY, ["caller", "callee", "never answered"])).toEqual({
+      isTranscoded: true,
+      packetsFrom: { caller: 500, callee: 480 },
+      mos: 3.8,
+    });
+  });
+
+  it.each([
+    {},
+    { tags: [], SSRC: 7 },
+    { tags: { caller: "x" } },
+    { tags: { caller: { medias: 1 } } },
+  ])("makes nothing out of %j", (reply) => {
+    const { isTranscoded, mos } = readMediaStatistics(reply, ["caller"]);
+    expect(isTranscoded).toBe(false);
+    expect(mos).toBeUndefined();
+  });
+});
