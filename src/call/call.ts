@@ -165,7 +165,12 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   onService(kind: ServiceKind): void {
     this.#state = "answering";
-    const leg: MediaLeg = { tag: "service", kind: "rtp", codecs: ["PCMU", "PCMA"] };
+    const leg: MediaLeg = {
+      tag: "service",
+      kind: "rtp",
+      codecs: ["PCMU", "PCMA"],
+      hasFixedAddress: true,
+    };
     const exchange: Exchange = { offerer: this.#callerLeg, answerer: leg, branch: "service" };
     this.#exchange = exchange;
     this.#story.serviceChosen(kind);
