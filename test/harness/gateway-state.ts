@@ -96,12 +96,23 @@ export async function expectNoTransactions(gateway: Gateway): Promise<void> {
   });
 }
 
-/** The newest finished call. */
-export async function lastRecord(gateway: Gateway): Promise<Readonly<Record<string, unknown>>> {
-  const { body } = await gateway.api("/api/v1/cdrs?limit=1");
+/** A call record as the API shows it. */
+export type CallRecordJson = Readonly<Record<string, unknown>>;
+
+/** The finished calls, newest first. */
+export async function records(gateway: Gateway, limit = 100): Promise<readonly CallRecordJson[]> {
+  const { body } = await gateway.api(`/api/v1/cdrs?limit=${limit}`);
   const items: unknown =
     typeof body === "object" && body !== null && "items" in body ? body.items : undefined;
-  const [record]: readonly unknown[] = Array.isArray(items) ? items : [];
+  const list: readonly unknown[] = Array.isArray(items) ? items : [];
+  return list
+    .filter((item) => typeof item === "object" && item !== null)
+    .map((item) => Object.fromEntries(Object.entries(item)));
+}
+
+/** The newest finished call. */
+export async function lastRecord(gateway: Gateway): Promise<CallRecordJson> {
+  const [record] = await records(gateway, 1);
   expect(record, "a call record").toBeTypeOf("object");
-  return Object.fromEntries(Object.entries(record ?? {}));
+  return record ?? {};
 }
