@@ -19,6 +19,7 @@ export type SippScenario =
   | "uas-busy"
   | "uas-no-answer"
   | "uas-never-answers"
+  | "uas-challenges"
   | "uac-call"
   | "uac-refused"
   | "uac-cancels";

@@ -226,6 +226,14 @@ export class WsCaller implements Line, AsyncDisposable {
     return call;
   }
 
+  /** Sends an INVITE on a connection that has proved nothing yet, and answers its challenge. */
+  async inviteWithDigest(number: string): Promise<OutgoingCall> {
+    const first = this.invite(number);
+    const challenge = await first.refused();
+    const digest = answerChallenge(first.invite, challenge, this.user, this.#password);
+    return this.invite(number, { headers: [["Authorization", digest]] });
+  }
+
   /** Calls and talks: INVITE, 200, ACK. */
   async call(number: string, options: InviteOptions = {}): Promise<OutgoingCall> {
     const call = this.invite(number, options);
