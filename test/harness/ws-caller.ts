@@ -227,11 +227,12 @@ export class WsCaller implements Line, AsyncDisposable {
   }
 
   /** Sends an INVITE on a connection that has proved nothing yet, and answers its challenge. */
-  async inviteWithDigest(number: string): Promise<OutgoingCall> {
-    const first = this.invite(number);
+  async inviteWithDigest(number: string, options: InviteOptions = {}): Promise<OutgoingCall> {
+    const first = this.invite(number, options);
     const challenge = await first.refused();
     const digest = answerChallenge(first.invite, challenge, this.user, this.#password);
-    return this.invite(number, { headers: [["Authorization", digest]] });
+    const headers: readonly HeaderField[] = [["Authorization", digest]];
+    return this.invite(number, { ...options, headers: [...(options.headers ?? []), ...headers] });
   }
 
   /** Calls and talks: INVITE, 200, ACK. */
