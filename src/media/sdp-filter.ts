@@ -127,7 +127,9 @@ export function sdpForRtpengine(
   const isDtls = audio.protocol.includes("TLS");
   const attributes = audioAttributes(audio, codecs, ({ name, value }) => {
     if (kind === "webrtc") {
-      return PASS_ICE.has(name) || PASS_DTLS.has(name) || name === "rtcp-mux" || name === "mid";
+      // Not mid: ours toward the browser and rtpengine's own need not be the same, and it matches
+      // media descriptions by their order.
+      return PASS_ICE.has(name) || PASS_DTLS.has(name) || name === "rtcp-mux";
     }
     if (name === "rtcp") return isRtcpValue(value);
     // RFC 4568: a telephone's SRTP keys travel in its SDP.

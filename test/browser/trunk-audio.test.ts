@@ -43,7 +43,10 @@ describe.each([
   });
 
   afterEach(async () => {
-    await expectNothingLeft(stage().gateway);
+    const { gateway } = stage();
+    await expectNothingLeft(gateway);
+    const complaints = gateway.logs().filter(({ msg }) => msg.startsWith("rtpengine: "));
+    expect(complaints.map(({ text }) => text)).toEqual([]);
   });
 
   it("the browser hears its own tone from sipp's RTP echo within 1.5 s of the click", async () => {

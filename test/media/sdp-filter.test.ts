@@ -90,7 +90,6 @@ describe("before rtpengine", () => {
       "a=ice-options:trickle",
       expect.stringMatching(/^a=fingerprint:sha-256 /),
       "a=setup:actpass",
-      "a=mid:0",
       "a=sendrecv",
       "a=rtcp-mux",
       "a=rtpmap:0 PCMU/8000",
