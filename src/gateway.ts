@@ -54,8 +54,8 @@ export interface GatewayAddresses {
 /**
  * The gateway: the only place that builds the rooms and knows all of them.
  *
- * Start order: media, SIP, HTTP, so that nobody is let in before calls can be taken; stop is the
- * reverse. What a reload can change (users, dialplan, tokens) is read through `#current`.
+ * Start order: media, SIP, HTTP, so that nobody is let in before calls can be taken. What a reload
+ * can change (users, dialplan, tokens) is read through `#current`.
  */
 export class Gateway implements GatewayView {
   /** The log of the process. */
@@ -212,8 +212,9 @@ export class Gateway implements GatewayView {
     this.#state = "stopped";
     this.#calls.hangUpAll(SHUTDOWN);
     await this.#calls.whenIdle();
-    await this.#http.stop();
+    // Before the HTTP server, which cuts every connection: browsers get a proper close, with 1001.
     await this.#engine.stop();
+    await this.#http.stop();
     await this.#media.stop();
     this.#metrics.close();
     this.#records.close();
