@@ -11,6 +11,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { MediaError } from "./errors.ts";
 import { rtpengineFacts } from "./facts.ts";
+import { parseLogLine } from "./rtpengine-log.ts";
 import { RtpengineNode } from "./rtpengine-node.ts";
 
 /** UDP ports, both ends included. */
@@ -66,7 +67,6 @@ const LONG_RUN_MS = 5000;
 const FIRST_BACK_OFF_MS = 100;
 const LONGEST_BACK_OFF_MS = 5000;
 const TERMINATE_AFTER_MS = 1500;
-const LONGEST_LOG_LINE = 300;
 const KEPT_LOG_LINES = 5;
 
 /**
@@ -332,45 +332,6 @@ export class ManagedRtpengine {
     });
   }
 }
-
-/**
- * Reads one line of rtpengine's stderr: `[time] LEVEL: [call]: [subsystem] text`.
- *
- * @returns undefined for lines of another form: they continue a quoted message, which may be an
- *   SDP. A quoted message in the line itself is cut off.
- */
-export function parseLogLine(
-  line: string,
-): { readonly level: "debug" | "warn" | "error"; readonly message: string } | undefined {
-  const text = line.startsWith("[") ? line.slice(line.indexOf("] ") + 2) : line;
-  const colon = text.indexOf(": ");
-  if (colon < 0 || colon > 12) {
-    return text.startsWith("Fatal error") || text.includes("Failed to") || text.includes("Cannot")
-      ? { level: "error", message: text.slice(0, LONGEST_LOG_LINE) }
-      : undefined;
-  }
-  const level = LOG_LEVELS.get(text.slice(0, colon));
-  if (level === undefined) return undefined;
-  let message = text.slice(colon + 2);
-  if (message.includes("Protocol error")) {
-    const quoted = message.lastIndexOf(" [d");
-    message = message.slice(0, quoted < 0 ? message.indexOf("Protocol error") + 14 : quoted);
-  }
-  return { level, message: message.slice(0, LONGEST_LOG_LINE) };
-}
-
-const LOG_LEVELS: ReadonlyMap<string, "debug" | "warn" | "error"> = new Map([
-  ["EMERG", "error"],
-  ["ALERT", "error"],
-  ["CRIT", "error"],
-  ["ERR", "error"],
-  ["ERROR", "error"],
-  ["WARN", "warn"],
-  ["WARNING", "warn"],
-  ["NOTICE", "debug"],
-  ["INFO", "debug"],
-  ["DEBUG", "debug"],
-]);
 
 function findProgram(name: string): string | undefined {
   if (isAbsolute(name)) return isExecutable(name) ? name : undefined;
