@@ -5,9 +5,15 @@ import { defineConfig } from "vitest/config";
  * with sound in them, so their files run one after another: two of them at once on a small machine
  * would measure each other.
  */
+const outcomeFile = process.env["OFFHOOK_TEST_OUTCOME"];
+
 export default defineConfig({
   test: {
-    reporters: ["default"],
+    // The second counts for the scripts that run several projects one after another.
+    reporters:
+      outcomeFile === undefined
+        ? ["default"]
+        : ["default", ["./scripts/setup/vitest-reporter.mjs", { file: outcomeFile }]],
     passWithNoTests: false,
     projects: [
       {
