@@ -22,7 +22,9 @@ export type SippScenario =
   | "uas-challenges"
   | "uac-call"
   | "uac-refused"
-  | "uac-cancels";
+  | "uac-cancels"
+  | "uac-lossy"
+  | "uas-lossy";
 
 export interface SippOptions {
   /** A name of ours, or the absolute path of a scenario file. */
