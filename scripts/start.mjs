@@ -39,7 +39,11 @@ process.removeListener("SIGTERM", stopSetup);
 process.exitCode = await runInForeground(
   pinnedNode(root),
   [join(root, "src/main.ts"), "run", ...args],
-  { cwd: root, env: process.env },
+  {
+    cwd: root,
+    // Node keeps the stripped and compiled sources there: 0.15 s less at the second start.
+    env: { NODE_COMPILE_CACHE: join(root, ".cache/compile"), ...process.env },
+  },
 );
 // Signal handlers keep nothing alive, but standard input may.
 process.exit();

@@ -5,6 +5,7 @@ import { signalNumber } from "./progress.mjs";
 
 /** Two signals of a kind within this time are one: npm sends on what the terminal sent already. */
 const SAME_SIGNAL_MS = 500;
+const PARENT_CHECK_MS = 500;
 
 /**
  * Runs a long-lived program as if it were this one: same input and output, signals passed on, and
@@ -44,6 +45,14 @@ export function runInForeground(command, args, options) {
   };
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"]))
     process.on(signal, pass);
+  // npm may be gone without a word (killed, or its window closed): then nobody can end this any more.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    pass("SIGTERM");
+  }, PARENT_CHECK_MS);
+  watch.unref();
   return new Promise((resolve) => {
     child.once("error", (error) => {
       process.stderr.write(`${command} could not be started: ${error.message}\n`);
