@@ -21,7 +21,6 @@ export function staticChecks(root) {
     ...(existsSync(join(root, "web-phone/tsconfig.json"))
       ? [{ name: "types of the web phone", command: bin("tsc"), args: ["-p", "web-phone"] }]
       : []),
-    { name: "types of the scripts", command: bin("tsc"), args: ["-p", "scripts"] },
     { name: "lint", ...tool("oxlint/bin/oxlint") },
     { name: "format", ...tool("oxfmt/bin/oxfmt", "--check", ".") },
   ];
