@@ -47,8 +47,11 @@ export async function step(title, work) {
 /** Programs that run now, for the end by a signal. @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 
-/** Ends every program that a `run` has started. @param {NodeJS.Signals} signal */
+let isEnding = false;
+
+/** Ends every program that a `run` has started, and lets none start any more. @param {NodeJS.Signals} signal */
 export function endRunning(signal) {
+  isEnding = true;
   for (const child of running) child.kill(signal);
 }
 
@@ -63,6 +66,7 @@ export function endRunning(signal) {
  *   ended by signal n
  */
 export function run(command, args, options = {}) {
+  if (isEnding) return Promise.resolve({ code: 130, output: "interrupted" });
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: options.cwd,
