@@ -23,7 +23,6 @@ export class CallTable implements EngineHandler {
   readonly #decide: CallTableOptions["decide"];
   readonly #groupsOf: CallTableOptions["groupsOf"];
   readonly #calls = new Map<string, Call>();
-  readonly #releases = new Map<string, readonly (() => void)[]>();
   #onIdle: (() => void)[] = [];
 
   constructor(options: CallTableOptions) {
@@ -82,10 +81,12 @@ export class CallTable implements EngineHandler {
       invite,
       identity,
       decision,
+      release: () => {
+        for (const release of places.releases) release();
+      },
       onEnded: () => this.#onCallEnded(id),
     });
     this.#calls.set(id, call);
-    this.#releases.set(id, places.releases);
     call.start();
   }
 
@@ -140,8 +141,6 @@ export class CallTable implements EngineHandler {
 
   #onCallEnded(id: string): void {
     this.#calls.delete(id);
-    for (const release of this.#releases.get(id) ?? []) release();
-    this.#releases.delete(id);
     if (this.#calls.size > 0) return;
     const waiting = this.#onIdle;
     this.#onIdle = [];

@@ -46,6 +46,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   readonly #media: MediaSession;
   readonly #hunt: Hunt;
   readonly #story: Story;
+  readonly #release: () => void;
   readonly #onEnded: (call: Call) => void;
   #state: CallState = "hunting";
   #caller: DialogEnd | undefined;
@@ -66,12 +67,15 @@ export class Call implements HuntHandler, DialogEndOwner {
     readonly invite: IncomingInvite;
     readonly identity: Identity;
     readonly decision: Decision;
+    /** Gives the call's places under the limits back. */
+    readonly release: () => void;
     readonly onEnded: (call: Call) => void;
   }) {
     const { context, invite, decision } = options;
     this.id = options.id;
     this.#context = context;
     this.#invite = invite;
+    this.#release = options.release;
     this.#onEnded = options.onEnded;
     this.#isLateOffer = invite.sdp === undefined;
     this.#callerLeg =
@@ -341,6 +345,8 @@ export class Call implements HuntHandler, DialogEndOwner {
     const complete = completeReason(reason);
     const before = this.#state;
     this.#state = "ended";
+    // Before anybody hears of the end: whoever dials again at once must find the place free.
+    this.#release();
     if (before === "hunting") this.#hunt.cancel(complete);
     else this.#hunt.releasePlaces();
     // Refusing an INVITE that was answered or cancelled does nothing.
