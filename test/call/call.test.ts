@@ -90,14 +90,12 @@ describe("a call from a web user to a web user", () => {
     const { invite, table } = await place(RING_BOB);
     expect(rig.engine.at(0).options.sdp).toBe("offer(caller-offer)");
     expect(rig.engine.at(0).options.from).toEqual({ user: "1001", displayName: "User 1001" });
-    rig.engine
-      .at(0)
-      .handler.onProvisional({
-        status: 180,
-        reasonPhrase: "Ringing",
-        sdp: undefined,
-        remoteTag: "t",
-      });
+    rig.engine.at(0).handler.onProvisional({
+      status: 180,
+      reasonPhrase: "Ringing",
+      sdp: undefined,
+      remoteTag: "t",
+    });
     expect(table.views()[0]?.state).toBe("ringing");
     const callee = rig.engine.answer(0);
     await settle();
