@@ -112,6 +112,11 @@ export async function records(gateway: Gateway, limit = 100): Promise<readonly C
 
 /** The newest finished call. */
 export async function lastRecord(gateway: Gateway): Promise<CallRecordJson> {
+  // A call's sides are told of its end before rtpengine is, and the record comes last.
+  await waitFor(async () => (await metric(gateway, "offhook_calls_active")) === 0, {
+    what: "the call to be over",
+    timeoutMs: 5000,
+  });
   const [record] = await records(gateway, 1);
   expect(record, "a call record").toBeTypeOf("object");
   return record ?? {};

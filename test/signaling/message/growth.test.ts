@@ -6,6 +6,7 @@ import { tryParseMessage } from "../../../src/signaling/message/parser.ts";
 import { splitList } from "../../../src/signaling/message/syntax.ts";
 import { SipUri } from "../../../src/signaling/message/uri.ts";
 import { Via } from "../../../src/signaling/message/via.ts";
+import { growthOf } from "../../harness/growth.ts";
 
 const quietly = (read: () => unknown): void => {
   try {
@@ -70,26 +71,8 @@ const CASES: readonly (readonly [name: string, run: (size: number) => void])[] =
   ],
 ];
 
-function bestMs(run: (size: number) => void, size: number): number {
-  let best = Infinity;
-  for (let round = 0; round < 7; round += 1) {
-    const started = performance.now();
-    run(size);
-    best = Math.min(best, performance.now() - started);
-  }
-  return best;
-}
-
 describe("time grows with the length, not with its square", () => {
   it.each(CASES)("%s", (_, run) => {
-    const size = 16_000;
-    // Warm, and so small a time is that of the clock.
-    bestMs(run, size);
-    let ratio = Infinity;
-    // Noise only ever adds: one quiet measurement is proof enough.
-    for (let attempt = 0; attempt < 5 && ratio >= 2.5; attempt += 1) {
-      ratio = (bestMs(run, 2 * size) + 0.05) / (bestMs(run, size) + 0.05);
-    }
-    expect(ratio).toBeLessThan(2.5);
+    expect(growthOf(run, { size: 16_000, factor: 2, bound: 2.5 })).toBeLessThan(2.5);
   });
 });
