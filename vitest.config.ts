@@ -25,7 +25,7 @@ export default defineConfig({
             "test/integration/**",
             "test/browser/**",
             "test/soak/**",
-            "test/harness/**/*.real.test.ts",
+            "test/**/*.real.test.ts",
             "**/node_modules/**",
             "**/dist/**",
           ],
@@ -37,7 +37,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["test/integration/**/*.test.ts", "test/harness/**/*.real.test.ts"],
+          include: ["test/integration/**/*.test.ts", "test/**/*.real.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
