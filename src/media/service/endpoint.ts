@@ -53,6 +53,13 @@ const CONNECT_GRACE_MS = 1000;
 const LATEST_MS = 200;
 /** An echo without a packet for this long sends silence. */
 const ECHO_IDLE_MS = 100;
+/**
+ * The echo gives back a packet every 8 ms in the long run: more than frames of 10 ms with a digit
+ * between them. Without this bound two echoes that meet throw each packet back as fast as they can.
+ */
+const ECHO_INTERVAL_MS = 8;
+/** What may come at once after a pause of the network, in packets. */
+const ECHO_BURST = 50;
 
 /**
  * An RTP endpoint at an ephemeral port: plain RTP with PCMU or PCMA and telephone-event/8000.
@@ -102,6 +109,8 @@ class RtpServiceEndpoint implements ServiceEndpoint {
   #isConnected = false;
   #hasSent = false;
   #lastPacketMs = -Infinity;
+  /** When the echo would have been due for a packet, had none come early. */
+  #echoDueMs = -Infinity;
 
   constructor(options: ServiceEndpointOptions, socket: Socket) {
     this.#clock = options.clock;
@@ -275,13 +284,22 @@ class RtpServiceEndpoint implements ServiceEndpoint {
     this.#lastPacketMs = this.#clock.monotonicMs();
     this.#connect();
     if (this.#service.isEcho) {
-      if (stream.canSend) this.#sender.reflect(packet);
+      if (stream.canSend && this.#mayEcho()) this.#sender.reflect(packet);
       return;
     }
     if (!isEvent) return;
     const digit = this.#digits.receive(packet);
     if (digit !== undefined) this.#service.onDigit(digit);
     this.#service.onDigitHeld();
+  }
+
+  /** Counts one packet against the echo's rate: a leaky bucket of `ECHO_BURST`. */
+  #mayEcho(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const dueMs = Math.max(this.#echoDueMs, nowMs) + ECHO_INTERVAL_MS;
+    if (dueMs - nowMs > ECHO_BURST * ECHO_INTERVAL_MS) return false;
+    this.#echoDueMs = dueMs;
+    return true;
   }
 }
 
