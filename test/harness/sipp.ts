@@ -43,6 +43,8 @@ export interface SippOptions {
   readonly calls?: number;
   /** New calls a second (uac). Default 10. */
   readonly rate?: number;
+  /** Whether RTP that comes is sent back; default true. */
+  readonly rtpEcho?: boolean;
   readonly args?: readonly string[];
 }
 
@@ -63,7 +65,7 @@ export interface SippResult {
 /** A running sipp. */
 export class Sipp implements AsyncDisposable {
   readonly address: SocketAddress;
-  /** RTP port; sipp echoes what arrives there. */
+  /** RTP port; sipp echoes what arrives there, unless told otherwise. */
   readonly mediaPort: number;
   readonly child: Child;
   readonly #directory: string;
@@ -92,7 +94,7 @@ export class Sipp implements AsyncDisposable {
       host,
       "-mp",
       String(mediaPort),
-      "-rtp_echo",
+      ...(options.rtpEcho === false ? [] : ["-rtp_echo"]),
       "-nostdin",
       "-aa",
       "-skip_rlimit",

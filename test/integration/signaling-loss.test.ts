@@ -80,6 +80,8 @@ async function callsFromTrunk(): Promise<void> {
     calls: CALLS,
     rate: 20,
     args: PATIENT,
+    // Signaling is what is tried here.
+    rtpEcho: false,
   });
   const result = await sipp.finished(60_000);
   expect(result, await sipp.errors()).toEqual({
@@ -97,6 +99,7 @@ async function callsFromBrowser(): Promise<readonly number[]> {
     port: sippPort,
     calls: CALLS,
     args: PATIENT,
+    rtpEcho: false,
   });
   await using caller = await WsCaller.signIn(gateway, "1001");
   const one = async (): Promise<number> => {
