@@ -1,5 +1,4 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { formatSocketAddress } from "../core/address.ts";
@@ -47,9 +46,14 @@ import type { BaseTimerValues } from "./transaction/timer-values.ts";
 import { TransactionLayer } from "./transaction/transaction-layer.ts";
 import type { ServerTransaction, TransactionUser } from "./transaction/transaction.ts";
 import type { Flow, TransportHandler } from "./transport/flow.ts";
+import { CachingResolver } from "./transport/dns/caching-resolver.ts";
+import { NodeResolver } from "./transport/dns/node-resolver.ts";
+import type { DnsCacheLimits } from "./transport/dns/record-cache.ts";
+import type { DnsResolver } from "./transport/dns/resolver.ts";
 import { TransportLayer } from "./transport/transport-layer.ts";
 import type { WebSocketLimits } from "./transport/websocket-flow.ts";
 import type { TrunkState } from "./trunk/channels.ts";
+import type { TargetView } from "./trunk/trunk.ts";
 import { TrunkTable } from "./trunk/trunk-table.ts";
 
 /** A trunk as the configuration gives it. */
@@ -63,6 +67,8 @@ export interface EngineTrunk {
   readonly auth?: { readonly username: string; readonly password: string };
   /** Interval of OPTIONS; undefined: none. */
   readonly pingMs?: number;
+  /** A server that says nothing for this long is given up for the next one. Default 4000. */
+  readonly failoverAfterMs?: number;
 }
 
 /** What the embedded engine is built with. */
@@ -92,8 +98,14 @@ export interface EmbeddedEngineOptions {
   readonly timers?: BaseTimerValues;
   readonly registrar?: Partial<RegistrarLimits>;
   readonly limits?: Partial<DialogLimits>;
-  /** All addresses of a host name; default: the system's resolver. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** How names are looked up; default: with the system's name servers and /etc/hosts. */
+  readonly dns?: {
+    /** `address` or `address:port` of other name servers. */
+    readonly servers?: readonly string[] | undefined;
+    /** Another resolver than the system's. */
+    readonly resolver?: DnsResolver;
+    readonly limits?: Partial<DnsCacheLimits>;
+  };
   /** 0 ≤ x < 1; default `Math.random`: nothing secret depends on it. */
   readonly random?: () => number;
 }
@@ -106,6 +118,8 @@ export interface EmbeddedEngine extends SignalingEngine {
   readonly listeners: readonly string[];
   /** `unknown` without `pingMs`, and for a trunk that does not exist. */
   trunkState(trunkId: string): TrunkState;
+  /** The servers of a trunk's peer; none of a trunk that does not exist. */
+  trunkTargets(trunkId: string): readonly TargetView[];
 }
 
 /**
@@ -185,8 +199,14 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     this.#trunks = new TrunkTable({
       clock,
       logger,
-      resolve: options.resolve ?? resolveHost,
-      flowTo: (remote) => this.#transport.flowTo("UDP", remote),
+      resolver: new CachingResolver(
+        clock,
+        options.dns?.resolver ?? new NodeResolver({ clock, servers: options.dns?.servers }),
+        options.dns?.limits,
+      ),
+      supports: (transport) => transport === "UDP",
+      flowTo: ({ transport, remote }) => this.#transport.flowTo(transport, remote),
+      random: options.random ?? Math.random,
       fromUri: (flow) => buildSipUri({ host: this.#hostToward(flow) }),
       send: (request, flow, handler) => this.#transactions.request(request, flow, handler),
       trunks: options.trunks.map(({ auth, ...trunk }) => ({
@@ -233,6 +253,10 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   trunkState(trunkId: string): TrunkState {
     return this.#trunks.stateOf(trunkId);
+  }
+
+  trunkTargets(trunkId: string): readonly TargetView[] {
+    return this.#trunks.targetsOf(trunkId);
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -443,9 +467,4 @@ function hostOf(sentBy: string): string {
   const end = sentBy.startsWith("[") ? sentBy.indexOf("]") + 1 : sentBy.indexOf(":");
   const host = end <= 0 ? sentBy : sentBy.slice(0, end);
   return host.startsWith("[") ? host.slice(1, -1) : host;
-}
-
-async function resolveHost(host: string): Promise<readonly string[]> {
-  const found = await lookup(host, { all: true });
-  return found.map(({ address }) => address);
 }

@@ -18,7 +18,9 @@ import type {
   OutgoingInviteHandler,
   ProvisionalResponse,
 } from "../../src/signaling/engine.ts";
+import type { DnsResolver } from "../../src/signaling/transport/dns/resolver.ts";
 import { MemoryLocations } from "../../src/storage/memory-locations.ts";
+import { FakeResolver } from "./fake-resolver.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { SipPeer } from "./sip-peer.ts";
 import { within } from "./wait.ts";
@@ -168,7 +170,8 @@ export interface EngineOptions {
   readonly trunks?: readonly EngineTrunk[];
   readonly logger?: Logger;
   readonly random?: () => number;
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** Default: one that knows no name. */
+  readonly resolver?: DnsResolver;
 }
 
 /** The embedded engine on real sockets of 127.0.0.1 and a clock that the test moves. */
@@ -231,7 +234,7 @@ export class TestEngine {
       trunks: options.trunks ?? [],
       handler: { onInvite: (invite) => invites.push(new InviteLog(invite)) },
       random: options.random ?? (() => 0.5),
-      ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
+      dns: { resolver: options.resolver ?? new FakeResolver() },
     });
     http.on("upgrade", (request, socket, head) => engine.handleUpgrade(request, socket, head));
     await engine.start();

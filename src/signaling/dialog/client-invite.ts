@@ -9,10 +9,11 @@ import type {
 } from "../engine.ts";
 import { buildRequest } from "../message/build.ts";
 import type { HeaderField } from "../message/headers.ts";
-import type { SipRequest, SipResponse } from "../message/message.ts";
+import { SipRequest } from "../message/message.ts";
+import type { SipResponse } from "../message/message.ts";
 import { formatNameAddr } from "../message/name-addr.ts";
 import { parseReason } from "../message/reason.ts";
-import type { ClientTransaction } from "../transaction/transaction.ts";
+import type { ClientTransaction, ClientTransactionHandler } from "../transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
 import { CallDialog } from "./call-dialog.ts";
 import type { DialogContext } from "./dialog-context.ts";
@@ -21,6 +22,7 @@ import type { InviteUsage } from "./dialog-table.ts";
 import { EarlyDialog } from "./early-dialog.ts";
 import { ALLOW, PRODUCT, contactField, reasonFields, safeExtras } from "./our-headers.ts";
 import type { Peer } from "./peer.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** What the INVITE says, its addresses already chosen for the leg. */
 export interface ClientInviteOptions {
@@ -103,20 +105,39 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   }
 
   #send(credentials: readonly HeaderField[]): void {
-    const flow = this.peer.flowTo(this.#options.requestUri);
-    if (flow === undefined) {
-      // The handler is never called from inside `invite`.
-      this.#unsendable = this.#context.clock.after(0, () => this.#onTransportError());
-      return;
-    }
     this.#cseqNumber += 1;
-    const request = this.#build(flow, credentials);
-    const transaction: ClientTransaction = this.#context.transactions.request(request, flow, {
-      onResponse: (response) => this.#onResponse(transaction, response),
+    const { transactions, clock } = this.#context;
+    const handler: ClientTransactionHandler = {
+      onResponse: (response) => {
+        if (transaction !== undefined) this.#onResponse(transaction, response);
+      },
       onTimeout: () => this.#onTimeout(),
       onTransportError: () => this.#onTransportError(),
-    });
+    };
+    const build = (flow: Flow, isNext: boolean): SipRequest => {
+      if (!isNext) return this.#build(flow, credentials);
+      // Another server has another nonce: it gets the request as the first one got it.
+      this.#challenges = 0;
+      this.#noFinal?.cancel();
+      return this.#build(flow, []);
+    };
+    const transaction = this.#start(transactions, build, handler);
+    if (transaction === undefined) {
+      // The handler is never called from inside `invite`.
+      this.#unsendable = clock.after(0, () => this.#onTransportError());
+      return;
+    }
     this.#transaction = transaction;
+  }
+
+  #start(
+    transactions: Transactions,
+    build: (flow: Flow, isNext: boolean) => SipRequest,
+    handler: ClientTransactionHandler,
+  ): ClientTransaction | undefined {
+    if (this.peer.request !== undefined) return this.peer.request(transactions, build, handler);
+    const flow = this.peer.flowTo(this.#options.requestUri);
+    return flow && transactions.request(build(flow, false), flow, handler);
   }
 
   #build(flow: Flow, credentials: readonly HeaderField[]): SipRequest {
@@ -228,8 +249,14 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
       lost.onStrayAccept(response);
       return;
     }
-    const request = (transaction ?? this.#transaction)?.request;
-    if (request === undefined) return;
+    const current = transaction ?? this.#transaction;
+    if (current === undefined) return;
+    const { request } = current;
+    // RFC 3263 §4.3: another server is being called by now, and only one of them may have the call.
+    if (response.topmostVia.branch !== current.id) {
+      this.#hangUp(withCseqOf(request, response), response);
+      return;
+    }
     switch (state.name) {
       case "calling":
         this.#win(request, response);
@@ -328,4 +355,11 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     table.retireInvite(this.callId, this.#localTag, clock.monotonicMs() + 64 * timers.t1);
     table.end(this);
   }
+}
+
+/** The request as it was when this response was caused: a challenge since then has raised CSeq. */
+function withCseqOf(request: SipRequest, { cseq }: SipResponse): SipRequest {
+  if (request.cseq.number === cseq.number) return request;
+  const headers = request.headers.with("CSeq", `${cseq.number} ${cseq.method}`);
+  return new SipRequest(request.method, request.requestUri, headers, request.body);
 }

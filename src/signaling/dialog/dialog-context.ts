@@ -1,16 +1,8 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { SipMessage, SipRequest } from "../message/message.ts";
 import type { TimerValues } from "../transaction/timer-values.ts";
-import type { ClientTransaction, ClientTransactionHandler } from "../transaction/transaction.ts";
-import type { Flow } from "../transport/flow.ts";
 import type { DialogTable } from "./dialog-table.ts";
-
-/** What dialogs need of the transaction layer. */
-export interface Transactions {
-  request(request: SipRequest, flow: Flow, handler: ClientTransactionHandler): ClientTransaction;
-  sendStateless<Message extends SipMessage>(message: Message, flow: Flow): Message;
-}
+import type { Transactions } from "./transactions.ts";
 
 /** What every part of the dialog room shares. */
 export interface DialogContext {

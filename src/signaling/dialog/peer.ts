@@ -1,7 +1,9 @@
 import type { Party } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
+import type { ClientTransaction, ClientTransactionHandler } from "../transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** Told when the path to the far end goes and comes. The two alternate, `onFlowLost` first. */
 export interface PeerWatcher {
@@ -25,6 +27,20 @@ export interface Peer {
    * @returns undefined while the far end has no connection
    */
   flowTo(nextHop: string): Flow | undefined;
+  /**
+   * Sends a request outside a dialog to one server of the far end after the other until one takes it
+   * (RFC 3263 §4.3). Only a far end that may have several servers has it. What comes from a server
+   * that was given up is told to the handler only if it is a 2xx to INVITE; its topmost Via is then
+   * not that of the transaction's request.
+   *
+   * @param build the request for a flow; `isNext` when servers before it did not take it
+   * @returns the request on its way, whichever server it is at; undefined when there is no server
+   */
+  request?(
+    transactions: Transactions,
+    build: (flow: Flow, isNext: boolean) => SipRequest,
+    handler: ClientTransactionHandler,
+  ): ClientTransaction | undefined;
   /** Whether what arrives on this flow can be believed to come from this far end. */
   admits(flow: Flow): boolean;
   /** A request that was admitted has arrived on this flow inside a dialog. */

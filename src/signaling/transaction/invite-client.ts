@@ -112,6 +112,11 @@ export class InviteClientTransaction implements ClientTransaction {
     }
   }
 
+  abandon(headers: Iterable<HeaderField> = []): void {
+    this.#retransmission?.cancel();
+    this.cancel(headers);
+  }
+
   /** The connection has gone, or the request may not be sent at all. */
   connectionLost(): void {
     switch (this.#state) {

@@ -78,6 +78,10 @@ export class NonInviteClientTransaction implements ClientTransaction {
     // RFC 3261 §9.1: a CANCEL is sent for INVITE alone.
   }
 
+  abandon(): void {
+    this.#retransmission?.cancel();
+  }
+
   /** The connection has gone, or the request may not be sent at all. */
   connectionLost(): void {
     switch (this.#state) {

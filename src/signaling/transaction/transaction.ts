@@ -50,6 +50,11 @@ export interface ClientTransaction {
    * @param headers extra fields of the CANCEL, such as Reason (RFC 3326)
    */
   cancel(headers?: Iterable<HeaderField>): void;
+  /**
+   * Gives this server up for another one (RFC 3263 §4.3): the request is not sent again, and an
+   * INVITE that does arrive gets its CANCEL. A 2xx that comes still goes to the handler.
+   */
+  abandon(headers?: Iterable<HeaderField>): void;
 }
 
 /** Why a server transaction ended. */

@@ -11,3 +11,18 @@ export interface TrunkStateFact {
 
 /** Every change of a trunk's state. */
 export const trunkStateFacts = new FactChannel<TrunkStateFact>("offhook:trunk.state");
+
+/** Why a target counts as down: no answer, no way to send, or its 503. */
+export type TargetFault = "timeout" | "transport" | "busy";
+
+/** A server of a trunk's peer has gone down or come up. */
+export interface TargetStateFact {
+  readonly trunkId: string;
+  /** `UDP 192.0.2.1:5060` */
+  readonly target: string;
+  readonly state: "up" | "down";
+  readonly fault: TargetFault | undefined;
+}
+
+/** Every change of the state of a trunk's target. */
+export const targetStateFacts = new FactChannel<TargetStateFact>("offhook:trunk.target");

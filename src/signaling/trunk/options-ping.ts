@@ -5,9 +5,10 @@ import { buildRequest } from "../message/build.ts";
 import type { SipRequest } from "../message/message.ts";
 import { formatNameAddr } from "../message/name-addr.ts";
 import type { ClientTransactionHandler } from "../transaction/transaction.ts";
+import type { Target } from "../transport/dns/target.ts";
 import type { Flow } from "../transport/flow.ts";
 import { trunkStateFacts } from "./channels.ts";
-import type { TrunkState } from "./channels.ts";
+import type { TargetFault, TrunkState } from "./channels.ts";
 import type { Trunk } from "./trunk.ts";
 
 export interface OptionsPingOptions {
@@ -21,16 +22,19 @@ export interface OptionsPingOptions {
 
 const MISSES_TO_DOWN = 3;
 
+/** One round of OPTIONS: who was asked and has not answered. */
+type Question = Set<Target>;
+
 /**
- * Asks a trunk with OPTIONS whether it is there. Any response means up, at once; three questions
- * without one mean down.
+ * Asks a trunk with OPTIONS whether it is there: all servers of its peer, which calls then avoid or
+ * use again. Any response of any server means up, at once; three questions without one mean down.
  */
 export class OptionsPing {
   readonly #options: OptionsPingOptions;
   #state: TrunkState = "unknown";
   #misses = 0;
   /** The question that has no outcome yet. */
-  #open: object | undefined;
+  #open: Question | undefined;
   #next: Timer | undefined;
 
   constructor(options: OptionsPingOptions) {
@@ -51,21 +55,48 @@ export class OptionsPing {
   }
 
   #ask(): void {
-    if (this.#open !== undefined) this.#miss(this.#open);
-    this.#next = this.#options.clock.after(this.#options.intervalMs, () => this.#ask());
-    const question = {};
+    const { trunk, clock, intervalMs } = this.#options;
+    this.#giveUp();
+    this.#next = clock.after(intervalMs, () => this.#ask());
+    const question: Question = new Set(trunk.targets);
     this.#open = question;
-    const { trunk } = this.#options;
-    const flow = trunk.peer().flowTo(trunk.uriOf());
+    for (const target of question) this.#send(question, target);
+    if (question.size === 0) this.#miss(question);
+  }
+
+  /** The interval is over: who has not answered counts as not there. */
+  #giveUp(): void {
+    const question = this.#open;
+    for (const target of question ?? []) this.#onSilence(question, target, "timeout");
+  }
+
+  #send(question: Question, target: Target): void {
+    const { trunk, send } = this.#options;
+    const flow = trunk.flowTo(target);
     if (flow === undefined) {
-      this.#miss(question);
+      this.#onSilence(question, target, undefined);
       return;
     }
-    this.#options.send(this.#build(flow), flow, {
-      onResponse: () => this.#hit(question),
-      onTimeout: () => this.#miss(question),
-      onTransportError: () => this.#miss(question),
+    send(this.#build(flow), flow, {
+      onResponse: () => this.#onResponse(question, target),
+      onTimeout: () => this.#onSilence(question, target, "timeout"),
+      onTransportError: () => this.#onSilence(question, target, "transport"),
     });
+  }
+
+  #onResponse(question: Question, target: Target): void {
+    if (!question.delete(target)) return;
+    this.#options.trunk.health.pinged(target);
+    if (this.#open === question) this.#open = undefined;
+    this.#misses = 0;
+    this.#enter("up");
+  }
+
+  /** @param fault undefined when it could not be asked, which says nothing about it */
+  #onSilence(question: Question | undefined, target: Target, fault: TargetFault | undefined): void {
+    if (question === undefined || !question.delete(target)) return;
+    if (fault !== undefined) this.#options.trunk.health.failed(target, fault);
+    if (question.size === 0) this.#miss(question);
   }
 
   #build(flow: Flow): SipRequest {
@@ -88,13 +119,7 @@ export class OptionsPing {
     });
   }
 
-  #hit(question: object): void {
-    if (this.#open === question) this.#open = undefined;
-    this.#misses = 0;
-    this.#enter("up");
-  }
-
-  #miss(question: object): void {
+  #miss(question: Question): void {
     if (this.#open !== question) return;
     this.#open = undefined;
     this.#misses += 1;

@@ -5,7 +5,7 @@ import type { Flow } from "../transport/flow.ts";
 import type { TrunkState } from "./channels.ts";
 import { OptionsPing } from "./options-ping.ts";
 import { Trunk } from "./trunk.ts";
-import type { TrunkContext, TrunkOptions } from "./trunk.ts";
+import type { TargetView, TrunkContext, TrunkOptions } from "./trunk.ts";
 
 export interface TrunkTableOptions extends TrunkContext {
   /** In the order of preference where an address fits several. */
@@ -39,15 +39,20 @@ export class TrunkTable {
     return this.#trunks.get(id);
   }
 
-  /** The trunk that an address belongs to; of several the one whose peer has this port. */
+  /** The trunk that an address belongs to; of several the one whose peer listens right there. */
   byAddress(address: SocketAddress): Trunk | undefined {
     let first: Trunk | undefined;
     for (const trunk of this.#trunks.values()) {
       if (!trunk.accepts(address.host)) continue;
-      if (trunk.port === address.port) return trunk;
+      if (trunk.listensAt(address)) return trunk;
       first ??= trunk;
     }
     return first;
+  }
+
+  /** The servers of a trunk's peer; none of a trunk that does not exist. */
+  targetsOf(id: string): readonly TargetView[] {
+    return this.#trunks.get(id)?.targetViews ?? [];
   }
 
   stateOf(id: string): TrunkState {

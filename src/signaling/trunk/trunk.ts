@@ -1,19 +1,20 @@
-import { isIP } from "node:net";
-import { AddressSet } from "../../core/address.ts";
+import { AddressSet, formatSocketAddress } from "../../core/address.ts";
 import type { SocketAddress } from "../../core/address.ts";
-import type { Clock, Timer } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Peer } from "../dialog/peer.ts";
-import type { Party } from "../engine.ts";
-import type { HeaderField } from "../message/headers.ts";
-import type { SipRequest, SipResponse } from "../message/message.ts";
+import { stripBrackets } from "../message/syntax.ts";
 import { SipUri, buildSipUri } from "../message/uri.ts";
+import type { DnsResolver } from "../transport/dns/resolver.ts";
+import type { Target, TargetTransport } from "../transport/dns/target.ts";
 import type { Flow } from "../transport/flow.ts";
-
-/** Answers the challenges of one trunk. */
-export interface TrunkChallenges {
-  authorize(request: SipRequest, challenge: SipResponse, attempt: number): HeaderField | undefined;
-}
+import type { TrunkState } from "./channels.ts";
+import { TargetHealth } from "./target-health.ts";
+import type { TargetHuntOptions } from "./target-hunt.ts";
+import { TargetWalk } from "./target-walk.ts";
+import { TrunkPeer } from "./trunk-peer.ts";
+import type { TrunkChallenges, TrunkWays } from "./trunk-peer.ts";
+import { TrunkTargets } from "./trunk-targets.ts";
 
 export interface TrunkOptions {
   readonly id: string;
@@ -22,172 +23,134 @@ export interface TrunkOptions {
   /** Addresses and ranges that calls may come from, beside those of the peer itself. */
   readonly accept?: readonly string[];
   readonly challenges?: TrunkChallenges | undefined;
+  /** A target that says nothing for this long is given up for the next one. Default 4000. */
+  readonly failoverAfterMs?: number | undefined;
 }
 
 /** What a trunk needs of the world. */
 export interface TrunkContext {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** All addresses of a host name, in order of preference. */
-  readonly resolve: (host: string) => Promise<readonly string[]>;
-  /** The flow toward an address; undefined when no listener of ours can reach it. */
-  readonly flowTo: (remote: SocketAddress) => Flow | undefined;
+  readonly resolver: DnsResolver;
+  /** Whether we send over this transport when the peer leaves us the choice. */
+  readonly supports: (transport: TargetTransport) => boolean;
+  /** The flow toward a target; undefined when no listener of ours can reach it. */
+  readonly flowTo: (target: Target) => Flow | undefined;
+  /** 0 ≤ x < 1 */
+  readonly random: () => number;
 }
 
-const DEFAULT_PORT = 5060;
-const RESOLVE_INTERVAL_MS = 60_000;
+/** One server of a trunk's peer, for people. */
+export interface TargetView {
+  /** `192.0.2.1:5060` */
+  readonly address: string;
+  readonly transport: TargetTransport;
+  /** `unknown` until a call or OPTIONS has gone there. */
+  readonly state: TrunkState;
+  /** Unix milliseconds of the last change of `state`; undefined while it is `unknown`. */
+  readonly sinceMs: number | undefined;
+}
 
-/**
- * A static peer over UDP: where calls go, and where they may come from. The peer's name is looked
- * up at the start and once a minute; the last answer stays when a look-up fails.
- */
-export class Trunk {
+const DEFAULT_FAILOVER_MS = 4000;
+
+/** A static peer: where calls go (RFC 3263), and where they may come from. */
+export class Trunk implements TrunkWays {
   readonly id: string;
+  readonly challenges: TrunkChallenges | undefined;
+  readonly health: TargetHealth;
   readonly #context: TrunkContext;
-  readonly #challenges: TrunkChallenges | undefined;
-  /** Without brackets when it is an address. */
-  readonly #host: string;
-  readonly #port: number | undefined;
+  readonly #uri: SipUri;
   readonly #accept: AddressSet;
-  #addresses: readonly string[] = [];
-  #resolved = new AddressSet();
-  #nextLookup: Timer | undefined;
-  #isStopped = false;
+  readonly #targets: TrunkTargets;
+  readonly #failoverAfterMs: number;
 
   /** @throws SipParseError when `peer` is no SIP URI */
   constructor(context: TrunkContext, options: TrunkOptions) {
+    const { clock, logger, resolver, supports, random } = context;
     this.id = options.id;
+    this.challenges = options.challenges;
     this.#context = context;
-    this.#challenges = options.challenges;
-    const uri = SipUri.parse(options.peer);
-    this.#host = withoutBrackets(uri.host);
-    this.#port = uri.port;
+    this.#uri = SipUri.parse(options.peer);
     this.#accept = new AddressSet(options.accept ?? []);
-    if (isIP(this.#host) !== 0) this.#setAddresses([this.#host]);
+    this.#failoverAfterMs = options.failoverAfterMs ?? DEFAULT_FAILOVER_MS;
+    this.health = new TargetHealth(this.id, clock);
+    this.#targets = new TrunkTargets({
+      clock,
+      logger: logger.child({ trunk: this.id }),
+      resolver,
+      supports,
+      random,
+      uri: this.#uri,
+    });
   }
 
-  /** The port that the peer listens on. */
-  get port(): number {
-    return this.#port ?? DEFAULT_PORT;
+  /** The host of the peer's URI. */
+  get domain(): string {
+    return this.#uri.host;
   }
 
   /** The peer's host as it stands in URIs, an IPv6 address in brackets. */
   get host(): string {
-    return this.#host.includes(":") ? `[${this.#host}]` : this.#host;
+    const host = stripBrackets(this.#uri.host);
+    return host.includes(":") ? `[${host}]` : host;
   }
 
-  /** Where the peer is now; undefined until its name has been looked up. */
-  get address(): SocketAddress | undefined {
-    const [host] = this.#addresses;
-    return host === undefined ? undefined : { host, port: this.port };
+  /** All servers of the peer that are known now, in an order that stays. */
+  get targets(): readonly Target[] {
+    return this.#targets.all;
   }
 
-  /** Looks the peer's name up; resolves when the first look-up has an outcome. */
+  /** The same for people, with what is known of each. */
+  get targetViews(): readonly TargetView[] {
+    return this.targets.map((target) => ({
+      address: formatSocketAddress(target.remote),
+      transport: target.transport,
+      ...this.health.stateOf(target),
+    }));
+  }
+
+  /** What a hunt over this trunk's targets shares with all others. */
+  get huntOptions(): Pick<TargetHuntOptions, "clock" | "health" | "firstResponseMs"> {
+    const { clock } = this.#context;
+    return { clock, health: this.health, firstResponseMs: this.#failoverAfterMs };
+  }
+
+  /** Looks the peer's name up; resolves when the first look-up has an outcome or takes too long. */
   async start(): Promise<void> {
-    if (isIP(this.#host) === 0) await this.#lookUp();
+    await this.#targets.start();
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#nextLookup?.cancel();
+    this.#targets.stop();
   }
 
   /** Whether what comes from this address comes from this trunk. */
   accepts(host: string): boolean {
-    return this.#accept.has(host) || this.#resolved.has(host);
+    return this.#accept.has(host) || this.#targets.hasHost(host);
+  }
+
+  /** Whether the peer listens there. */
+  listensAt(address: SocketAddress): boolean {
+    return this.#targets.has(address);
+  }
+
+  flowTo(target: Target): Flow | undefined {
+    return this.#context.flowTo(target);
+  }
+
+  /** The way of a new request: by RFC 3263 §4.2, the targets that failed lately at the end. */
+  walk(): TargetWalk {
+    const targets = this.health.sorted(this.#targets.draw());
+    return new TargetWalk(targets, (target) => this.flowTo(target));
   }
 
   /** The Request-URI and To of a call to a number at this trunk, or of the peer itself. */
   uriOf(number?: string): string {
-    return buildSipUri({ user: number, host: this.host, port: this.#port });
+    return buildSipUri({ user: number, host: this.host, port: this.#uri.port });
   }
 
   /** A new call leg's way to this trunk. @param heard where its first request came from */
   peer(heard?: Flow): Peer {
-    return new TrunkPeer(this, this.#context, this.#challenges, heard);
+    return new TrunkPeer(this, heard);
   }
-
-  async #lookUp(): Promise<void> {
-    try {
-      const addresses = await this.#context.resolve(this.#host);
-      if (addresses.length > 0) this.#setAddresses(addresses);
-    } catch (cause) {
-      this.#context.logger.warn("a trunk's peer could not be looked up", {
-        trunk: this.id,
-        host: this.#host,
-        cause,
-      });
-    }
-    if (this.#isStopped) return;
-    this.#nextLookup = this.#context.clock.after(RESOLVE_INTERVAL_MS, () => {
-      void this.#lookUp();
-    });
-  }
-
-  #setAddresses(addresses: readonly string[]): void {
-    this.#addresses = addresses;
-    this.#resolved = new AddressSet(addresses);
-  }
-}
-
-/** One leg's way to a trunk. */
-class TrunkPeer implements Peer {
-  readonly party: Party;
-  readonly followsRoutes = true;
-  readonly #trunk: Trunk;
-  readonly #context: TrunkContext;
-  readonly #challenges: TrunkChallenges | undefined;
-  #heard: Flow | undefined;
-
-  constructor(
-    trunk: Trunk,
-    context: TrunkContext,
-    challenges: TrunkChallenges | undefined,
-    heard: Flow | undefined,
-  ) {
-    this.#trunk = trunk;
-    this.#context = context;
-    this.#challenges = challenges;
-    this.#heard = heard;
-    this.party = { kind: "trunk", trunkId: trunk.id };
-  }
-
-  flowTo(nextHop: string): Flow | undefined {
-    const uri = SipUri.tryParse(nextHop);
-    const host = withoutBrackets(uri?.host ?? "");
-    if (uri !== undefined && isIP(host) !== 0 && this.#trunk.accepts(host)) {
-      return this.#context.flowTo({ host, port: uri.port ?? DEFAULT_PORT });
-    }
-    // Deviates from RFC 3261 §8.1.2: a Contact outside the trunk's addresses is the inside of a
-    // NAT, or a try to make us send elsewhere. Where the far end spoke from is right for the first
-    // and harmless for the second.
-    if (this.#heard?.isOpen === true) return this.#heard;
-    const { address } = this.#trunk;
-    return address === undefined ? undefined : this.#context.flowTo(address);
-  }
-
-  admits(flow: Flow): boolean {
-    return !isWebSocket(flow) && this.#trunk.accepts(flow.remote.host);
-  }
-
-  heardOn(flow: Flow): void {
-    this.#heard = flow;
-  }
-
-  authorize(request: SipRequest, challenge: SipResponse, attempt: number): HeaderField | undefined {
-    return this.#challenges?.authorize(request, challenge, attempt);
-  }
-
-  /** A trunk is where it is: its path does not come and go. */
-  watch(): () => void {
-    return () => {};
-  }
-}
-
-function isWebSocket(flow: Flow): boolean {
-  return flow.transport === "WS" || flow.transport === "WSS";
-}
-
-function withoutBrackets(host: string): string {
-  return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
 }

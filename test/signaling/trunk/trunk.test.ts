@@ -3,6 +3,7 @@ import type { EngineTrunk } from "../../../src/signaling/endpoint.ts";
 import { tryParseDigestCredentials } from "../../../src/signaling/message/auth-header.ts";
 import { trunkStateFacts } from "../../../src/signaling/trunk/channels.ts";
 import type { TrunkStateFact } from "../../../src/signaling/trunk/channels.ts";
+import { FakeResolver } from "../../harness/fake-resolver.ts";
 import { SipPeer } from "../../harness/sip-peer.ts";
 import { OutgoingLog, TestEngine, sdpOf } from "../../harness/signaling-engine.ts";
 import type { EngineOptions } from "../../harness/signaling-engine.ts";
@@ -167,26 +168,15 @@ describe("where calls of a trunk may come from", () => {
     expect(await trunkOf(third)).toBe("first");
   });
 
-  it("a name is looked up at the start and every minute, and the last answer stays", async () => {
-    const answers: (readonly string[] | Error)[] = [
-      ["127.0.5.1", "127.0.5.2"],
-      new Error("SERVFAIL"),
-      ["127.0.5.3"],
-    ];
-    const asked: string[] = [];
+  it("a name is looked up at the start and as its TTL runs out, and the last answer stays", async () => {
     const peers = await Promise.all(
       [1, 2, 3].map((last) => SipPeer.udp(undefined, `127.0.5.${last}`)),
     );
     const [one, two, three] = peers;
     if (one === undefined || two === undefined || three === undefined) throw new Error("no peers");
-    await start([{ id: "t", peer: `sip:pbx.test:${one.local.port}` }], {
-      resolve: async (host) => {
-        asked.push(host);
-        const answer = answers.shift() ?? [];
-        if (answer instanceof Error) throw answer;
-        return await Promise.resolve(answer);
-      },
-    });
+    const resolver = new FakeResolver({ "pbx.test": { hosts: ["127.0.5.1", "127.0.5.2"] } });
+    resolver.ttlMs = 60_000;
+    await start([{ id: "t", peer: `sip:pbx.test:${one.local.port}` }], { resolver });
     for (const peer of peers) engine.adopt(peer);
     const log = place("t");
     const invite = await one.expectRequest("INVITE");
@@ -194,23 +184,31 @@ describe("where calls of a trunk may come from", () => {
     one.respond(invite, 486, { toTag: "x" });
     await one.expectRequest("ACK");
     await log.expect("failed");
+    resolver.isDead = true;
     await engine.clock.advanceAsync(60_000);
     expect(await trunkOf(two)).toBe("t");
+    resolver.isDead = false;
+    resolver.zones.set("pbx.test", { hosts: ["127.0.5.3"] });
     await engine.clock.advanceAsync(60_000);
     expect(await trunkOf(three)).toBe("t");
+    expect(engine.engine.trunkTargets("t").map(({ address }) => address)).toEqual([
+      `127.0.5.3:${one.local.port}`,
+    ]);
+    // What it led to before may still call, for an hour.
+    expect(await trunkOf(two)).toBe("t");
+    await engine.clock.advanceAsync(3_700_000);
     two.request("OPTIONS", {
       uri: "sip:x@y.test",
       from: "<sip:a@b.test>;tag=1",
       to: "<sip:a@b.test>",
     });
     await two.expectResponse(403);
-    expect(asked).toEqual(["pbx.test", "pbx.test", "pbx.test"]);
   });
 
   it("a trunk whose name is not known yet fails with 503", async () => {
-    await start([{ id: "t", peer: "sip:pbx.test" }], {
-      resolve: () => Promise.reject(new Error("ENOTFOUND")),
-    });
+    const resolver = new FakeResolver();
+    resolver.isDead = true;
+    await start([{ id: "t", peer: "sip:pbx.test" }], { resolver });
     const log = place("t");
     engine.clock.advance(0);
     expect((await log.expect("failed")).failure).toMatchObject({
