@@ -111,6 +111,7 @@ export class Gateway implements GatewayView {
       },
       attempts,
       locations: new MemoryLocations(),
+      dns: { servers: config.sip.dns },
       trunks: [...config.trunks.values()],
       handler: { onInvite: (invite) => this.#calls.onInvite(invite) },
     });
@@ -278,6 +279,10 @@ export class Gateway implements GatewayView {
         id,
         peer,
         state: this.#engine.trunkState(id),
+        targets: this.#engine.trunkTargets(id).map(({ sinceMs, ...target }) => ({
+          ...target,
+          ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
+        })),
         liveCalls: this.#limits.callsOfTrunk(id),
         ...(maxCalls === undefined ? {} : { maxCalls }),
       };

@@ -49,6 +49,8 @@ export interface SipConfig {
         readonly secret: string;
       };
   readonly listen: readonly SipListen[];
+  /** `address` or `address:port` of name servers for trunks; undefined: the system's. */
+  readonly dns?: readonly string[];
   /** Absolute paths of PEM files for `tls:` listeners. */
   readonly tls?: {
     readonly certificatePath: string;
@@ -106,6 +108,8 @@ export interface TrunkConfig {
   readonly maxCalls?: number;
   /** Interval of OPTIONS; undefined: none. */
   readonly pingMs?: number;
+  /** How long a server of the peer may say nothing before the next one is called. */
+  readonly failoverAfterMs: number;
   readonly registrar: boolean;
 }
 

@@ -113,6 +113,7 @@ function toTrunk(id: string, trunk: NonNullable<FileValues["trunks"]>[string]): 
     srtp: trunk.srtp ?? "off",
     maxCalls: trunk["max-calls"],
     pingMs: trunk.ping,
+    failoverAfterMs: trunk["failover-after"] ?? 4000,
     registrar: trunk.registrar ?? false,
   });
 }
@@ -148,6 +149,7 @@ function toSip(sip: FileValues["sip"], directory: string, ownHost: string): SipC
           }
         : { kind: "embedded" as const },
     listen,
+    dns: sip?.dns,
     tls:
       tls === undefined
         ? undefined

@@ -16,6 +16,7 @@ import {
   tryParseHost,
   tryParseListen,
   tryParseMediaAddress,
+  tryParseNameServer,
   tryParseNgSocket,
   tryParseOrigin,
   tryParsePeerUri,
@@ -106,6 +107,16 @@ const sipSchema = z.strictObject({
       "udp:127.0.0.1:5060 without trunks or with trunks on this machine; with another trunk, udp and port 5060 of the machine's own address",
     example: "[udp:192.0.2.10:5060]",
   }),
+  dns: oneOrMore(
+    like("the address of a name server such as 192.0.2.53 or 127.0.0.1:5353", tryParseNameServer),
+    8,
+  )
+    .optional()
+    .meta({
+      description: "Name servers that the trunks' peers are looked up with",
+      default: "the system's",
+      example: "[192.0.2.53, 192.0.2.54]",
+    }),
   tls: z
     .strictObject({
       certificate: path.meta({
@@ -213,7 +224,8 @@ const trunkSchema = z
     peer: like("a SIP URI such as sip:pbx.example.com:5060", (value) =>
       tryParsePeerUri(value) === undefined ? undefined : value,
     ).meta({
-      description: "The PBX or carrier",
+      description:
+        "The PBX or carrier; a name without port leads to its servers by NAPTR and SRV, any name by A and AAAA or /etc/hosts; it stands there whole, no search domain is added",
       example: "sip:pbx.example.com:5060;transport=udp",
     }),
     register: z
@@ -237,7 +249,7 @@ const trunkSchema = z
       .optional()
       .meta({
         description: "Addresses that calls may come from",
-        default: "where `peer` resolves to",
+        default: "where `peer` leads to, and led to in the last hour",
         example: "[198.51.100.0/24]",
       }),
     codecs: oneOrMore(
@@ -265,9 +277,14 @@ const trunkSchema = z
       example: "30",
     }),
     ping: duration("1s", "1h").optional().meta({
-      description: "Interval of OPTIONS that watch the peer",
+      description: "Interval of OPTIONS that watch the servers of the peer",
       default: "none",
       example: "30s",
+    }),
+    "failover-after": duration("500ms", "32s").optional().meta({
+      description:
+        "When the peer's name leads to several servers: how long one may say nothing before the next one is called",
+      default: "4s",
     }),
     registrar: flag().optional().meta({
       description: "true: browsers' REGISTER passes through to this PBX, which owns the users",

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
 
-import { AddressSet } from "../core/address.ts";
+import { AddressSet, formatSocketAddress } from "../core/address.ts";
 import type { SocketAddress } from "../core/address.ts";
 import type { SipListen } from "./config.ts";
 
@@ -37,6 +37,14 @@ export function tryParseSipListen(text: string): SipListen | undefined {
 export function tryParseNgSocket(text: string): SocketAddress | undefined {
   const address = text.startsWith("udp:") ? tryParseListen(text.slice(4)) : undefined;
   return address !== undefined && address.port > 0 ? address : undefined;
+}
+
+/** `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53`, `[2001:db8::53]:5353`. */
+export function tryParseNameServer(text: string): string | undefined {
+  if (isIPv4(text) || isIPv6(text)) return text;
+  const address = tryParseListen(text);
+  if (address === undefined || address.port === 0) return undefined;
+  return formatSocketAddress(address);
 }
 
 /** `30000-39999`. */

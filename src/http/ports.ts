@@ -35,8 +35,21 @@ export interface TrunkView {
   readonly peer: string;
   /** `unknown` while nothing has measured it. */
   readonly state: "up" | "down" | "unknown";
+  /** The servers that the peer's URI leads to now (RFC 3263), best first. */
+  readonly targets?: readonly TrunkTargetView[];
   readonly liveCalls: number;
   readonly maxCalls?: number;
+}
+
+/** One server of a trunk's peer. */
+export interface TrunkTargetView {
+  /** `192.0.2.1:5060` */
+  readonly address: string;
+  readonly transport: "UDP" | "TCP" | "TLS";
+  /** `down`: it did not answer, or answered 503, and is called last for a while. */
+  readonly state: "up" | "down" | "unknown";
+  /** ISO 8601; missing while `state` is `unknown`. */
+  readonly since?: string;
 }
 
 /** Finished calls, newest first, page by page. */

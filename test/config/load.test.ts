@@ -66,6 +66,7 @@ describe("the example of the contract", () => {
       srtp: "off",
       maxCalls: 30,
       pingMs: 30_000,
+      failoverAfterMs: 4000,
       registrar: false,
     });
     expect(config.dialplan.routes).toHaveLength(5);
@@ -120,6 +121,7 @@ describe("defaults", () => {
       peer: "sip:192.0.2.20:5060",
       dtmf: "rfc4733",
       srtp: "off",
+      failoverAfterMs: 4000,
       registrar: false,
     });
     expect(config.demo?.users.map(({ id }) => id)).toEqual(["1001", "1002"]);

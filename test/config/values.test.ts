@@ -7,6 +7,7 @@ import {
   tryParseHost,
   tryParseListen,
   tryParseMediaAddress,
+  tryParseNameServer,
   tryParseNgSocket,
   tryParseOrigin,
   tryParsePeerUri,
@@ -62,6 +63,18 @@ const TABLES: readonly (readonly [string, (text: string) => unknown, readonly Ro
       ["udp:10.0.0.5:0", undefined],
       ["tcp:10.0.0.5:22222", undefined],
       ["10.0.0.5:22222", undefined],
+    ],
+  ],
+  [
+    "name servers",
+    tryParseNameServer,
+    [
+      ["192.0.2.53", "192.0.2.53"],
+      ["192.0.2.53:5353", "192.0.2.53:5353"],
+      ["2001:db8::53", "2001:db8::53"],
+      ["[2001:db8::53]:5353", "[2001:db8::53]:5353"],
+      ["192.0.2.53:0", undefined],
+      ["dns.example.com", undefined],
     ],
   ],
   [

@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
+import type { Logger } from "../../core/logger.ts";
 import { targetKey } from "../transport/dns/target.ts";
 import type { Target } from "../transport/dns/target.ts";
 import { targetStateFacts } from "./channels.ts";
@@ -42,12 +43,20 @@ const MAX_TARGETS = 256;
 export class TargetHealth {
   readonly #trunkId: string;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #limits: TargetHealthLimits;
   readonly #known = new Map<string, Health>();
 
-  constructor(trunkId: string, clock: Clock, limits: Partial<TargetHealthLimits> = {}) {
+  constructor(options: {
+    readonly trunkId: string;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly limits?: Partial<TargetHealthLimits>;
+  }) {
+    const { trunkId, clock, logger, limits } = options;
     this.#trunkId = trunkId;
     this.#clock = clock;
+    this.#logger = logger;
     this.#limits = { ...DEFAULT_HEALTH_LIMITS, ...limits };
   }
 
@@ -144,6 +153,9 @@ export class TargetHealth {
     if (health.state === state) return;
     health.state = state;
     health.sinceMs = this.#clock.wallMs();
-    targetStateFacts.publish({ trunkId: this.#trunkId, target: targetKey(target), state, fault });
+    const fact = { trunkId: this.#trunkId, target: targetKey(target), state, fault };
+    if (state === "down") this.#logger.warn("a trunk's server is called last for a while", fact);
+    else this.#logger.info("a trunk's server answers", fact);
+    targetStateFacts.publish(fact);
   }
 }

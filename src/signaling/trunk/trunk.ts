@@ -73,7 +73,7 @@ export class Trunk implements TrunkWays {
     this.#uri = SipUri.parse(options.peer);
     this.#accept = new AddressSet(options.accept ?? []);
     this.#failoverAfterMs = options.failoverAfterMs ?? DEFAULT_FAILOVER_MS;
-    this.health = new TargetHealth(this.id, clock);
+    this.health = new TargetHealth({ trunkId: this.id, clock, logger });
     this.#targets = new TrunkTargets({
       clock,
       logger: logger.child({ trunk: this.id }),
