@@ -43,6 +43,14 @@ Some keys are valid although this version does not act on them yet; \`check\` an
 
 %TABLES%
 
+## Peers with several servers
+
+The name in a trunk's \`peer\` leads to its servers as RFC 3263 says: a name without port by NAPTR and SRV, each server's name by A and AAAA. \`/etc/hosts\` is read as well; no search domain is added, and \`.local\` names of mDNS are not found.
+
+- A new call goes to the first server by priority and weight. It goes on to the next one after a 503, a transport error, or when nothing comes back for \`failover-after\`; never after another refusal, and never once a phone has rung.
+- A server that failed is called last for 30 s, doubled by each further failure up to 5 min, or for as long as its \`Retry-After\` says. With \`ping\`, every server gets OPTIONS, so that it is known before a call meets it.
+- Name servers are asked before their answers run out, never by a call. While they fail, the last answer is used for up to 24 h.
+
 ## The dialplan
 
 The routes are tried from the top; the first whose conditions all hold decides. When none does, the call ends with 404. \`npx offhook route --from 1001 --to 030123456\` says for each route which condition failed first, what it wanted and what it saw.
