@@ -152,6 +152,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   readonly #authenticator: Authenticator;
   readonly #paths: InstancePaths;
   readonly #registrar: Registrar;
+  readonly #resolver: NodeResolver;
   readonly #trunks: TrunkTable;
   readonly #refusals: RefusalLog;
   readonly #tagKey = randomBytes(32);
@@ -196,12 +197,13 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       limits: options.registrar ?? {},
     });
     this.locations = this.#registrar;
+    this.#resolver = new NodeResolver({ clock, servers: options.dns?.servers });
     this.#trunks = new TrunkTable({
       clock,
       logger,
       resolver: new CachingResolver(
         clock,
-        options.dns?.resolver ?? new NodeResolver({ clock, servers: options.dns?.servers }),
+        options.dns?.resolver ?? this.#resolver,
         options.dns?.limits,
       ),
       supports: (transport) => transport === "UDP",
@@ -239,6 +241,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   async stop(): Promise<void> {
     this.#state = "stopped";
     this.#trunks.stop();
+    this.#resolver.close();
     this.#dialogs.close();
     this.#transactions.close();
     await this.#transport.stop();

@@ -24,8 +24,6 @@ export interface TrunkWays {
   /** The host of the peer's URI. */
   readonly domain: string;
   readonly challenges: TrunkChallenges | undefined;
-  /** All servers of the peer that are known now, in an order that stays. */
-  readonly targets: readonly Target[];
   /** What a hunt over the targets shares with all others. */
   readonly huntOptions: Pick<TargetHuntOptions, "clock" | "health" | "firstResponseMs">;
   /** Whether what comes from this address comes from this trunk. */
@@ -62,8 +60,9 @@ export class TrunkPeer implements Peer {
     // NAT, or a try to make us send elsewhere. Where the far end spoke from is right for the first
     // and harmless for the second. A name in it is not looked up: the dialog stays where it is.
     if (this.#heard?.isOpen === true) return this.#heard;
-    const target = this.#walk?.current?.target ?? this.#trunk.targets[0];
-    return target && this.#trunk.flowTo(target);
+    this.#walk ??= this.#trunk.walk();
+    const stop = this.#walk.current;
+    return stop?.flow.isOpen === false ? this.#trunk.flowTo(stop.target) : stop?.flow;
   }
 
   request(
