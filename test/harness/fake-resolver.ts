@@ -46,7 +46,7 @@ export class FakeResolver implements DnsResolver {
 
   #hostsOf(name: string, isV6: boolean): readonly string[] | "fails" | undefined {
     const hosts = this.zones.get(name)?.hosts;
-    return Array.isArray(hosts) ? hosts.filter((host) => isIPv6(host) === isV6) : hosts;
+    return typeof hosts === "object" ? hosts.filter((host) => isIPv6(host) === isV6) : hosts;
   }
 
   async #answer<Item>(

@@ -17,6 +17,7 @@ export type SippScenario =
   | "uas-hangs-up"
   | "uas-hold"
   | "uas-busy"
+  | "uas-refuses"
   | "uas-no-answer"
   | "uas-never-answers"
   | "uas-challenges"

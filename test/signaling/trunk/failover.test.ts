@@ -16,8 +16,8 @@ afterEach(async () => {
 });
 
 /** A trunk whose name leads to these peers, the first one first. */
-async function start<Peers extends readonly SipPeer[]>(
-  peers: Peers,
+async function start(
+  peers: readonly SipPeer[],
   options: Partial<EngineTrunk> & { readonly before?: readonly string[] } = {},
 ): Promise<void> {
   const { before = [], ...trunk } = options;

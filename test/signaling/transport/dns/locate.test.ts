@@ -59,7 +59,7 @@ async function expectCase(row: Case): Promise<void> {
   const { located, asked } = await outcomeOf(row);
   expect(keysOf(located)).toEqual(row.expected);
   if (row.asks !== undefined) {
-    expect([...new Set(asked.map((query) => query.split(" ")[0]))].toSorted()).toEqual(row.asks);
+    expect(new Set(asked.map((query) => query.split(" ")[0]))).toEqual(new Set(row.asks));
   }
 }
 

@@ -63,7 +63,10 @@ describe("RFC 2782 weights", () => {
   it("the ends of the dice give everyone once", () => {
     for (const random of [() => 0, () => 0.999_999_999]) {
       const ordered = byWeight([server("a", 1), server("b", 65_535), server("c", 0)], random);
-      expect(ordered.map(({ addresses }) => addresses[0]).toSorted()).toEqual(["a", "b", "c"]);
+      expect(ordered).toHaveLength(3);
+      expect(new Set(ordered.map(({ addresses }) => addresses[0]))).toEqual(
+        new Set(["a", "b", "c"]),
+      );
     }
   });
 });
