@@ -3,6 +3,7 @@ import type { Exchange, MediaLeg, MediaSession } from "../media/session.ts";
 import type {
   Dialog,
   Identity,
+  IncomingInvite,
   InviteFailure,
   InviteTarget,
   OutgoingInvite,
@@ -35,6 +36,7 @@ export class Attempt {
   readonly #handler: AttemptHandler;
   readonly #from: Identity;
   readonly #to: Identity;
+  readonly #onBehalfOf: IncomingInvite;
   #state: AttemptState = "offering";
   #invite: OutgoingInvite | undefined;
 
@@ -47,6 +49,8 @@ export class Attempt {
     readonly target: InviteTarget;
     readonly from: Identity;
     readonly to: Identity;
+    /** The call that this attempt is made for: a loop is found by it. */
+    readonly onBehalfOf: IncomingInvite;
   }) {
     this.#context = options.context;
     this.#media = options.media;
@@ -56,6 +60,7 @@ export class Attempt {
     this.exchange = { offerer: options.caller, answerer: options.leg, branch: options.leg.tag };
     this.#from = options.from;
     this.#to = options.to;
+    this.#onBehalfOf = options.onBehalfOf;
   }
 
   get state(): AttemptState {
@@ -81,7 +86,13 @@ export class Attempt {
     }
     this.#state = "trying";
     this.#invite = this.#context.engine.invite(
-      { target: this.target, from: this.#from, to: this.#to, sdp },
+      {
+        target: this.target,
+        from: this.#from,
+        to: this.#to,
+        sdp,
+        onBehalfOf: this.#onBehalfOf,
+      },
       {
         onProvisional: (response) => this.#onProvisional(response),
         onAccepted: (dialog, answer) => {

@@ -95,7 +95,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       context,
       media: this.#media,
       handler: this,
-      caller: { party: invite.party, leg: this.#callerLeg, identity: options.identity },
+      caller: { invite, leg: this.#callerLeg, identity: options.identity },
       dialled: invite.calledNumber,
       callerSdp: invite.sdp,
       action: decision.action,

@@ -5,8 +5,8 @@ import type { MediaLeg, MediaSession, ServiceKind } from "../media/session.ts";
 import type {
   Dialog,
   Identity,
+  IncomingInvite,
   InviteTarget,
-  Party,
   ProvisionalResponse,
 } from "../signaling/engine.ts";
 import { Attempt, type AttemptHandler } from "./attempt.ts";
@@ -39,6 +39,13 @@ interface Target {
   readonly to: Identity;
 }
 
+/** The call that somebody is looked for. */
+interface Caller {
+  readonly invite: IncomingInvite;
+  readonly leg: MediaLeg;
+  readonly identity: Identity;
+}
+
 const ANSWERED_ELSEWHERE: EndReason = {
   sipStatus: 200,
   q850: 26,
@@ -57,7 +64,7 @@ export class Hunt implements AttemptHandler {
   readonly #context: CallContext;
   readonly #media: MediaSession;
   readonly #handler: HuntHandler;
-  readonly #caller: { readonly party: Party; readonly leg: MediaLeg; readonly identity: Identity };
+  readonly #caller: Caller;
   readonly #dialled: string;
   readonly #callerSdp: string | undefined;
   /** Actions still to do when the stages are used up; the next one is at the front. */
@@ -75,7 +82,7 @@ export class Hunt implements AttemptHandler {
     readonly context: CallContext;
     readonly media: MediaSession;
     readonly handler: HuntHandler;
-    readonly caller: { readonly party: Party; readonly leg: MediaLeg; readonly identity: Identity };
+    readonly caller: Caller;
     readonly dialled: string;
     readonly callerSdp: string | undefined;
     readonly action: Action;
@@ -172,10 +179,18 @@ export class Hunt implements AttemptHandler {
   }
 
   #ringStage(users: readonly string[], timeoutMs: number): Stage {
-    const { party } = this.#caller;
+    const { party, calledInstance } = this.#caller.invite;
     const targets: Target[] = [];
     for (const userId of users) {
+      const instances = new Set<string>();
       for (const binding of this.#context.engine.locations.bindings(userId)) {
+        // RFC 5626 §7: an instance with several connections is one telephone, and rings once.
+        if (instances.has(binding.instanceId)) continue;
+        instances.add(binding.instanceId);
+        // RFC 5627 §3.4: a GRUU means this browser and no other of the user.
+        const isOther =
+          calledInstance?.userId === userId && calledInstance.instanceId !== binding.instanceId;
+        if (isOther) continue;
         const isCaller =
           party.kind === "user" &&
           party.userId === userId &&
@@ -199,7 +214,8 @@ export class Hunt implements AttemptHandler {
 
   #dialStage(trunkId: string, action: Extract<Action, { kind: "dial" }>): Stage {
     const trunk = this.#context.trunk(trunkId);
-    const { party, identity } = this.#caller;
+    const { identity } = this.#caller;
+    const { party } = this.#caller.invite;
     const own = party.kind === "user" ? this.#context.user(party.userId)?.numbers[0] : undefined;
     return {
       targets: [
@@ -234,6 +250,7 @@ export class Hunt implements AttemptHandler {
         media: this.#media,
         handler: this,
         caller: this.#caller.leg,
+        onBehalfOf: this.#caller.invite,
         leg: { ...leg, tag: `callee-${this.#attemptCount}` },
         target,
         from,

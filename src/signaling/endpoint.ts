@@ -14,25 +14,35 @@ import { DEFAULT_LIMITS } from "./dialog/dialog-context.ts";
 import type { DialogLimits } from "./dialog/dialog-context.ts";
 import { DialogLayer } from "./dialog/dialog-layer.ts";
 import { DialogTable } from "./dialog/dialog-table.ts";
-import { ALLOW } from "./dialog/our-headers.ts";
+import { ALLOW, SUPPORTED } from "./dialog/our-headers.ts";
 import {
   methodResponse,
   optionsResponse,
   ourResponse,
   requireRefusal,
 } from "./dialog/responses.ts";
+import type { Peer } from "./dialog/peer.ts";
+import type { InviteExtras } from "./dialog/server-invite.ts";
 import type {
+  CalledInstance,
   EngineHandler,
   Locations,
   OutgoingInvite,
   OutgoingInviteHandler,
   OutgoingInviteOptions,
+  OutgoingMessageOptions,
+  OutgoingSubscribeOptions,
+  OutgoingSubscription,
+  OutgoingSubscriptionHandler,
   SignalingEngine,
 } from "./engine.ts";
-import { inviteParameters } from "./invite-parameters.ts";
+import { addressesOf, inviteParameters } from "./invite-parameters.ts";
+import type { InviteEnvironment } from "./invite-parameters.ts";
 import { inviteRefusal } from "./invite-refusal.ts";
+import { LoopGuard } from "./loop-guard.ts";
 import { SipResponse } from "./message/message.ts";
 import type { SipMessage, SipRequest } from "./message/message.ts";
+import { tryParseReplaces } from "./message/replaces.ts";
 import { buildSipUri } from "./message/uri.ts";
 import { instanceOf } from "./registrar/contact.ts";
 import { InstancePaths } from "./registrar/instance-path.ts";
@@ -41,6 +51,8 @@ import { Registrar } from "./registrar/registrar.ts";
 import type { RegistrarLimits } from "./registrar/registrar.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import { ScopedClock } from "./scoped-clock.ts";
+import { StandaloneRequests } from "./standalone-requests.ts";
+import type { SubscriptionLimits } from "./standalone-requests.ts";
 import { timerValuesOf } from "./transaction/timer-values.ts";
 import type { BaseTimerValues } from "./transaction/timer-values.ts";
 import { TransactionLayer } from "./transaction/transaction-layer.ts";
@@ -69,6 +81,11 @@ export interface EngineTrunk {
   readonly pingMs?: number;
   /** A server that says nothing for this long is given up for the next one. Default 4000. */
   readonly failoverAfterMs?: number;
+  /**
+   * May take over the dialogs of everybody with Replaces (RFC 3891 §8), not only those of its own
+   * calls. Default false.
+   */
+  readonly mayReplaceAny?: boolean;
 }
 
 /** What the embedded engine is built with. */
@@ -106,6 +123,8 @@ export interface EmbeddedEngineOptions {
     readonly resolver?: DnsResolver;
     readonly limits?: Partial<DnsCacheLimits>;
   };
+  /** What may be subscribed to at us, when the handler takes subscriptions. */
+  readonly subscriptions?: Partial<SubscriptionLimits>;
   /** 0 ≤ x < 1; default `Math.random`: nothing secret depends on it. */
   readonly random?: () => number;
 }
@@ -131,6 +150,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
   return new Endpoint(options);
 }
 
+const DEFAULT_SUBSCRIPTION_SECONDS = 3600;
 const RETRY_AFTER_SECONDS = "30";
 /** Schemes of a Request-URI that we can read. */
 const KNOWN_SCHEMES: ReadonlySet<string> = new Set(["sip", "sips", "tel"]);
@@ -155,6 +175,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   readonly #resolver: NodeResolver;
   readonly #trunks: TrunkTable;
   readonly #refusals: RefusalLog;
+  readonly #standalone: StandaloneRequests;
+  readonly #loops = new LoopGuard();
   readonly #tagKey = randomBytes(32);
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
 
@@ -182,6 +204,11 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       random: options.random ?? Math.random,
     });
+    this.#standalone = new StandaloneRequests(
+      options.handler,
+      this.#dialogs,
+      options.subscriptions,
+    );
     this.#authenticator = new Authenticator({
       realm: domain,
       credentials: options.credentials,
@@ -267,13 +294,29 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   }
 
   invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler): OutgoingInvite {
-    const parameters = inviteParameters(options, {
-      domain: this.#options.domain,
-      trunk: (id) => this.#trunks.get(id),
-      path: (userId, instanceId) => this.#paths.of(userId, instanceId),
-      hostToward: (flow) => this.#hostToward(flow),
-    });
+    const { onBehalfOf, target, headers = [] } = options;
+    const passed = onBehalfOf === undefined ? [] : this.#loops.fieldsOf(onBehalfOf, target.kind);
+    const parameters = inviteParameters(
+      { ...options, headers: [...passed, ...headers] },
+      this.#environment(),
+    );
     return this.#dialogs.invite(parameters, handler);
+  }
+
+  message(options: OutgoingMessageOptions): Promise<number> {
+    return this.#dialogs.message(addressesOf(options, this.#environment()), options.text);
+  }
+
+  subscribe(
+    options: OutgoingSubscribeOptions,
+    handler: OutgoingSubscriptionHandler,
+  ): OutgoingSubscription {
+    const { event, accept = [], expiresSeconds = DEFAULT_SUBSCRIPTION_SECONDS } = options;
+    const addresses = addressesOf(options, this.#environment());
+    return this.#dialogs.subscribe(
+      { ...addresses, event: event.toLowerCase(), accept, expiresSeconds },
+      handler,
+    );
   }
 
   onMessage(message: SipMessage, flow: Flow): void {
@@ -331,6 +374,12 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       case "OPTIONS":
         transaction.respond(this.#onOptions(request, flow));
         return;
+      case "MESSAGE":
+        this.#onMessage(request, transaction, flow);
+        return;
+      case "SUBSCRIBE":
+        this.#standalone.onSubscribe(transaction, this.#senderOf(request, flow));
+        return;
       default:
         transaction.respond(
           IN_DIALOG.has(request.method) ? this.#refuse(request, 481) : methodResponse(request),
@@ -383,12 +432,83 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       transaction.respond(refusal);
       return;
     }
-    const trunk = isBrowser(flow) ? undefined : this.#trunks.byAddress(flow.remote);
-    const peer =
-      trunk?.peer(flow) ??
-      this.#paths.ofSender(flow, request.from.sipUri.user ?? "", instanceOf(request.contact));
-    const invite = this.#dialogs.receive(transaction, peer);
+    const peer = this.#senderOf(request, flow);
+    const called = this.#called(request);
+    if (typeof called === "number") {
+      transaction.respond(this.#refuse(request, called)); // RFC 5627 §5.5
+      return;
+    }
+    const calledNumber = called?.userId ?? request.uri.user ?? "";
+    if (this.#loops.isLoop({ request, party: peer.party, calledNumber })) {
+      transaction.respond(this.#refuse(request, 482)); // RFC 5393 §4.2
+      return;
+    }
+    const replaced = this.#replacedBy(request, flow, peer);
+    if (typeof replaced === "number") {
+      if (replaced === 403) this.#refusals.note(request, flow, 403);
+      transaction.respond(this.#refuse(request, replaced));
+      return;
+    }
+    const invite = this.#dialogs.receive(transaction, peer, {
+      ...replaced,
+      calledInstance: called,
+    });
     if (invite !== undefined) this.#options.handler.onInvite(invite);
+  }
+
+  /** The far end of a request outside a dialog, whose sender has been let in. */
+  #senderOf(request: SipRequest, flow: Flow): Peer {
+    const trunk = isBrowser(flow) ? undefined : this.#trunks.byAddress(flow.remote);
+    if (trunk !== undefined) return trunk.peer(flow);
+    // RFC 5627 §4.4: a client that has a GRUU puts it into Contact instead of its instance.
+    const contact = request.contact?.sipUri;
+    const own = contact === undefined ? undefined : this.#registrar.resolve(contact);
+    const instanceId = typeof own === "object" ? own.instanceId : instanceOf(request.contact);
+    return this.#paths.ofSender(flow, request.from.sipUri.user ?? "", instanceId);
+  }
+
+  #onMessage(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
+    // As with calls: other domains are not ours to reach.
+    const isOurs = !isBrowser(flow) || this.#isOurHost(request.uri.host, flow);
+    const called = isOurs ? this.#called(request) : 404;
+    this.#standalone.onMessage(transaction, this.#senderOf(request, flow), called);
+  }
+
+  /** The instance that the Request-URI names with a GRUU; a status when that leads nowhere. */
+  #called(request: SipRequest): CalledInstance | 404 | 480 | undefined {
+    const { uri } = request;
+    return this.#registrar.isGruu(uri) ? this.#registrar.resolve(uri) : undefined;
+  }
+
+  /** What an INVITE with Replaces takes over; a number refuses it (RFC 3891 §3). */
+  #replacedBy(request: SipRequest, flow: Flow, peer: Peer): InviteExtras | number {
+    const { handlesReplaces = false } = this.#options.handler;
+    if (!handlesReplaces || !request.headers.has("Replaces")) return {};
+    const [value, ...others] = request.headers.list("Replaces");
+    const replaces = value === undefined ? undefined : tryParseReplaces(value);
+    if (replaces === undefined || others.length > 0) return 400;
+    const trunk = isBrowser(flow) ? undefined : this.#trunks.byAddress(flow.remote);
+    const found = this.#dialogs.replaced(replaces, {
+      party: peer.party,
+      mayReplaceAny: trunk?.mayReplaceAny ?? false,
+    });
+    switch (found.kind) {
+      case "dialog":
+        return { replaces: found.dialog };
+      case "invite":
+        return { replacesInvite: found.invite };
+      case "refused":
+        return found.status;
+    }
+  }
+
+  #environment(): InviteEnvironment {
+    return {
+      domain: this.#options.domain,
+      trunk: (id) => this.#trunks.get(id),
+      path: (userId, instanceId) => this.#paths.of(userId, instanceId),
+      hostToward: (flow) => this.#hostToward(flow),
+    };
   }
 
   #refusalOfInvite(request: SipRequest, flow: Flow): SipResponse | undefined {
@@ -399,7 +519,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     if (fault !== undefined) {
       return this.#refuse(request, fault.status, { fields: fault.fields ?? [] });
     }
-    const missing = requireRefusal(request, []);
+    const { handlesReplaces = false } = this.#options.handler;
+    const missing = requireRefusal(request, handlesReplaces ? ["replaces"] : []);
     if (missing !== undefined) return missing;
     // A web user calls numbers of this gateway; other domains are not ours to reach.
     return isBrowser(flow) && !this.#isOurHost(request.uri.host, flow)
@@ -409,7 +530,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   #onRegister(request: SipRequest, flow: Flow): SipResponse {
     if (!isBrowser(flow)) return methodResponse(request);
-    const missing = requireRefusal(request, ["outbound", "path"]);
+    const missing = requireRefusal(request, ["outbound", "path", "gruu"]);
     if (missing !== undefined) return missing;
     const response = this.#registrar.register(request, flow, request.from.sipUri.user ?? "");
     this.#options.logger.debug("answered a REGISTER", {
@@ -423,9 +544,13 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   #onOptions(request: SipRequest, flow: Flow): SipResponse {
     const missing = requireRefusal(request, []);
     if (missing !== undefined) return missing;
-    const response = optionsResponse(request);
-    if (!isBrowser(flow)) return response;
-    const headers = response.headers.with("Allow", `${ALLOW}, REGISTER`);
+    const response = optionsResponse(request, this.#standalone.fields);
+    const { handlesReplaces = false } = this.#options.handler;
+    const more = [...this.#standalone.methods, ...(isBrowser(flow) ? ["REGISTER"] : [])];
+    const options = [...SUPPORTED, ...(handlesReplaces ? ["replaces"] : [])];
+    const headers = response.headers
+      .with("Allow", [ALLOW, ...more].join(", "))
+      .with("Supported", options.join(", "));
     return new SipResponse(response.statusCode, response.reasonPhrase, headers);
   }
 

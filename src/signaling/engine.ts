@@ -1,5 +1,8 @@
 import type { EndReason } from "../core/end-reason.ts";
 import type { SipRequest, SipResponse } from "./message/message.ts";
+import type { ReferTo } from "./message/refer-to.ts";
+import type { Replaces } from "./message/replaces.ts";
+import type { SubscriptionEnd } from "./message/subscription-state.ts";
 
 /**
  * What src/call needs of SIP, whichever engine stands behind it. The embedded engine is
@@ -43,6 +46,8 @@ export interface Binding {
   readonly userAgent: string | undefined;
   /** `host:port` of the connection. */
   readonly remoteAddress: string;
+  /** The Path of the registration, topmost first (RFC 3327); none when nothing stands between. */
+  readonly path?: readonly string[];
   /** Unix milliseconds. */
   readonly registeredAtMs: number;
   readonly expiresAtMs: number;
@@ -67,6 +72,11 @@ export interface OutgoingInviteOptions {
   /** The offer; undefined makes an INVITE without SDP (late offer). */
   readonly sdp: string | undefined;
   readonly headers?: ExtraHeaders;
+  /**
+   * The call that this leg is made for. Its Max-Forwards goes on with one less (RFC 3261 §16.6
+   * step 3), and a trunk leg remembers what it has passed here, so that a loop is found.
+   */
+  readonly onBehalfOf?: Pick<IncomingInvite, "party" | "request" | "calledNumber"> | undefined;
 }
 
 export interface ProvisionalResponse {
@@ -87,6 +97,11 @@ export interface InviteFailure {
   /** 408 for a timeout, 503 for a transport error, 487 when cancelled (RFC 3261 §8.1.3.1). */
   readonly reason: EndReason;
   readonly reasonPhrase: string;
+  /**
+   * The URIs of the Contacts of a 3xx, best first (RFC 3261 §8.1.3.4). The engine never follows
+   * them: whoever answers a call does not decide where the gateway calls, and at whose cost.
+   */
+  readonly contacts?: readonly string[];
 }
 
 export interface OutgoingInviteHandler {
@@ -119,6 +134,12 @@ export interface ResponseOptions {
   readonly reason?: EndReason;
 }
 
+/** One browser of a user. */
+export interface CalledInstance {
+  readonly userId: string;
+  readonly instanceId: string;
+}
+
 /** A call that arrives. The engine has sent 100 and has authenticated the party. */
 export interface IncomingInvite {
   readonly party: Party;
@@ -128,6 +149,15 @@ export interface IncomingInvite {
   readonly calledNumber: string;
   /** The caller as it stands in From; believed only as far as the party allows. */
   readonly callerIdentity: Identity;
+  /**
+   * The instance that the Request-URI names with a GRUU of ours (RFC 5627 §3.4): it alone is to be
+   * called. It is registered now.
+   */
+  readonly calledInstance?: CalledInstance | undefined;
+  /** The confirmed dialog that this call takes the place of (RFC 3891); hang it up after accepting. */
+  readonly replaces?: Dialog | undefined;
+  /** The call of ours that is still ringing there, and that this one takes the place of. */
+  readonly replacesInvite?: OutgoingInvite | undefined;
   /** The offer; undefined with a late offer. */
   readonly sdp: string | undefined;
   attach(handler: IncomingInviteHandler): void;
@@ -167,11 +197,188 @@ export interface IncomingRequest {
   respond(status: number, options?: ResponseOptions): void;
 }
 
+/** A MESSAGE that arrives (RFC 3428), with text/plain of at most 8 KiB. */
+export interface IncomingMessage {
+  readonly party: Party;
+  readonly request: SipRequest;
+  readonly callId: string;
+  /** The user part of the Request-URI, unescaped. */
+  readonly calledNumber: string;
+  /** The instance that the Request-URI names with a GRUU of ours. */
+  readonly calledInstance?: CalledInstance | undefined;
+  /** The sender as it stands in From; believed only as far as the party allows. */
+  readonly senderIdentity: Identity;
+  readonly text: string;
+  /** Sends a final response, soon: the sender waits for it for 32 s. */
+  respond(status: number, options?: ResponseOptions): void;
+}
+
+/** A REFER inside a dialog (RFC 3515). */
+export interface IncomingRefer {
+  readonly request: SipRequest;
+  readonly referTo: ReferTo;
+  /** The value of Referred-By (RFC 3892), as it came. Proves nothing. */
+  readonly referredBy: string | undefined;
+  /**
+   * Answers 202 and opens the implicit subscription with a NOTIFY of 100 (RFC 3515 §2.4.4), unless
+   * the far end wants none (RFC 4488, RFC 7614).
+   *
+   * @returns undefined when the REFER has been answered already
+   */
+  accept(): ReferProgress | undefined;
+  reject(status: number, options?: ResponseOptions): void;
+}
+
+/** Tells the far end how its REFER goes. */
+export interface ReferProgress {
+  /** Sends a NOTIFY of message/sipfrag; a status of 200 or more is the last one. */
+  notify(status: number, reasonPhrase?: string): void;
+}
+
+export interface OutgoingReferOptions {
+  /** A URI; with `replaces` an attended transfer. */
+  readonly referTo: string;
+  readonly replaces?: Replaces;
+  /** A URI for Referred-By (RFC 3892). */
+  readonly referredBy?: string;
+  /** false asks for no NOTIFY (RFC 4488). Default true. */
+  readonly hasSubscription?: boolean;
+  readonly headers?: ExtraHeaders;
+}
+
+/** What becomes of a REFER of ours. */
+export interface OutgoingReferHandler {
+  /** The far end has taken the REFER. */
+  onAccepted(): void;
+  /** A NOTIFY told how far the far end is: 100 to 699. */
+  onProgress(status: number, reasonPhrase: string): void;
+  /**
+   * Final. The last status that was told; that of the REFER's own response when it was refused, or
+   * when there is no subscription; 408 when nothing came.
+   */
+  onEnded(status: number, reasonPhrase: string): void;
+}
+
+/** The body of a NOTIFY. */
+export interface EventContent {
+  readonly contentType: string;
+  readonly body: Buffer | string;
+}
+
+/** A SUBSCRIBE that arrives for an event package of `EngineHandler.events` (RFC 6665). */
+export interface IncomingSubscribe {
+  readonly party: Party;
+  readonly request: SipRequest;
+  readonly callId: string;
+  /** The event package, such as `message-summary`. */
+  readonly event: string;
+  /** The user part of the Request-URI, unescaped: whose state is asked for. */
+  readonly calledNumber: string;
+  /** Media types of Accept, in lower case; empty: the package's default. */
+  readonly mediaTypes: readonly string[];
+  /** What is asked for, within our bounds; 0 asks once. */
+  readonly expiresSeconds: number;
+  /**
+   * Sends the 200 and at once the first NOTIFY (RFC 6665 §4.2.1.2).
+   *
+   * @param content the state now; undefined when there is none to show yet
+   * @returns undefined when it has been answered already
+   */
+  accept(
+    content: EventContent | undefined,
+    options?: SubscriptionOptions,
+  ): Subscription | undefined;
+  reject(status: number, options?: ResponseOptions): void;
+}
+
+export interface SubscriptionOptions {
+  /** At most what was asked for. Default that. */
+  readonly expiresSeconds?: number;
+  /** Default `active`. */
+  readonly state?: "active" | "pending";
+}
+
+/** A subscription that we serve. */
+export interface Subscription {
+  readonly party: Party;
+  readonly event: string;
+  attach(handler: SubscriptionHandler): void;
+  /** Sends the state. Of several that wait for their turn the last is sent. */
+  notify(content: EventContent | undefined, state?: "active" | "pending"): void;
+  /** Ends it with a last NOTIFY. No callback follows. */
+  terminate(reason: SubscriptionEnd, content?: EventContent): void;
+}
+
+export interface SubscriptionHandler {
+  /** It was prolonged; the last state has been sent again. */
+  onRefreshed(expiresSeconds: number): void;
+  /** The far end ended it, it ran out, or the far end takes no NOTIFY any more. Final. */
+  onTerminated(): void;
+}
+
+export interface OutgoingSubscribeOptions {
+  readonly target: InviteTarget;
+  readonly from: Identity;
+  readonly to: Identity;
+  /** The event package, such as `message-summary` or `dialog`. */
+  readonly event: string;
+  /** Media types for Accept. */
+  readonly accept?: readonly string[];
+  /** Default 3600. */
+  readonly expiresSeconds?: number;
+  readonly headers?: ExtraHeaders;
+}
+
+/** A NOTIFY of a subscription of ours. */
+export interface EventNotification {
+  readonly state: "active" | "pending" | "terminated";
+  /** In lower case, without parameters; undefined without a body. */
+  readonly contentType: string | undefined;
+  readonly body: Buffer;
+  /** The fork that sent it (RFC 6665 §4.4.1): each tells its own state. */
+  readonly remoteTag: string;
+}
+
+export interface OutgoingSubscriptionHandler {
+  onNotify(notification: EventNotification): void;
+  /** All of it is over. Final. */
+  onEnded(end: SubscriptionOutcome): void;
+}
+
+/** Why a subscription of ours is over. */
+export interface SubscriptionOutcome {
+  /** Of Subscription-State, or ours: `refused`, `expired`, `no-notify`. */
+  readonly reason: string;
+  /** That of the response that refused it; 408 without one. */
+  readonly status: number | undefined;
+  /** When to subscribe again (RFC 6665 §4.1.3); undefined: do not. */
+  readonly retryAfterSeconds: number | undefined;
+}
+
+/** A subscription of ours. It is prolonged by itself. */
+export interface OutgoingSubscription {
+  readonly callId: string;
+  /** Ends it. No callback follows. */
+  unsubscribe(): void;
+}
+
+export interface OutgoingMessageOptions {
+  readonly target: InviteTarget;
+  readonly from: Identity;
+  readonly to: Identity;
+  readonly text: string;
+  readonly headers?: ExtraHeaders;
+}
+
 export interface DialogHandler {
   /** The ACK of a 2xx of ours; `sdp` is the answer to a late offer. */
   onConfirmed(sdp: string | undefined): void;
   onReinvite(reinvite: IncomingReinvite): void;
   onRequest(request: IncomingRequest): void;
+  /** A REFER; without this method it goes to `onRequest`. */
+  onRefer?(refer: IncomingRefer): void;
+  /** A MESSAGE; without this method it goes to `onRequest`. */
+  onMessage?(message: IncomingMessage): void;
   /** The far end hung up; 200 has been sent. Final. */
   onBye(reason: EndReason | undefined): void;
   /**
@@ -210,6 +417,8 @@ export interface Dialog {
       readonly headers?: ExtraHeaders;
     },
   ): Promise<number>;
+  /** Sends a REFER (RFC 3515). Nothing is called before this returns. */
+  refer(options: OutgoingReferOptions, handler: OutgoingReferHandler): void;
   /** Hangs up. No callback follows. */
   bye(reason?: EndReason): void;
 }
@@ -218,6 +427,17 @@ export interface Dialog {
 export interface EngineHandler {
   /** Called after authentication and 100. The handler must attach synchronously. */
   onInvite(invite: IncomingInvite): void;
+  /**
+   * True when the handler looks at `IncomingInvite.replaces`. Otherwise Replaces is not understood:
+   * left alone, and refused with 420 where it is required.
+   */
+  readonly handlesReplaces?: boolean;
+  /** A MESSAGE outside a dialog. Without this method: 405. */
+  onMessage?(message: IncomingMessage): void;
+  /** The event packages that can be subscribed to, by name. */
+  readonly events?: readonly string[];
+  /** A SUBSCRIBE for one of `events`. Without this method: 405. */
+  onSubscribe?(subscribe: IncomingSubscribe): void;
 }
 
 /** Reads where a user can be reached now. */
@@ -237,6 +457,18 @@ export interface SignalingEngine {
   /** While draining, new INVITEs outside a dialog get 503 with Retry-After. */
   drain(): void;
   invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler): OutgoingInvite;
+  /**
+   * Sends a MESSAGE outside a dialog (RFC 3428).
+   *
+   * @returns the final status; 513 when the text is too long for the way, 480 when the user and
+   *   503 when the trunk cannot be reached, 408 without an answer
+   */
+  message(options: OutgoingMessageOptions): Promise<number>;
+  /** Subscribes to the state of something (RFC 6665). Nothing is called before this returns. */
+  subscribe(
+    options: OutgoingSubscribeOptions,
+    handler: OutgoingSubscriptionHandler,
+  ): OutgoingSubscription;
   /** Live transactions, dialogs and flows: all 0 on an idle gateway without browsers. */
   readonly counts: {
     readonly transactions: number;

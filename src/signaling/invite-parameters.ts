@@ -1,8 +1,9 @@
 import { randomToken } from "../core/ids.ts";
 import type { ClientInviteOptions } from "./dialog/client-invite.ts";
+import type { RequestAddresses } from "./dialog/client-request.ts";
 import { requestUriOf } from "./dialog/dialog-state.ts";
 import type { Peer } from "./dialog/peer.ts";
-import type { OutgoingInviteOptions } from "./engine.ts";
+import type { ExtraHeaders, Identity, InviteTarget, OutgoingInviteOptions } from "./engine.ts";
 import { buildSipUri } from "./message/uri.ts";
 import type { Flow } from "./transport/flow.ts";
 import type { Trunk } from "./trunk/trunk.ts";
@@ -18,18 +19,34 @@ export interface InviteEnvironment {
 
 const CONTACT_USER_LENGTH = 12;
 
-/** Chooses the addresses of an INVITE of ours; nothing of another leg's message is in them. */
+/** What a request of ours outside a dialog says. */
+export interface AddressOptions {
+  readonly target: InviteTarget;
+  readonly from: Identity;
+  readonly to: Identity;
+  readonly headers?: ExtraHeaders;
+}
+
+/** The addresses of an INVITE of ours; nothing of another leg's message is in them. */
 export function inviteParameters(
   options: OutgoingInviteOptions,
   environment: InviteEnvironment,
 ): ClientInviteOptions {
-  const { target, from, to, sdp, headers = [] } = options;
-  const common = { sdp, headers };
+  return { ...addressesOf(options, environment), sdp: options.sdp };
+}
+
+/** Chooses the addresses of a request of ours outside a dialog, and the user of its Contact. */
+export function addressesOf(
+  options: AddressOptions,
+  environment: InviteEnvironment,
+): RequestAddresses & { readonly contactUser: string } {
+  const { target, from, to, headers = [] } = options;
   if (target.kind === "binding") {
     const { binding } = target;
     const { domain } = environment;
     return {
-      ...common,
+      headers,
+      routes: binding.path ?? [],
       peer: environment.path(binding.userId, binding.instanceId),
       requestUri: requestUriOf(binding.contactUri),
       from: { uri: buildSipUri({ user: from.user, host: domain }), displayName: from.displayName },
@@ -42,7 +59,8 @@ export function inviteParameters(
   const requestUri = trunk?.uriOf(target.number) ?? buildSipUri({ host: "trunk.invalid" });
   const host = environment.hostToward(peer.flowTo(requestUri));
   return {
-    ...common,
+    headers,
+    routes: [],
     peer,
     requestUri,
     from: { uri: buildSipUri({ user: from.user, host }), displayName: from.displayName },

@@ -21,6 +21,7 @@ import type {
   IncomingInviteHandler,
   OutgoingInviteHandler,
   OutgoingInviteOptions,
+  OutgoingSubscription,
   Party,
   ReinviteResult,
   ResponseOptions,
@@ -59,6 +60,7 @@ export class ScriptedDialog implements Dialog {
   request(): Promise<number> {
     return Promise.resolve(200);
   }
+  refer(): void {}
   bye(reason?: EndReason): void {
     this.byes.push(reason);
   }
@@ -87,6 +89,12 @@ export class ScriptedEngine implements SignalingEngine {
     return Promise.resolve();
   }
   drain(): void {}
+  message(): Promise<number> {
+    return Promise.resolve(200);
+  }
+  subscribe(): OutgoingSubscription {
+    return { callId: "subscription", unsubscribe() {} };
+  }
   invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler) {
     const sent: SentInvite = { options, handler, cancelled: undefined };
     this.sent.push(sent);

@@ -3,6 +3,8 @@ import type {
   Dialog,
   DialogHandler,
   ExtraHeaders,
+  OutgoingReferHandler,
+  OutgoingReferOptions,
   Party,
   ReinviteResult,
   ResponseOptions,
@@ -19,6 +21,7 @@ import { Exchange } from "./exchange.ts";
 import type { ExchangeOutcome } from "./exchange.ts";
 import { ALLOW, PRODUCT, contactField, reasonFields, safeExtras } from "./our-headers.ts";
 import type { Peer } from "./peer.ts";
+import { ReferUsage } from "./refer-usage.ts";
 import { ReinviteQueue } from "./reinvite-queue.ts";
 import {
   bodyRefusal,
@@ -28,6 +31,8 @@ import {
   requireRefusal,
   respondTo,
 } from "./responses.ts";
+import { ServerMessage, messageRefusal } from "./server-message.ts";
+import { REFER_OPTIONS } from "./server-refer.ts";
 import { ServerReinvite, ServerRequest } from "./server-reinvite.ts";
 
 export interface CallDialogOptions {
@@ -75,6 +80,7 @@ export class CallDialog implements Dialog, DialogUsage {
   readonly #dialog: DialogState;
   readonly #contactUser: string;
   readonly #reinvites: ReinviteQueue;
+  readonly #refers: ReferUsage;
   readonly #unwatch: () => void;
   /** Requests on their way, each with what tells its sender the status. */
   readonly #exchanges = new Map<Exchange, (status: number) => void>();
@@ -103,6 +109,12 @@ export class CallDialog implements Dialog, DialogUsage {
       },
       onLost: (reason) => this.#lose(reason),
     });
+    this.#refers = new ReferUsage(context, {
+      dialog: options.state,
+      peer: options.peer,
+      contactUser: options.contactUser,
+      onOutcome: (outcome) => this.#onRequestDone(outcome),
+    });
     this.#unwatch = this.peer.watch({
       onFlowLost: () => this.#handler?.onFlowLost(),
       onFlowRestored: () => this.#handler?.onFlowRestored(),
@@ -113,6 +125,11 @@ export class CallDialog implements Dialog, DialogUsage {
 
   get party(): Party {
     return this.peer.party;
+  }
+
+  /** Neither over nor being hung up. */
+  get isLive(): boolean {
+    return this.#state.name === "accepted" || this.#state.name === "confirmed";
   }
 
   get callId(): string {
@@ -128,7 +145,7 @@ export class CallDialog implements Dialog, DialogUsage {
   }
 
   attach(handler: DialogHandler): void {
-    if (this.#isLive()) this.#handler = handler;
+    if (this.isLive) this.#handler = handler;
   }
 
   /** A 2xx to an INVITE of ours has come: the ACK goes out, or waits for the answer (§13.2.2.4). */
@@ -167,7 +184,7 @@ export class CallDialog implements Dialog, DialogUsage {
     },
   ): Promise<number> {
     return new Promise((resolve) => {
-      if (!this.#isLive()) {
+      if (!this.isLive) {
         resolve(481);
         return;
       }
@@ -194,8 +211,13 @@ export class CallDialog implements Dialog, DialogUsage {
     });
   }
 
+  refer(options: OutgoingReferOptions, handler: OutgoingReferHandler): void {
+    if (this.isLive) this.#refers.refer(options, handler);
+    else this.#context.clock.after(0, () => handler.onEnded(481, "The call is over"));
+  }
+
   bye(reason?: EndReason): void {
-    if (!this.#isLive()) return;
+    if (!this.isLive) return;
     this.#handler = undefined;
     if (this.#state.name === "accepted") {
       // RFC 3261 §15: the callee's BYE waits for the ACK, or for the end of the transaction.
@@ -225,10 +247,23 @@ export class CallDialog implements Dialog, DialogUsage {
         transaction.respond(optionsResponse(request));
         return;
       case "INFO":
-      case "MESSAGE":
-      case "NOTIFY":
-      case "REFER":
         this.#onOther(request, transaction);
+        return;
+      case "MESSAGE":
+        this.#onMessage(request, transaction);
+        return;
+      case "NOTIFY":
+        if (!this.#refers.onNotify(transaction)) this.#onOther(request, transaction);
+        return;
+      case "REFER":
+        if (!this.#refers.onRefer(transaction, this.#handler)) {
+          this.#onOther(request, transaction);
+        }
+        return;
+      case "SUBSCRIBE":
+        if (!this.#refers.onSubscribe(transaction, this.#handler)) {
+          transaction.respond(methodResponse(request));
+        }
         return;
       default:
         transaction.respond(methodResponse(request));
@@ -268,14 +303,10 @@ export class CallDialog implements Dialog, DialogUsage {
   }
 
   #refusalOf(request: SipRequest): SipResponse | undefined {
-    if (!this.#isLive() && request.method !== "BYE") return ourResponse(request, 481);
+    if (!this.isLive && request.method !== "BYE") return ourResponse(request, 481);
     // RFC 3261 §12.2.2
     if (!this.#dialog.acceptRemoteCseq(request.cseq.number)) return ourResponse(request, 500);
-    return requireRefusal(request, []);
-  }
-
-  #isLive(): boolean {
-    return this.#state.name === "accepted" || this.#state.name === "confirmed";
+    return requireRefusal(request, request.method === "REFER" ? REFER_OPTIONS : []);
   }
 
   /** An offer of ours has no answer yet, or one of the far end's has none of ours. */
@@ -368,6 +399,17 @@ export class CallDialog implements Dialog, DialogUsage {
       respondTo(this.#context, this.peer, transaction, ourResponse(request, status, options));
     };
     handler.onRequest(new ServerRequest(request, respond));
+  }
+
+  #onMessage(request: SipRequest, transaction: ServerTransaction): void {
+    const handler = this.#handler;
+    if (handler?.onMessage === undefined) {
+      this.#onOther(request, transaction);
+      return;
+    }
+    const refusal = messageRefusal(request);
+    if (refusal !== undefined) transaction.respond(refusal);
+    else handler.onMessage(new ServerMessage(this.#context, transaction, this.peer));
   }
 
   /** 500 with a Retry-After between 0 and 10 seconds (RFC 3261 §14.2). */
@@ -504,6 +546,7 @@ export class CallDialog implements Dialog, DialogUsage {
       resolve(481);
     }
     this.#exchanges.clear();
+    this.#refers.close();
     this.#context.table.delete(this.callId, this.localTag, this.remoteTag, this);
     this.#context.table.end(this);
     return handler;

@@ -12,6 +12,7 @@ import type { HeaderField } from "../message/headers.ts";
 import { SipRequest } from "../message/message.ts";
 import type { SipResponse } from "../message/message.ts";
 import { formatNameAddr } from "../message/name-addr.ts";
+import type { NameAddr } from "../message/name-addr.ts";
 import { parseReason } from "../message/reason.ts";
 import type { ClientTransaction, ClientTransactionHandler } from "../transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
@@ -35,6 +36,8 @@ export interface ClientInviteOptions {
   readonly contactUser: string;
   readonly sdp: string | undefined;
   readonly headers: ExtraHeaders;
+  /** Route values, topmost first: the Path of a registration (RFC 3327 §5.3). */
+  readonly routes?: readonly string[];
 }
 
 type Giving = {
@@ -148,6 +151,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
       method: "INVITE",
       requestUri,
       headers: [
+        ...(this.#options.routes ?? []).map((route): HeaderField => ["Route", route]),
         // A call that came to us with few hops left goes on with few: a loop ends (RFC 3261 §16.6).
         ...(hasOwnHops ? [] : [["Max-Forwards", "70"] as const]),
         ["From", formatNameAddr({ ...from, params: new Map([["tag", this.#localTag]]) })],
@@ -234,6 +238,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
         sipStatus: response.statusCode,
       },
       reasonPhrase: response.reasonPhrase,
+      ...redirectOf(response),
     });
   }
 
@@ -310,8 +315,24 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   }
 
   #onTransportError(): void {
+    if (this.#hasAnotherFlow()) {
+      this.#send([]);
+      return;
+    }
     const reason: EndReason = { sipStatus: 503, text: "Service Unavailable" }; // RFC 3261 §8.1.3.1
     this.#onNoResponse({ cause: "transport", reason, reasonPhrase: "Service Unavailable" });
+  }
+
+  /**
+   * RFC 5626 §4.2.2: an instance may have several flows, or have come back on a new one. Only
+   * before it has answered: a phone that rings already would ring twice.
+   */
+  #hasAnotherFlow(): boolean {
+    const used = this.#transaction?.flow;
+    if (this.#state.name !== "calling" || this.#early.size > 0 || used === undefined) return false;
+    if (this.peer.party.kind !== "user") return false;
+    const flow = this.peer.flowTo(this.#options.requestUri);
+    return flow !== undefined && flow !== used;
   }
 
   #onNoResponse(failure: InviteFailure): void {
@@ -362,4 +383,15 @@ function withCseqOf(request: SipRequest, { cseq }: SipResponse): SipRequest {
   if (request.cseq.number === cseq.number) return request;
   const headers = request.headers.with("CSeq", `${cseq.number} ${cseq.method}`);
   return new SipRequest(request.method, request.requestUri, headers, request.body);
+}
+
+const MAX_REDIRECTS = 8;
+
+/** The Contacts of a 3xx, by their q (RFC 3261 §8.1.3.4, §20.10). */
+function redirectOf(response: SipResponse): Pick<InviteFailure, "contacts"> {
+  const { statusCode, contacts } = response;
+  if (statusCode >= 400 || contacts === "*" || contacts.length === 0) return {};
+  const preferenceOf = (contact: NameAddr): number => Number(contact.params.get("q") ?? "1") || 0;
+  const sorted = [...contacts].sort((left, right) => preferenceOf(right) - preferenceOf(left));
+  return { contacts: sorted.slice(0, MAX_REDIRECTS).map(({ uri }) => uri) };
 }

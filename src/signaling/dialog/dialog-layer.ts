@@ -1,14 +1,33 @@
-import type { OutgoingInvite, OutgoingInviteHandler } from "../engine.ts";
+import type {
+  CalledInstance,
+  IncomingMessage,
+  IncomingSubscribe,
+  OutgoingInvite,
+  OutgoingInviteHandler,
+  OutgoingSubscription,
+  OutgoingSubscriptionHandler,
+} from "../engine.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
+import type { Replaces } from "../message/replaces.ts";
 import type { ServerTransaction } from "../transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
 import { ClientInvite } from "./client-invite.ts";
 import type { ClientInviteOptions } from "./client-invite.ts";
+import { sendMessageRequest } from "./client-request.ts";
+import type { RequestAddresses } from "./client-request.ts";
+import { ClientSubscription } from "./client-subscription.ts";
+import type { ClientSubscriptionOptions } from "./client-subscription.ts";
 import type { DialogContext } from "./dialog-context.ts";
 import type { DialogUsage } from "./dialog-table.ts";
 import type { Peer } from "./peer.ts";
+import { findReplaced } from "./replaced-dialog.ts";
+import type { ReplacedDialog, Replacer } from "./replaced-dialog.ts";
 import { ourResponse } from "./responses.ts";
 import { ServerInvite } from "./server-invite.ts";
+import type { InviteExtras } from "./server-invite.ts";
+import { MAX_MESSAGE_OCTETS, MESSAGE_TYPE, ServerMessage } from "./server-message.ts";
+import { ServerSubscribe } from "./server-subscribe.ts";
+import type { SubscribeOptions } from "./server-subscribe.ts";
 
 /** All dialogs: leads every message that belongs to one to it, and begins new ones. */
 export class DialogLayer {
@@ -33,17 +52,57 @@ export class DialogLayer {
    *
    * @returns undefined when it was refused as one that is here already (RFC 3261 §8.2.2.2)
    */
-  receive(transaction: ServerTransaction, peer: Peer): ServerInvite | undefined {
+  receive(
+    transaction: ServerTransaction,
+    peer: Peer,
+    extras: InviteExtras = {},
+  ): ServerInvite | undefined {
     if (!this.#context.table.arrive(transaction.request)) {
       transaction.respond(ourResponse(transaction.request, 482));
       return undefined;
     }
-    return new ServerInvite(this.#context, transaction, peer);
+    return new ServerInvite(this.#context, transaction, peer, extras);
+  }
+
+  /** Sends a MESSAGE outside a dialog. @returns the final status */
+  message(addresses: RequestAddresses, text: string): Promise<number> {
+    const body = Buffer.from(text, "utf8");
+    if (body.length > MAX_MESSAGE_OCTETS) return Promise.resolve(513);
+    const contentType = `${MESSAGE_TYPE};charset=utf-8`;
+    return sendMessageRequest(this.#context, addresses, { contentType, body });
+  }
+
+  /** Sends a SUBSCRIBE. Nothing is called before this returns. */
+  subscribe(
+    options: ClientSubscriptionOptions,
+    handler: OutgoingSubscriptionHandler,
+  ): OutgoingSubscription {
+    return new ClientSubscription(this.#context, options, handler);
+  }
+
+  /** Takes a MESSAGE outside a dialog. */
+  receiveMessage(
+    transaction: ServerTransaction,
+    peer: Peer,
+    calledInstance?: CalledInstance,
+  ): IncomingMessage {
+    return new ServerMessage(this.#context, transaction, peer, calledInstance);
+  }
+
+  /** Takes a SUBSCRIBE outside a dialog. */
+  receiveSubscribe(transaction: ServerTransaction, options: SubscribeOptions): IncomingSubscribe {
+    return new ServerSubscribe(this.#context, transaction, options);
+  }
+
+  /** The dialog that a Replaces of the far end names (RFC 3891 §3). */
+  replaced(replaces: Replaces, by: Replacer): ReplacedDialog {
+    return findReplaced(this.#context.table, replaces, by);
   }
 
   /** The dialog that a request with a To-tag belongs to. */
   find(request: SipRequest): DialogUsage | undefined {
-    return this.#context.table.ofRequest(request);
+    const { table } = this.#context;
+    return table.ofRequest(request) ?? table.subscriberOf(request);
   }
 
   /** A request with a To-tag: to its dialog when it comes from that dialog's far end. */

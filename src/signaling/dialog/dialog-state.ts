@@ -89,6 +89,26 @@ export class DialogState {
     });
   }
 
+  /**
+   * The state after a NOTIFY that answers a SUBSCRIBE of ours (RFC 6665 §4.4.1).
+   *
+   * @param localCseq the number of the SUBSCRIBE
+   * @throws SipParseError when From, To, Contact or Record-Route is malformed
+   */
+  static ofNotify(notify: SipRequest, localCseq: number, followsRoutes: boolean): DialogState {
+    return new DialogState({
+      callId: notify.callId,
+      localTag: notify.toTag ?? "",
+      remoteTag: notify.fromTag ?? "",
+      local: notify.headers.get("To") ?? "",
+      remote: notify.headers.get("From") ?? "",
+      routeSet: followsRoutes ? notify.recordRoutes : [],
+      localCseq,
+      remoteCseq: undefined,
+      remoteTarget: targetOf(notify.contact) ?? notify.from.uri,
+    });
+  }
+
   get remoteTarget(): string {
     return this.#remoteTarget;
   }

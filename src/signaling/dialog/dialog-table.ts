@@ -30,6 +30,8 @@ export class DialogTable {
   /** Ended INVITEs of ours, oldest first. */
   readonly #recentInvites = new Map<string, { usage: InviteUsage; expiresAtMs: number }>();
   readonly #invites = new Map<string, InviteUsage>();
+  /** Subscriptions of ours, which any fork may notify (RFC 6665 §4.4.1). */
+  readonly #subscribers = new Map<string, DialogUsage>();
   /** Call-ID, From-tag and CSeq of INVITEs that wait for a final response (RFC 3261 §8.2.2.2). */
   readonly #arriving = new Set<string>();
   /** What a CANCEL does to an INVITE that has arrived. */
@@ -54,6 +56,11 @@ export class DialogTable {
     this.#usages.set(keyOf(callId, localTag, remoteTag), usage);
   }
 
+  /** An INVITE of ours that has no final response yet. */
+  liveInvite(callId: string, localTag: string): InviteUsage | undefined {
+    return this.#invites.get(keyOf(callId, localTag, ""));
+  }
+
   /** Takes the entry out when it still leads to `usage`. */
   delete(callId: string, localTag: string, remoteTag: string, usage: DialogUsage): void {
     const key = keyOf(callId, localTag, remoteTag);
@@ -69,6 +76,25 @@ export class DialogTable {
   /** The dialog that a response belongs to: its From-tag is ours. */
   ofResponse(response: SipResponse): DialogUsage | undefined {
     return this.#usages.get(keyOf(response.callId, response.fromTag ?? "", response.toTag ?? ""));
+  }
+
+  setSubscriber(callId: string, localTag: string, usage: DialogUsage): void {
+    this.#subscribers.set(keyOf(callId, localTag, ""), usage);
+  }
+
+  deleteSubscriber(callId: string, localTag: string): void {
+    this.#subscribers.delete(keyOf(callId, localTag, ""));
+  }
+
+  /** The subscription of ours that a NOTIFY of a new fork belongs to. */
+  subscriberOf(request: SipRequest): DialogUsage | undefined {
+    if (request.method !== "NOTIFY") return undefined;
+    return this.#subscribers.get(keyOf(request.callId, request.toTag ?? "", ""));
+  }
+
+  /** The dialog with these tags, whatever its far end is. */
+  find(callId: string, localTag: string, remoteTag: string): DialogUsage | undefined {
+    return this.#usages.get(keyOf(callId, localTag, remoteTag));
   }
 
   setInvite(callId: string, localTag: string, usage: InviteUsage): void {
@@ -129,6 +155,7 @@ export class DialogTable {
   clear(): void {
     this.#usages.clear();
     this.#invites.clear();
+    this.#subscribers.clear();
     this.#recentInvites.clear();
     this.#arriving.clear();
     this.#live.clear();

@@ -10,8 +10,8 @@ export const PRODUCT = "Offhook";
 /** The methods that we take inside and outside a dialog (RFC 3261 §20.5). */
 export const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY";
 
-/** Option tags that we understand (RFC 3261 §20.37): RFC 5626 and RFC 3327, both in REGISTER. */
-export const SUPPORTED: readonly string[] = ["outbound", "path"];
+/** Option tags that we understand (RFC 3261 §20.37): RFC 5626, 3327 and 5627, all in REGISTER. */
+export const SUPPORTED: readonly string[] = ["outbound", "path", "gruu"];
 
 /** The bodies that we take (RFC 3261 §20.1). */
 export const ACCEPT = "application/sdp";

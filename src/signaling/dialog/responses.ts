@@ -61,7 +61,14 @@ export function optionsResponse(
   fields: readonly HeaderField[] = [],
 ): SipResponse {
   return ourResponse(request, 200, {
-    fields: [["Allow", ALLOW], ["Accept", ACCEPT], ["Supported", SUPPORTED.join(", ")], ...fields],
+    fields: [
+      ["Allow", ALLOW],
+      ["Accept", ACCEPT],
+      ["Accept-Encoding", "identity"],
+      ["Accept-Language", "en"],
+      ["Supported", SUPPORTED.join(", ")],
+      ...fields,
+    ],
   });
 }
 

@@ -2,10 +2,12 @@ import type { Timer } from "../../core/clock.ts";
 import type { EndReason } from "../../core/end-reason.ts";
 import { randomToken } from "../../core/ids.ts";
 import type {
+  CalledInstance,
   Dialog,
   Identity,
   IncomingInvite,
   IncomingInviteHandler,
+  OutgoingInvite,
   Party,
   ResponseOptions,
 } from "../engine.ts";
@@ -30,6 +32,11 @@ import {
 const TAG_LENGTH = 22;
 const MAX_EXPIRES_SECONDS = 3600;
 
+/** What was found out about an INVITE before it was taken. */
+export type InviteExtras = Partial<
+  Pick<IncomingInvite, "calledInstance" | "replaces" | "replacesInvite">
+>;
+
 /**
  * An INVITE that has arrived, until its final response: the UAS of RFC 3261 §13.3, with one To-tag
  * for all that it answers. A 2xx makes a CallDialog and hands the dialog id over to it.
@@ -41,6 +48,9 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   readonly calledNumber: string;
   readonly callerIdentity: Identity;
   readonly sdp: string | undefined;
+  readonly calledInstance: CalledInstance | undefined;
+  readonly replaces: Dialog | undefined;
+  readonly replacesInvite: OutgoingInvite | undefined;
   readonly #context: DialogContext;
   readonly #transaction: ServerTransaction;
   readonly #dialog: DialogState;
@@ -55,19 +65,28 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   /** Set while the caller's connection is away. */
   #flowLoss: Timer | undefined;
 
-  constructor(context: DialogContext, transaction: ServerTransaction, peer: Peer) {
+  constructor(
+    context: DialogContext,
+    transaction: ServerTransaction,
+    peer: Peer,
+    extras: InviteExtras = {},
+  ) {
     const request = transaction.request;
     this.#context = context;
     this.#transaction = transaction;
     this.peer = peer;
     this.request = request;
     this.callId = request.callId;
-    this.calledNumber = request.uri.user ?? "";
+    // The user of a temporary GRUU says nothing to people (RFC 5627 §3.1.2).
+    this.calledNumber = extras.calledInstance?.userId ?? request.uri.user ?? "";
     this.callerIdentity = {
       user: request.from.sipUri.user ?? "",
       displayName: request.from.displayName,
     };
     this.sdp = request.sdp;
+    this.calledInstance = extras.calledInstance;
+    this.replaces = extras.replaces;
+    this.replacesInvite = extras.replacesInvite;
     this.#dialog = DialogState.ofServer(request, this.#localTag, peer.followsRoutes);
     this.#unwatch = peer.watch({
       onFlowLost: () => this.#onFlowLost(),

@@ -2,6 +2,7 @@ import type { HeaderField } from "../message/headers.ts";
 import type { NameAddr } from "../message/name-addr.ts";
 import { formatNameAddr } from "../message/name-addr.ts";
 import { tryParseDigits } from "../message/syntax.ts";
+import type { Gruus } from "./gruu.ts";
 import type { StoredBinding } from "./location-store.ts";
 
 /** One Contact of a REGISTER, read and checked. */
@@ -59,11 +60,25 @@ export function instanceOf(contact: NameAddr | undefined): string | undefined {
   return instance === undefined ? undefined : withoutBrackets(instance);
 }
 
-/** A binding as the 200 to REGISTER lists it (RFC 3261 §10.3 step 8). */
-export function contactOf(binding: StoredBinding, nowMs: number): HeaderField {
+/**
+ * A binding as the 200 to REGISTER lists it (RFC 3261 §10.3 step 8).
+ *
+ * @param gruus given when the client understands them (RFC 5627 §5.2)
+ */
+export function contactOf(
+  binding: StoredBinding,
+  nowMs: number,
+  gruus: Gruus | undefined,
+): HeaderField {
   const seconds = Math.max(0, Math.ceil((binding.expiresAtMs - nowMs) / 1000));
   const params = new Map<string, string>();
-  if (binding.hasInstance) params.set("+sip.instance", `<${binding.instanceId}>`);
+  if (binding.hasInstance) {
+    params.set("+sip.instance", `<${binding.instanceId}>`);
+    if (gruus !== undefined) {
+      params.set("pub-gruu", gruus.publicOf(binding));
+      params.set("temp-gruu", gruus.temporaryOf(binding, binding.callId));
+    }
+  }
   if (binding.regId !== undefined) params.set("reg-id", String(binding.regId));
   params.set("expires", String(seconds));
   return ["Contact", formatNameAddr({ uri: binding.contactUri, params })];

@@ -15,8 +15,11 @@ export interface FlowPrincipals {
  */
 export class InstancePath implements Peer {
   readonly party: Party & { readonly kind: "user" };
-  /** A browser is one hop away on its own connection. */
-  readonly followsRoutes = false;
+  /**
+   * A browser is one hop away on its own connection, unless it has registered with a Path
+   * (RFC 3327). Routes never lead to another connection.
+   */
+  followsRoutes = false;
   /** Connections on which the instance is registered, oldest first. */
   readonly registeredOn = new Set<Flow>();
   readonly #paths: InstancePaths;
@@ -126,8 +129,9 @@ export class InstancePaths {
   }
 
   /** An instance has registered on this connection. */
-  bind(userId: string, instanceId: string, flow: Flow): void {
+  bind(userId: string, instanceId: string, flow: Flow, hasPath = false): void {
     const path = this.of(userId, instanceId);
+    path.followsRoutes = hasPath;
     const here = this.#registered.get(flow);
     if (here === undefined) this.#registered.set(flow, new Set([path]));
     else here.add(path);

@@ -2,7 +2,7 @@ import { formatSocketAddress } from "../../core/address.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { randomToken } from "../../core/ids.ts";
 import { ourResponse } from "../dialog/responses.ts";
-import type { Binding, Locations } from "../engine.ts";
+import type { Binding, CalledInstance, Locations } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { SipUri } from "../message/uri.ts";
@@ -11,8 +11,10 @@ import { boundFacts, unboundFacts } from "./channels.ts";
 import type { UnboundReason } from "./channels.ts";
 import { contactOf, tryReadContact } from "./contact.ts";
 import type { RegisterContact } from "./contact.ts";
+import { Gruus, registrationOf } from "./gruu.ts";
 import type { InstancePaths } from "./instance-path.ts";
 import type { LocationStore, StoredBinding } from "./location-store.ts";
+import { hasOutboundFirstHop, tryReadPath } from "./path.ts";
 
 /** Bounds of a registration; expiry in seconds. */
 export interface RegistrarLimits {
@@ -58,6 +60,7 @@ interface Change {
 export class Registrar implements Locations {
   readonly #options: RegistrarOptions;
   readonly #limits: RegistrarLimits;
+  readonly #gruus: Gruus;
   /** Expiry and connection of each binding, by its id. */
   readonly #live = new Map<string, { readonly flow: Flow; readonly expiry: Timer }>();
   readonly #byFlow = new Map<Flow, Map<string, StoredBinding>>();
@@ -65,6 +68,7 @@ export class Registrar implements Locations {
   constructor(options: RegistrarOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#gruus = new Gruus(options.domain);
   }
 
   bindings(userId: string): readonly Binding[] {
@@ -73,6 +77,30 @@ export class Registrar implements Locations {
 
   all(): Iterable<Binding> {
     return this.#options.store.all();
+  }
+
+  /** Whether the URI is a GRUU of our domain, good or bad. */
+  isGruu(uri: SipUri): boolean {
+    return this.#gruus.isGruu(uri);
+  }
+
+  /**
+   * The registered instance that a GRUU of ours leads to (RFC 5627 §5.5).
+   *
+   * @returns 404 when it is none, 480 when the instance is not registered
+   */
+  resolve(uri: SipUri): CalledInstance | 404 | 480 {
+    const target = this.#gruus.resolve(uri);
+    if (target === undefined) return 404;
+    const { userId, instanceId, registration } = target;
+    const bindings = this.#options.store
+      .bindings(userId)
+      .filter((binding) => binding.hasInstance && binding.instanceId === instanceId);
+    if (registration === undefined) return bindings.length > 0 ? { userId, instanceId } : 480;
+    // RFC 5627 §5.3: a temporary one ends when the instance registers with another Call-ID.
+    return bindings.some(({ callId }) => registrationOf(callId) === registration)
+      ? { userId, instanceId }
+      : 404;
   }
 
   /** Answers a REGISTER whose sender has been authenticated as `userId`. */
@@ -121,7 +149,15 @@ export class Registrar implements Locations {
   #update(request: SipRequest, count: number, flow: Flow, userId: string): SipResponse {
     if (count > this.#limits.maxBindings) return respond(request, 403, TOO_MANY);
     const changes = this.#changesOf(request, flow, userId);
-    if (changes === undefined) return respond(request, 400);
+    const path = tryReadPath(request);
+    if (changes === undefined || path === undefined) return respond(request, 400);
+    const isOutbound = changes.some(({ contact }) => contact.regId !== undefined);
+    // RFC 5626 §6: the first proxy does not know the flow, so no request would find it.
+    if (isOutbound && !hasOutboundFirstHop(request, path)) return respond(request, 439);
+    // RFC 5627 §5.1: a GRUU that leads to itself.
+    if (changes.some(({ contact }) => this.isGruu(SipUri.parse(contact.uri)))) {
+      return respond(request, 403, { reasonPhrase: "A GRUU is no contact" });
+    }
     const refusal = this.#refusalOfChanges(request, changes, userId);
     if (refusal !== undefined) return refusal;
     // RFC 3261 §10.3 step 7: all of them or none.
@@ -129,7 +165,7 @@ export class Registrar implements Locations {
       if (contact.expiresSeconds === 0) {
         if (known !== undefined) this.#remove(known, "unregistered");
       } else {
-        this.#bind(request, contact, known, flow, userId);
+        this.#bind(request, contact, known, { flow, userId, path });
       }
     }
     return this.#accepted(request, userId);
@@ -195,9 +231,9 @@ export class Registrar implements Locations {
     request: SipRequest,
     contact: RegisterContact,
     known: StoredBinding | undefined,
-    flow: Flow,
-    userId: string,
+    way: { readonly flow: Flow; readonly userId: string; readonly path: readonly string[] },
   ): void {
+    const { flow, userId, path } = way;
     const { clock, store, paths } = this.#options;
     const nowMs = clock.wallMs();
     const seconds = Math.min(contact.expiresSeconds, this.#limits.maxSeconds);
@@ -214,6 +250,7 @@ export class Registrar implements Locations {
       contactUri: contact.uri,
       userAgent: request.headers.get("User-Agent"),
       remoteAddress: formatSocketAddress(flow.remote),
+      ...(path.length === 0 ? {} : { path }),
       registeredAtMs: isSame ? known.registeredAtMs : nowMs,
       expiresAtMs: nowMs + 1000 * seconds,
       callId: request.callId,
@@ -227,7 +264,7 @@ export class Registrar implements Locations {
     else here.set(binding.id, binding);
     store.put(binding);
     // The new one before the old one goes: the instance is never seen without a connection.
-    paths.bind(userId, binding.instanceId, flow);
+    paths.bind(userId, binding.instanceId, flow, path.length > 0);
     if (known !== undefined && !isSame) this.#remove(known, "replaced");
     boundFacts.publish({ binding, kind: isSame ? "refreshed" : "new" });
   }
@@ -263,14 +300,18 @@ export class Registrar implements Locations {
   #accepted(request: SipRequest, userId: string): SipResponse {
     const nowMs = this.#options.clock.wallMs();
     const bindings = this.#options.store.bindings(userId);
+    const isGruu = hasOption(request, "Supported", "gruu") || hasOption(request, "Require", "gruu");
+    const gruus = isGruu ? this.#gruus : undefined;
     const isOutbound =
       hasOption(request, "Supported", "outbound") &&
       bindings.some(({ callId, regId }) => callId === request.callId && regId !== undefined);
     return respond(request, 200, {
       fields: [
-        ...bindings.map((binding) => contactOf(binding, nowMs)),
+        ...bindings.map((binding) => contactOf(binding, nowMs, gruus)),
         ["Date", new Date(nowMs).toUTCString()],
-        ["Supported", "outbound, path"],
+        ["Supported", "outbound, path, gruu"],
+        // RFC 3327 §5.3: as it came, so that the client sees the way to it.
+        ...request.headers.getAll("Path").map((value): HeaderField => ["Path", value]),
         // RFC 5626 §6: says that the registrar has done what the client asked for.
         ...(isOutbound ? [["Require", "outbound"] as const] : []),
       ],

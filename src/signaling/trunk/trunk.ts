@@ -25,6 +25,8 @@ export interface TrunkOptions {
   readonly challenges?: TrunkChallenges | undefined;
   /** A target that says nothing for this long is given up for the next one. Default 4000. */
   readonly failoverAfterMs?: number | undefined;
+  /** May take over the dialogs of everybody with Replaces (RFC 3891 §8). Default false. */
+  readonly mayReplaceAny?: boolean;
 }
 
 /** What a trunk needs of the world. */
@@ -58,6 +60,7 @@ export class Trunk implements TrunkWays {
   readonly id: string;
   readonly challenges: TrunkChallenges | undefined;
   readonly health: TargetHealth;
+  readonly mayReplaceAny: boolean;
   readonly #context: TrunkContext;
   readonly #uri: SipUri;
   readonly #accept: AddressSet;
@@ -69,6 +72,7 @@ export class Trunk implements TrunkWays {
     const { clock, logger, resolver, supports, random } = context;
     this.id = options.id;
     this.challenges = options.challenges;
+    this.mayReplaceAny = options.mayReplaceAny ?? false;
     this.#context = context;
     this.#uri = SipUri.parse(options.peer);
     this.#accept = new AddressSet(options.accept ?? []);

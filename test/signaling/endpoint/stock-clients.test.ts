@@ -112,6 +112,8 @@ describe("stock JsSIP", () => {
     });
     agent.start();
     await bindingsOf("1002", 1);
+    // The binding is there before its 200 has arrived.
+    await waitFor(() => agent.isRegistered(), { what: "JsSIP to be registered" });
     const [binding] = engine.engine.locations.bindings("1002");
     expect(binding?.instanceId).toMatch(/^urn:uuid:/);
     expect(binding?.userAgent).toContain("JsSIP");

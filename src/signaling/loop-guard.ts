@@ -1,0 +1,77 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { randomToken } from "../core/ids.ts";
+import type { IncomingInvite, Party } from "./engine.ts";
+import type { HeaderField } from "./message/headers.ts";
+import type { SipRequest } from "./message/message.ts";
+
+/** What passes through this gateway. */
+export type Passage = Pick<IncomingInvite, "party" | "request" | "calledNumber">;
+
+/** Our own header field of calls toward trunks: `id=pass.pass, id2=pass`. */
+export const HOPS_FIELD = "Offhook-Hops";
+
+const ID_LENGTH = 12;
+const PASS_LENGTH = 8;
+/** Passes of one call through one gateway. */
+const MAX_PASSES = 5;
+const MAX_GATEWAYS = 8;
+const MAX_ELEMENT_LENGTH = 128;
+const DEFAULT_HOPS = 70;
+
+/**
+ * Finds calls that come back. A proxy does it with the branch of its Via (RFC 5393 §4.2); a call
+ * behind a B2BUA has other Vias, so a leg toward a trunk carries what the call has passed here: the
+ * number and where it came from, as a keyed hash that tells nobody else anything.
+ *
+ * A call may come back once on purpose, for a PBX decides about numbers too: it is a loop when it
+ * comes from the same side for the same number again, or for the sixth time at all. Where the far
+ * end drops the field, Max-Forwards still ends it.
+ */
+export class LoopGuard {
+  readonly #id = randomToken(ID_LENGTH);
+  readonly #key = randomBytes(32);
+
+  /** Whether this call has been here before in the same way (RFC 5393 §4.2: 482). */
+  isLoop(passage: Passage): boolean {
+    const passes = this.#passesOf(passage.request);
+    return passes.length >= MAX_PASSES || passes.includes(this.#passOf(passage));
+  }
+
+  /** What an INVITE that is sent because of this one carries. */
+  fieldsOf(passage: Passage, target: "trunk" | "binding"): readonly HeaderField[] {
+    const { request } = passage;
+    // RFC 3261 §16.6 step 3; a B2BUA that began anew would make every loop endless.
+    const hops = Math.min(request.maxForwards ?? DEFAULT_HOPS, DEFAULT_HOPS) - 1;
+    const fields: HeaderField[] = [["Max-Forwards", String(Math.max(0, hops))]];
+    if (target === "binding") return fields;
+    const own = `${this.#id}=${[...this.#passesOf(request), this.#passOf(passage)].join(".")}`;
+    const others = elementsOf(request).filter((element) => !element.startsWith(`${this.#id}=`));
+    return [...fields, [HOPS_FIELD, [own, ...others].slice(0, MAX_GATEWAYS).join(", ")]];
+  }
+
+  #passesOf(request: SipRequest): readonly string[] {
+    const own = elementsOf(request).find((element) => element.startsWith(`${this.#id}=`));
+    return own === undefined ? [] : own.slice(ID_LENGTH + 1).split(".");
+  }
+
+  #passOf({ party, calledNumber }: Passage): string {
+    return createHmac("sha256", this.#key)
+      .update(`${sideOf(party)}\n${calledNumber}`)
+      .digest("base64url")
+      .slice(0, PASS_LENGTH);
+  }
+}
+
+function sideOf(party: Party): string {
+  return party.kind === "trunk" ? `trunk ${party.trunkId}` : `user ${party.userId}`;
+}
+
+/** The elements that could be ours or another gateway's; whatever else stands there is dropped. */
+function elementsOf(request: SipRequest): readonly string[] {
+  return request.headers
+    .list(HOPS_FIELD)
+    .slice(0, MAX_GATEWAYS)
+    .filter((element) => element.length <= MAX_ELEMENT_LENGTH && ELEMENT.test(element));
+}
+
+const ELEMENT = /^[\w-]{1,16}=[\w.-]{1,110}$/;
