@@ -10,8 +10,11 @@ import type { EmbeddedEngine, EngineTrunk } from "../../src/signaling/endpoint.t
 import type {
   Dialog,
   DialogHandler,
+  EngineHandler,
   IncomingInvite,
   IncomingInviteHandler,
+  IncomingMessage,
+  IncomingRefer,
   IncomingReinvite,
   IncomingRequest,
   InviteFailure,
@@ -19,6 +22,7 @@ import type {
   ProvisionalResponse,
 } from "../../src/signaling/engine.ts";
 import type { DnsResolver } from "../../src/signaling/transport/dns/resolver.ts";
+import type { SubscriptionLimits } from "../../src/signaling/standalone-requests.ts";
 import { MemoryLocations } from "../../src/storage/memory-locations.ts";
 import { FakeResolver } from "./fake-resolver.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -114,6 +118,20 @@ export class DialogLog implements DialogHandler {
   }
 }
 
+/** A DialogLog whose roof takes REFER and MESSAGE too. */
+export class TransferLog extends DialogLog {
+  readonly refers = new Inbox<IncomingRefer>();
+  readonly messages = new Inbox<IncomingMessage>();
+
+  onRefer(refer: IncomingRefer): void {
+    this.refers.push(refer);
+  }
+
+  onMessage(message: IncomingMessage): void {
+    this.messages.push(message);
+  }
+}
+
 /** An INVITE that has arrived, with what happened to it since. */
 export class InviteLog implements IncomingInviteHandler {
   readonly invite: IncomingInvite;
@@ -172,6 +190,11 @@ export interface EngineOptions {
   readonly random?: () => number;
   /** Default: one that knows no name. */
   readonly resolver?: DnsResolver;
+  /** What the roof does beside taking calls. */
+  readonly handler?: Omit<EngineHandler, "onInvite">;
+  readonly subscriptions?: Partial<SubscriptionLimits>;
+  /** Default a free one. */
+  readonly udpPort?: number;
 }
 
 /** The embedded engine on real sockets of 127.0.0.1 and a clock that the test moves. */
@@ -215,7 +238,7 @@ export class TestEngine {
       domain: DOMAIN,
       clock,
       logger: options.logger ?? silentLogger,
-      udp: [{ host: "127.0.0.1", port: 0 }],
+      udp: [{ host: "127.0.0.1", port: options.udpPort ?? 0 }],
       webSocket: {
         sentBy: "127.0.0.1:8080",
         isOriginAllowed: () => true,
@@ -232,7 +255,8 @@ export class TestEngine {
       },
       locations: new MemoryLocations(),
       trunks: options.trunks ?? [],
-      handler: { onInvite: (invite) => invites.push(new InviteLog(invite)) },
+      handler: { ...options.handler, onInvite: (invite) => invites.push(new InviteLog(invite)) },
+      ...(options.subscriptions === undefined ? {} : { subscriptions: options.subscriptions }),
       random: options.random ?? (() => 0.5),
       dns: { resolver: options.resolver ?? new FakeResolver() },
     });

@@ -106,7 +106,7 @@ export class SipPeer {
       sentBy: `${randomToken(8).replaceAll(/[^a-zA-Z0-9]/g, "0")}.invalid`,
       local: { host: "127.0.0.1", port: 0 },
       send(octets) {
-        socket.send(octets.toString("latin1"));
+        socket.send(octets, { binary: false });
       },
       close: () =>
         new Promise((resolve) => {

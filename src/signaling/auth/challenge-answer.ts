@@ -16,9 +16,9 @@ const NONCE_COUNT = "00000001";
 /**
  * Answers the challenges of one trunk with that trunk's credentials (RFC 3261 §22).
  *
- * The realm is learned from the first challenge to an INVITE that opens a call; a challenge for
- * another realm, or to any other request before that, gets no answer: a peer that is called must
- * not be able to make us sign what it wants.
+ * The realm is learned from the first challenge to a request that opens something at the trunk
+ * itself: a call, a message, a subscription. A challenge for another realm, or to any other request
+ * before that, gets no answer: a peer that is called must not be able to make us sign what it wants.
  */
 export class ChallengeAnswer {
   readonly #username: string;
@@ -53,8 +53,8 @@ export class ChallengeAnswer {
   }
 
   #trusts(request: SipRequest, realm: string): boolean {
-    const opensCall = request.method === "INVITE" && request.toTag === undefined;
-    if (this.#realm === undefined && opensCall) this.#realm = realm;
+    const isFirst = OPENING.has(request.method) && request.toTag === undefined;
+    if (this.#realm === undefined && isFirst) this.#realm = realm;
     return this.#realm === realm;
   }
 
@@ -85,6 +85,9 @@ export class ChallengeAnswer {
     });
   }
 }
+
+/** Methods that we send to the trunk itself, outside a dialog. */
+const OPENING: ReadonlySet<string> = new Set(["INVITE", "MESSAGE", "SUBSCRIBE"]);
 
 function isKnown(challenge: DigestChallenge): boolean {
   if (tryParseAlgorithm(challenge.algorithm) === undefined) return false;

@@ -1,3 +1,4 @@
+import type { Timer } from "../../core/clock.ts";
 import { randomToken } from "../../core/ids.ts";
 import type {
   CalledInstance,
@@ -43,6 +44,7 @@ export class ServerMessage implements IncomingMessage {
   readonly #context: DialogContext;
   readonly #transaction: ServerTransaction;
   readonly #peer: Peer;
+  readonly #unanswered: Timer;
   #state: "proceeding" | "ended" = "proceeding";
 
   constructor(
@@ -61,6 +63,8 @@ export class ServerMessage implements IncomingMessage {
     this.calledNumber = calledInstance?.userId ?? request.uri.user ?? "";
     const { sipUri, displayName } = request.from;
     this.senderIdentity = { user: sipUri.user ?? "", displayName };
+    // The sender has given up by then (Timer F); its transaction must not stay.
+    this.#unanswered = context.clock.after(context.timers.timerF, () => this.respond(480));
   }
 
   get callId(): string {
@@ -75,6 +79,7 @@ export class ServerMessage implements IncomingMessage {
     // RFC 4320 §4.1: a non-INVITE request gets no provisional response over UDP but 100.
     if (this.#state === "ended" || status < 200) return;
     this.#state = "ended";
+    this.#unanswered.cancel();
     const response = ourResponse(this.request, status, {
       ...options,
       toTag: randomToken(TAG_LENGTH),

@@ -1,3 +1,4 @@
+import type { Timer } from "../../core/clock.ts";
 import type { EventContent, IncomingRefer, ReferProgress, ResponseOptions } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest } from "../message/message.ts";
@@ -29,6 +30,7 @@ export class ServerRefer implements IncomingRefer {
   readonly referredBy: string | undefined;
   readonly #context: DialogContext;
   readonly #options: ServerReferOptions;
+  readonly #unanswered: Timer;
   #state: "proceeding" | "ended" = "proceeding";
 
   constructor(context: DialogContext, options: ServerReferOptions) {
@@ -37,6 +39,8 @@ export class ServerRefer implements IncomingRefer {
     this.request = options.transaction.request;
     this.referTo = options.referTo;
     this.referredBy = this.request.headers.get("Referred-By");
+    // The far end has given up by then (Timer F); its transaction must not stay.
+    this.#unanswered = context.clock.after(context.timers.timerF, () => this.reject(480));
   }
 
   accept(): ReferProgress | undefined {
@@ -62,6 +66,7 @@ export class ServerRefer implements IncomingRefer {
   ): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    this.#unanswered.cancel();
     const { transaction, peer } = this.#options;
     respondTo(this.#context, peer, transaction, ourResponse(this.request, status, options));
   }
