@@ -5,7 +5,12 @@ import type { CallRecord } from "../../src/call/record.ts";
 import type { EndReason } from "../../src/core/end-reason.ts";
 import { OffhookError } from "../../src/core/errors.ts";
 import type { Action } from "../../src/dialplan/decision.ts";
-import type { IncomingReinvite, InviteFailure, Party } from "../../src/signaling/engine.ts";
+import type {
+  CalledInstance,
+  IncomingReinvite,
+  InviteFailure,
+  Party,
+} from "../../src/signaling/engine.ts";
 import { ANN, makeRig, OFFICE, ScriptedInvite, settle, type Rig } from "./fakes.ts";
 
 const RING_BOB: Action = { kind: "ring", users: ["1002"], timeoutMs: 20_000, then: [] };
@@ -44,7 +49,7 @@ afterEach(() => {
 
 async function place(
   action: Action,
-  options: { party?: Party; sdp?: string | undefined } = {},
+  options: { party?: Party; sdp?: string | undefined; calledInstance?: CalledInstance } = {},
 ): Promise<{ invite: ScriptedInvite; table: CallTable }> {
   const table = new CallTable({
     context: rig.context,
@@ -55,6 +60,7 @@ async function place(
     party: options.party ?? ANN,
     to: "1002",
     ...("sdp" in options ? { sdp: options.sdp } : {}),
+    calledInstance: options.calledInstance,
   });
   table.onInvite(invite);
   await settle();
@@ -165,6 +171,48 @@ describe("a call from a web user to a web user", () => {
     rig.engine.at(1).handler.onFailed(refused(404));
     await settle();
     expect(invite.statuses).toEqual([404]);
+  });
+});
+
+describe("which browsers of a user ring", () => {
+  const rung = (): string[] =>
+    rig.engine.sent.map(({ options }) =>
+      options.target.kind === "binding" ? options.target.binding.instanceId : "",
+    );
+
+  async function give(up: ScriptedInvite): Promise<void> {
+    up.cancel();
+    await settle();
+  }
+
+  it("each instance once, however many connections it has (RFC 5626 §7)", async () => {
+    rig.engine.register("1002", "desk");
+    rig.engine.register("1002", "desk");
+    const { invite } = await place(RING_BOB);
+    expect(rung()).toEqual(["1002-tab", "desk"]);
+    await give(invite);
+  });
+
+  it("the one that a GRUU names alone (RFC 5627 §3.4)", async () => {
+    rig.engine.register("1002", "desk");
+    const calledInstance = { userId: "1002", instanceId: "desk" };
+    const { invite } = await place(RING_BOB, { calledInstance });
+    expect(rung()).toEqual(["desk"]);
+    await give(invite);
+  });
+
+  it("all when the GRUU is that of another user, for the dialplan has decided", async () => {
+    rig.engine.register("1002", "desk");
+    const calledInstance = { userId: "1003", instanceId: "desk" };
+    const { invite } = await place(RING_BOB, { calledInstance });
+    expect(rung()).toEqual(["1002-tab", "desk"]);
+    await give(invite);
+  });
+
+  it("every leg knows the call that it is made for, so that a loop is found", async () => {
+    const { invite } = await place(RING_BOB);
+    expect(rig.engine.at(0).options.onBehalfOf).toBe(invite);
+    await give(invite);
   });
 });
 

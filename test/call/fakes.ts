@@ -14,6 +14,7 @@ import { Headers } from "../../src/signaling/message/headers.ts";
 import { SipRequest } from "../../src/signaling/message/message.ts";
 import type {
   Binding,
+  CalledInstance,
   Dialog,
   DialogHandler,
   ExtraHeaders,
@@ -212,14 +213,21 @@ export class ScriptedInvite implements IncomingInvite {
   readonly calledNumber: string;
   readonly callerIdentity = { user: "+4930999", displayName: "Caller" };
   readonly sdp: string | undefined;
+  readonly calledInstance: CalledInstance | undefined;
   readonly request: SipRequest;
   readonly responses: { status: number; sdp: string | undefined; options: ResponseOptions }[] = [];
   handler: IncomingInviteHandler | undefined;
   dialog: ScriptedDialog | undefined;
   isCancelled = false;
 
-  constructor(options: { party: Party; to: string; sdp?: string | undefined }) {
+  constructor(options: {
+    party: Party;
+    to: string;
+    sdp?: string | undefined;
+    calledInstance?: CalledInstance | undefined;
+  }) {
     this.party = options.party;
+    this.calledInstance = options.calledInstance;
     this.calledNumber = options.to;
     this.sdp = "sdp" in options ? options.sdp : "caller-offer";
     this.request = new SipRequest("INVITE", `sip:${options.to}@localhost`, Headers.of([]));
