@@ -24,7 +24,6 @@ import {
 import type { Peer } from "./dialog/peer.ts";
 import type { InviteExtras } from "./dialog/server-invite.ts";
 import type {
-  CalledInstance,
   EngineHandler,
   Locations,
   OutgoingInvite,
@@ -433,9 +432,9 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       return;
     }
     const peer = this.#senderOf(request, flow);
-    const called = this.#called(request);
+    const called = this.#registrar.calledBy(request);
     if (typeof called === "number") {
-      transaction.respond(this.#refuse(request, called)); // RFC 5627 §5.5
+      transaction.respond(this.#refuse(request, called));
       return;
     }
     const calledNumber = called?.userId ?? request.uri.user ?? "";
@@ -470,14 +469,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   #onMessage(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
     // As with calls: other domains are not ours to reach.
     const isOurs = !isBrowser(flow) || this.#isOurHost(request.uri.host, flow);
-    const called = isOurs ? this.#called(request) : 404;
+    const called = isOurs ? this.#registrar.calledBy(request) : 404;
     this.#standalone.onMessage(transaction, this.#senderOf(request, flow), called);
-  }
-
-  /** The instance that the Request-URI names with a GRUU; a status when that leads nowhere. */
-  #called(request: SipRequest): CalledInstance | 404 | 480 | undefined {
-    const { uri } = request;
-    return this.#registrar.isGruu(uri) ? this.#registrar.resolve(uri) : undefined;
   }
 
   /** What an INVITE with Replaces takes over; a number refuses it (RFC 3891 §3). */

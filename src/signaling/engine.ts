@@ -48,6 +48,11 @@ export interface Binding {
   readonly remoteAddress: string;
   /** The Path of the registration, topmost first (RFC 3327); none when nothing stands between. */
   readonly path?: readonly string[];
+  /**
+   * Names the connection: a request with `Route: <sip:TOKEN@us;lr;ob>` goes to what is registered on
+   * it, or gets 430 when it has gone (RFC 5626 §5.3).
+   */
+  readonly flowToken?: string;
   /** Unix milliseconds. */
   readonly registeredAtMs: number;
   readonly expiresAtMs: number;
@@ -150,8 +155,8 @@ export interface IncomingInvite {
   /** The caller as it stands in From; believed only as far as the party allows. */
   readonly callerIdentity: Identity;
   /**
-   * The instance that the Request-URI names with a GRUU of ours (RFC 5627 §3.4): it alone is to be
-   * called. It is registered now.
+   * The instance that the Request-URI names with a GRUU of ours (RFC 5627 §3.4), or a Route with a
+   * flow token (RFC 5626 §5.3): it alone is to be called. It is registered now.
    */
   readonly calledInstance?: CalledInstance | undefined;
   /** The confirmed dialog that this call takes the place of (RFC 3891); hang it up after accepting. */

@@ -11,6 +11,7 @@ import { boundFacts, unboundFacts } from "./channels.ts";
 import type { UnboundReason } from "./channels.ts";
 import { contactOf, tryReadContact } from "./contact.ts";
 import type { RegisterContact } from "./contact.ts";
+import { FlowTokens } from "./flow-tokens.ts";
 import { Gruus, registrationOf } from "./gruu.ts";
 import type { InstancePaths } from "./instance-path.ts";
 import type { LocationStore, StoredBinding } from "./location-store.ts";
@@ -61,9 +62,12 @@ export class Registrar implements Locations {
   readonly #options: RegistrarOptions;
   readonly #limits: RegistrarLimits;
   readonly #gruus: Gruus;
+  readonly #tokens = new FlowTokens();
   /** Expiry and connection of each binding, by its id. */
   readonly #live = new Map<string, { readonly flow: Flow; readonly expiry: Timer }>();
   readonly #byFlow = new Map<Flow, Map<string, StoredBinding>>();
+  /** The flows of `#byFlow` by their id. */
+  readonly #flows = new Map<string, Flow>();
 
   constructor(options: RegistrarOptions) {
     this.#options = options;
@@ -79,9 +83,29 @@ export class Registrar implements Locations {
     return this.#options.store.all();
   }
 
-  /** Whether the URI is a GRUU of our domain, good or bad. */
-  isGruu(uri: SipUri): boolean {
-    return this.#gruus.isGruu(uri);
+  /**
+   * The one instance that a request is meant for, by a flow token in its Route (RFC 5626 §5.3) or a
+   * GRUU in its Request-URI (RFC 5627 §5.5).
+   *
+   * @returns undefined when it is meant for nobody in particular, a status when it leads nowhere
+   */
+  calledBy(request: SipRequest): CalledInstance | 403 | 404 | 430 | 480 | undefined {
+    const flowId = this.#tokens.flowIdOf(request);
+    if (flowId === false) return 403; // RFC 5626 §5.3.2
+    if (flowId !== undefined) return this.#registeredOn(flowId, request.uri) ?? 430;
+    return this.#gruus.isGruu(request.uri) ? this.resolve(request.uri) : undefined;
+  }
+
+  /** The instance on a flow; of several the one whose Contact or user is asked for. */
+  #registeredOn(flowId: string, uri: SipUri): CalledInstance | undefined {
+    const flow = this.#flows.get(flowId);
+    const here = flow === undefined ? [] : [...(this.#byFlow.get(flow)?.values() ?? [])];
+    const binding =
+      here.find(({ contactUri }) => SipUri.parse(contactUri).equals(uri)) ??
+      here.find(({ userId }) => userId === uri.user) ??
+      here[0];
+    if (binding === undefined) return undefined;
+    return { userId: binding.userId, instanceId: binding.instanceId };
   }
 
   /**
@@ -126,6 +150,7 @@ export class Registrar implements Locations {
     }
     this.#live.clear();
     this.#byFlow.clear();
+    this.#flows.clear();
   }
 
   #refusalOf(request: SipRequest, userId: string): SipResponse | undefined {
@@ -155,7 +180,7 @@ export class Registrar implements Locations {
     // RFC 5626 §6: the first proxy does not know the flow, so no request would find it.
     if (isOutbound && !hasOutboundFirstHop(request, path)) return respond(request, 439);
     // RFC 5627 §5.1: a GRUU that leads to itself.
-    if (changes.some(({ contact }) => this.isGruu(SipUri.parse(contact.uri)))) {
+    if (changes.some(({ contact }) => this.#gruus.isGruu(SipUri.parse(contact.uri)))) {
       return respond(request, 403, { reasonPhrase: "A GRUU is no contact" });
     }
     const refusal = this.#refusalOfChanges(request, changes, userId);
@@ -251,6 +276,7 @@ export class Registrar implements Locations {
       userAgent: request.headers.get("User-Agent"),
       remoteAddress: formatSocketAddress(flow.remote),
       ...(path.length === 0 ? {} : { path }),
+      flowToken: this.#tokens.of(flow),
       registeredAtMs: isSame ? known.registeredAtMs : nowMs,
       expiresAtMs: nowMs + 1000 * seconds,
       callId: request.callId,
@@ -260,6 +286,7 @@ export class Registrar implements Locations {
     const expiry = clock.after(1000 * seconds, () => this.#remove(binding, "expired"));
     this.#live.set(binding.id, { flow, expiry });
     const here = this.#byFlow.get(flow);
+    this.#flows.set(flow.id, flow);
     if (here === undefined) this.#byFlow.set(flow, new Map([[binding.id, binding]]));
     else here.set(binding.id, binding);
     store.put(binding);
@@ -293,7 +320,9 @@ export class Registrar implements Locations {
     this.#live.delete(binding.id);
     const here = this.#byFlow.get(live.flow);
     here?.delete(binding.id);
-    if (here?.size === 0) this.#byFlow.delete(live.flow);
+    if (here?.size !== 0) return;
+    this.#byFlow.delete(live.flow);
+    this.#flows.delete(live.flow.id);
   }
 
   /** RFC 3261 §10.3 step 8: all current bindings, and the date. */

@@ -278,6 +278,64 @@ describe("RFC 5626 §6 flows", () => {
     expect(regIds()).toEqual([2]);
   });
 
+  describe("§5.3 flow tokens", () => {
+    const token = () =>
+      engine.engine.locations.bindings("1001").find(({ instanceId }) => instanceId === ANN)
+        ?.flowToken ?? "";
+
+    function route(user: string, params = ";lr;ob", uri = `sip:1001@${DOMAIN}`): void {
+      pbx.request("INVITE", {
+        uri,
+        from: "<sip:5@pbx.test>;tag=a",
+        to: `<sip:1001@${DOMAIN}>`,
+        headers: [
+          ["Route", `<sip:${user}@127.0.0.1${params}>`],
+          ["Contact", pbx.contact],
+        ],
+        body: sdpOf("offer"),
+      });
+    }
+
+    async function calledInstance(): Promise<unknown> {
+      const { invite } = await engine.invites.next();
+      invite.reject(486);
+      await pbx.expectResponse(486);
+      return invite.calledInstance;
+    }
+
+    it("lead back to the instance of their connection", async () => {
+      const other = await engine.browser("1001", ANN);
+      expect(token()).toMatch(/^ft\.[\w-]+$/);
+      route(token());
+      expect(await calledInstance()).toEqual({ userId: "1001", instanceId: ANN });
+      const before = token();
+      await other.close();
+      await waitFor(() => token() === "", { what: "the end of the binding" });
+      route(before);
+      expect((await pbx.expectResponse(430)).reasonPhrase).toBe("Flow Failed");
+    });
+
+    it("of a connection with two instances follow the Contact", async () => {
+      await register([contact(), GRUU]);
+      route(token(), ";lr;ob", "sip:c@x.invalid;transport=ws");
+      expect(await calledInstance()).toEqual({ userId: "1001", instanceId: ANN });
+    });
+
+    it("cannot be made or changed by others", async () => {
+      await register([contact(), GRUU]);
+      const good = token();
+      const changed = `${good.slice(0, 5)}${good[5] === "A" ? "B" : "A"}${good.slice(6)}`;
+      for (const forged of [changed, "ft.", "ft.AAAA", `ft.${"A".repeat(40)}`, `${good}AAAA`]) {
+        route(forged);
+        await pbx.expectResponse(403);
+      }
+      // Any other Route of ours is left alone.
+      route(good, ";lr");
+      expect(await calledInstance()).toBeUndefined();
+      expect(engine.invites.unread).toHaveLength(0);
+    });
+  });
+
   it("a call goes on over the other flow when one goes before an answer", async () => {
     const second = await engine.browser("1001", ANN);
     await register([contact(ANN, ";reg-id=2"), GRUU], { peer: browser });
