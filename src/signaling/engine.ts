@@ -422,7 +422,11 @@ export interface Dialog {
       readonly headers?: ExtraHeaders;
     },
   ): Promise<number>;
-  /** Sends a REFER (RFC 3515). Nothing is called before this returns. */
+  /**
+   * Sends a REFER (RFC 3515). Nothing is called before this returns.
+   *
+   * @throws SipFormatError when a URI has characters that none may have
+   */
   refer(options: OutgoingReferOptions, handler: OutgoingReferHandler): void;
   /** Hangs up. No callback follows. */
   bye(reason?: EndReason): void;

@@ -325,11 +325,13 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
 
   /**
    * RFC 5626 §4.2.2: an instance may have several flows, or have come back on a new one. Only
-   * before it has answered: a phone that rings already would ring twice.
+   * before any response, 100 included: a phone that has the INVITE would ring twice.
    */
   #hasAnotherFlow(): boolean {
     const used = this.#transaction?.flow;
-    if (this.#state.name !== "calling" || this.#early.size > 0 || used === undefined) return false;
+    if (this.#state.name !== "calling" || used === undefined) return false;
+    // Set by every provisional response.
+    if (this.#noFinal !== undefined) return false;
     if (this.peer.party.kind !== "user") return false;
     const flow = this.peer.flowTo(this.#options.requestUri);
     return flow !== undefined && flow !== used;

@@ -1,5 +1,6 @@
 import type { DialogHandler, OutgoingReferHandler, OutgoingReferOptions } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
+import { formatNameAddr } from "../message/name-addr.ts";
 import { formatReferTo, tryReadReferTo } from "../message/refer-to.ts";
 import { tryParseEvent, tryParseSubscriptionState } from "../message/subscription-state.ts";
 import type { ServerTransaction } from "../transaction/transaction.ts";
@@ -43,7 +44,7 @@ export class ReferUsage {
     this.#port = port;
   }
 
-  /** Sends a REFER. */
+  /** Sends a REFER. @throws SipFormatError when one of the URIs may not be written */
   refer(options: OutgoingReferOptions, handler: OutgoingReferHandler): void {
     const { dialog, peer, contactUser, onOutcome } = this.#port;
     const { referTo, replaces, referredBy, hasSubscription = true } = options;
@@ -53,7 +54,9 @@ export class ReferUsage {
     }
     const fields: readonly HeaderField[] = [
       ["Refer-To", formatReferTo(referTo, replaces)],
-      ...(referredBy === undefined ? [] : [["Referred-By", `<${referredBy}>`] as const]),
+      ...(referredBy === undefined
+        ? []
+        : [["Referred-By", formatNameAddr({ uri: referredBy })] as const]),
       // RFC 4488 §4; the far end may send NOTIFYs all the same.
       ...(hasSubscription ? [] : [["Refer-Sub", "false"] as const]),
     ];

@@ -1,9 +1,9 @@
 import { SipParseError } from "./errors.ts";
 import type { Headers } from "./headers.ts";
-import { NameAddr } from "./name-addr.ts";
+import { NameAddr, formatNameAddr } from "./name-addr.ts";
 import { formatReplaces, tryParseReplaces } from "./replaces.ts";
 import type { Replaces } from "./replaces.ts";
-import { SipUri } from "./uri.ts";
+import type { SipUri } from "./uri.ts";
 
 /** Whom a REFER asks us to call, or to send something else to (RFC 3515 §2.1). */
 export interface ReferTo {
@@ -50,8 +50,9 @@ export function tryReadReferTo(headers: Headers): ReferTo | undefined {
 
 /** The value of Refer-To. @throws SipFormatError when a part may not be written */
 export function formatReferTo(uri: string, replaces?: Replaces): string {
-  if (replaces === undefined) return `<${uri}>`;
-  return `<${uri}?Replaces=${encodeURIComponent(formatReplaces(replaces))}>`;
+  if (replaces === undefined) return formatNameAddr({ uri });
+  const value = encodeURIComponent(formatReplaces(replaces));
+  return formatNameAddr({ uri: `${uri}?Replaces=${value}` });
 }
 
 function replacesOf(uri: SipUri): Replaces | "malformed" | undefined {

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Headers } from "../../../src/signaling/message/headers.ts";
 import { formatReferTo, tryReadReferTo } from "../../../src/signaling/message/refer-to.ts";
@@ -10,6 +11,7 @@ import {
   tryParseEvent,
   tryParseSubscriptionState,
 } from "../../../src/signaling/message/subscription-state.ts";
+import { SipUri } from "../../../src/signaling/message/uri.ts";
 
 const referTo = (value: string) => tryReadReferTo(Headers.of([["Refer-To", value]]));
 
@@ -101,6 +103,10 @@ describe("RFC 3515 §2.1 Refer-To", () => {
     expect(tryReadReferTo(two)).toBeUndefined();
   });
 
+  it.each(["sip:a b@c", "sip:a@b>\r\nX: y", "", "sip:a@b,<sip:c@d>"])("never writes %j", (uri) => {
+    expect(() => formatReferTo(uri)).toThrow("character");
+  });
+
   it("is the same after a round trip", () => {
     const replaces = { callId: "a+b@[::1]", toTag: "t~1", fromTag: "f", isEarlyOnly: true };
     expect(referTo(formatReferTo("sip:x@y.test", replaces))).toMatchObject({
@@ -136,6 +142,47 @@ describe("RFC 6665 §8.2 Event and Subscription-State", () => {
 
   it.each([undefined, "", "active expires=1"])("refuses %s", (text) => {
     expect(tryParseSubscriptionState(text)).toBeUndefined();
+  });
+});
+
+describe("header fields of strangers", () => {
+  const piece = fc.constantFrom(
+    "<sip:a@b.test",
+    ">",
+    "?Replaces=",
+    "%3Bto-tag%3D1",
+    "%3Bfrom-tag%3D2",
+    ";to-tag=1",
+    ";from-tag=2",
+    ";method=",
+    "&",
+    "%",
+    '"',
+    ";id=",
+    ";reason=",
+    "terminated",
+    "\\",
+  );
+  const text = fc.oneof(
+    fc.string({ unit: "binary-ascii" }),
+    fc.array(fc.oneof(piece, fc.string({ maxLength: 4 })), { maxLength: 12 }).map((parts) => {
+      return parts.join("");
+    }),
+  );
+
+  it("are read or refused, and never throw", () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        tryParseReplaces(value);
+        tryParseEvent(value);
+        tryParseSubscriptionState(value);
+        tryParseStatusFragment(Buffer.from(value));
+        const read = referTo(value.replaceAll(/[\0-\x1f\x7f]|[^\0-\xff]/gu, "_"));
+        // Whatever is taken may stand in a Request-URI.
+        if (read !== undefined) expect(SipUri.parse(read.uri).headers).toBeUndefined();
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 
