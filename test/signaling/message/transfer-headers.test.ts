@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Headers } from "../../../src/signaling/message/headers.ts";
 import { formatReferTo, tryReadReferTo } from "../../../src/signaling/message/refer-to.ts";
