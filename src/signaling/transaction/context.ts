@@ -12,3 +12,12 @@ export interface TransactionContext {
   /** Sends a CANCEL in a transaction of its own. */
   sendCancel(cancel: SipRequest, flow: Flow): void;
 }
+
+/**
+ * Finds another way for a request whose flow was lost before any response came.
+ *
+ * @returns the request with our Via for that way, its branch unchanged; undefined when there is none
+ */
+export type Recover = (
+  lost: Flow,
+) => { readonly flow: Flow; readonly request: SipRequest } | undefined;

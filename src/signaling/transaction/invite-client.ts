@@ -3,7 +3,7 @@ import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
 import { sendMessage } from "../transport/outbound.ts";
-import type { TransactionContext } from "./context.ts";
+import type { Recover, TransactionContext } from "./context.ts";
 import { buildCancel, buildHopAck } from "./hop-requests.ts";
 import type {
   ClientTransaction,
@@ -22,8 +22,10 @@ type Cancellation = "none" | "held" | "sent";
  */
 export class InviteClientTransaction implements ClientTransaction {
   readonly id: string;
-  readonly request: SipRequest;
-  readonly flow: Flow;
+  #request: SipRequest;
+  #flow: Flow;
+  readonly #recover: Recover | undefined;
+  #startedMs = 0;
   readonly #handler: ClientTransactionHandler;
   readonly #context: TransactionContext;
   readonly #onTerminated: () => void;
@@ -43,10 +45,13 @@ export class InviteClientTransaction implements ClientTransaction {
     readonly handler: ClientTransactionHandler;
     readonly context: TransactionContext;
     readonly onTerminated: () => void;
+    /** Another way, asked for when the flow is lost before any response. */
+    readonly recover?: Recover | undefined;
   }) {
     this.id = options.id;
-    this.request = options.request;
-    this.flow = options.flow;
+    this.#request = options.request;
+    this.#flow = options.flow;
+    this.#recover = options.recover;
     this.#handler = options.handler;
     this.#context = options.context;
     this.#onTerminated = options.onTerminated;
@@ -56,10 +61,19 @@ export class InviteClientTransaction implements ClientTransaction {
     return this.#state;
   }
 
+  get request(): SipRequest {
+    return this.#request;
+  }
+
+  get flow(): Flow {
+    return this.#flow;
+  }
+
   /** Sends the INVITE for the first time. */
   start(): void {
-    const { timers } = this.#context;
-    const octets = sendMessage(this.request, this.flow, { onError: this.#onSendError });
+    const { clock, timers } = this.#context;
+    this.#startedMs = clock.monotonicMs();
+    const octets = sendMessage(this.request, this.flow, { onError: this.#onSendError() });
     // RFC 3261 §17.1.1.2: no Timer A over a reliable transport.
     if (!this.flow.isReliable) this.#retransmitAfter(timers.timerA, octets);
     this.#waitFor(timers.timerB, () => {
@@ -121,6 +135,8 @@ export class InviteClientTransaction implements ClientTransaction {
   connectionLost(): void {
     switch (this.#state) {
       case "calling":
+        if (!this.#moveOn()) this.#fail("transport");
+        return;
       case "proceeding":
         this.#fail("transport");
         return;
@@ -163,7 +179,7 @@ export class InviteClientTransaction implements ClientTransaction {
     this.#state = "completed";
     this.#retransmission?.cancel();
     const message = buildHopAck(this.request, response);
-    const octets = sendMessage(message, this.flow, { onError: this.#onSendError });
+    const octets = sendMessage(message, this.flow, { onError: this.#onSendError() });
     this.#ack = { message, octets };
     // RFC 3261 §17.1.1.2: Timer D is zero over a reliable transport.
     if (this.flow.isReliable) {
@@ -179,7 +195,7 @@ export class InviteClientTransaction implements ClientTransaction {
   #sendAck(): void {
     if (this.#ack === undefined) return;
     const { message, octets } = this.#ack;
-    sendMessage(message, this.flow, { octets, onError: this.#onSendError });
+    sendMessage(message, this.flow, { octets, onError: this.#onSendError() });
   }
 
   #sendCancel(): void {
@@ -193,7 +209,7 @@ export class InviteClientTransaction implements ClientTransaction {
 
   #retransmitAfter(delayMs: number, octets: Buffer): void {
     this.#retransmission = this.#context.clock.after(delayMs, () => {
-      sendMessage(this.request, this.flow, { octets, onError: this.#onSendError });
+      sendMessage(this.request, this.flow, { octets, onError: this.#onSendError() });
       // RFC 3261 §17.1.1.2: Timer A doubles, without a ceiling.
       this.#retransmitAfter(delayMs * 2, octets);
     });
@@ -204,12 +220,29 @@ export class InviteClientTransaction implements ClientTransaction {
     this.#deadline = this.#context.clock.after(delayMs, action);
   }
 
-  readonly #onSendError = (): void => {
-    this.connectionLost();
-  };
+  #onSendError(): () => void {
+    const flow = this.#flow;
+    return () => {
+      if (this.#flow === flow) this.connectionLost();
+    };
+  }
+
+  /** Sends the request on another flow when there is one. */
+  #moveOn(): boolean {
+    const next = this.#recover?.(this.#flow);
+    if (next === undefined) return false;
+    this.#retransmission?.cancel();
+    this.#deadline?.cancel();
+    this.#flow = next.flow;
+    this.#request = next.request;
+    this.start();
+    return true;
+  }
 
   #fail(cause: "timeout" | "transport"): void {
+    const isUnanswered = cause === "timeout" && this.#state === "calling";
     this.#terminate();
+    if (isUnanswered) this.#flow.unanswered?.(this.#startedMs);
     this.#context.tell(() => {
       if (cause === "timeout") this.#handler.onTimeout();
       else this.#handler.onTransportError();

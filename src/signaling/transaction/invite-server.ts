@@ -25,7 +25,7 @@ export class InviteServerTransaction implements ServerTransaction {
   readonly id: string;
   readonly request: SipRequest;
   readonly flow: Flow;
-  readonly #responseFlow: Flow;
+  #responseFlow: Flow;
   readonly #context: TransactionContext;
   readonly #onTerminated: () => void;
   #handler: ServerTransactionHandler = {};
@@ -144,6 +144,8 @@ export class InviteServerTransaction implements ServerTransaction {
    * brings no retransmission that would have to be absorbed.
    */
   connectionLost(): void {
+    // RFC 3261 §18.2.2: a client with an address of its own is called back.
+    if (this.flow.transport === "TCP") return;
     switch (this.#state) {
       case "proceeding":
       case "completed":
@@ -213,14 +215,22 @@ export class InviteServerTransaction implements ServerTransaction {
   }
 
   #send(message: SipResponse): void {
-    const octets = sendMessage(message, this.#responseFlow, { onError: this.#onSendError });
+    const octets = sendMessage(message, this.#way(), { onError: this.#onSendError });
     this.#last = { message, octets };
   }
 
   #resend(): void {
     if (this.#last === undefined) return;
     const { message, octets } = this.#last;
-    sendMessage(message, this.#responseFlow, { octets, onError: this.#onSendError });
+    sendMessage(message, this.#way(), { octets, onError: this.#onSendError });
+  }
+
+  /** RFC 3261 §18.2.2: when the connection has gone, a new one to the client. */
+  #way(): Flow {
+    if (!this.#responseFlow.isOpen) {
+      this.#responseFlow = responseFlow(this.request.topmostVia, this.flow);
+    }
+    return this.#responseFlow;
   }
 
   readonly #onSendError = (): void => {

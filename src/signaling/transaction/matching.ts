@@ -27,14 +27,15 @@ export function isRfc2543(request: SipRequest): boolean {
  * The key of a server transaction (RFC 3261 §17.2.3): branch, sent-by and method, or for a client
  * of RFC 2543 the fields that its requests have in common.
  *
- * Narrower than the RFC in one point: a request matches only on the same connection, and over UDP
- * only from the same host. Predictable branches are common, and nobody else may cancel a call.
+ * Narrower than the RFC in one point: a request matches only from the same host, and over WebSocket
+ * only on the same connection. Predictable branches are common, and nobody else may cancel a call.
  *
  * @param method that of the transaction: INVITE for its ACK and to find what a CANCEL is about
  */
 export function serverKey(request: SipRequest, flow: Flow, method: string): string {
   const via = request.topmostVia;
-  const scope = flow.isReliable ? flow.id : flow.remote.host;
+  const isBrowser = flow.transport === "WS" || flow.transport === "WSS";
+  const scope = isBrowser ? flow.id : flow.remote.host;
   if (!isRfc2543(request)) {
     const sentBy = `${via.host.toLowerCase()}:${via.port ?? ""}`;
     return [scope, via.branch ?? "", sentBy, method].join(SEPARATOR);

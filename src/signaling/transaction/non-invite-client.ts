@@ -2,7 +2,7 @@ import type { Timer } from "../../core/clock.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
 import { sendMessage } from "../transport/outbound.ts";
-import type { TransactionContext } from "./context.ts";
+import type { Recover, TransactionContext } from "./context.ts";
 import type {
   ClientTransaction,
   ClientTransactionHandler,
@@ -12,8 +12,10 @@ import type {
 /** The non-INVITE client transaction: RFC 3261 §17.1.2. */
 export class NonInviteClientTransaction implements ClientTransaction {
   readonly id: string;
-  readonly request: SipRequest;
-  readonly flow: Flow;
+  #request: SipRequest;
+  #flow: Flow;
+  readonly #recover: Recover | undefined;
+  #startedMs = 0;
   readonly #handler: ClientTransactionHandler;
   readonly #context: TransactionContext;
   readonly #onTerminated: () => void;
@@ -30,10 +32,13 @@ export class NonInviteClientTransaction implements ClientTransaction {
     readonly handler: ClientTransactionHandler;
     readonly context: TransactionContext;
     readonly onTerminated: () => void;
+    /** Another way, asked for when the flow is lost before any response. */
+    readonly recover?: Recover | undefined;
   }) {
     this.id = options.id;
-    this.request = options.request;
-    this.flow = options.flow;
+    this.#request = options.request;
+    this.#flow = options.flow;
+    this.#recover = options.recover;
     this.#handler = options.handler;
     this.#context = options.context;
     this.#onTerminated = options.onTerminated;
@@ -43,10 +48,19 @@ export class NonInviteClientTransaction implements ClientTransaction {
     return this.#state;
   }
 
+  get request(): SipRequest {
+    return this.#request;
+  }
+
+  get flow(): Flow {
+    return this.#flow;
+  }
+
   /** Sends the request for the first time. */
   start(): void {
     const { clock, timers } = this.#context;
-    const octets = sendMessage(this.request, this.flow, { onError: this.#onSendError });
+    this.#startedMs = clock.monotonicMs();
+    const octets = sendMessage(this.request, this.flow, { onError: this.#onSendError() });
     // RFC 3261 §17.1.2.2: no Timer E over a reliable transport.
     if (!this.flow.isReliable) this.#retransmitAfter(timers.timerE, octets);
     this.#deadline = clock.after(timers.timerF, () => {
@@ -86,6 +100,8 @@ export class NonInviteClientTransaction implements ClientTransaction {
   connectionLost(): void {
     switch (this.#state) {
       case "trying":
+        if (!this.#moveOn()) this.#fail("transport");
+        return;
       case "proceeding":
         this.#fail("transport");
         return;
@@ -121,19 +137,36 @@ export class NonInviteClientTransaction implements ClientTransaction {
   #retransmitAfter(delayMs: number, octets: Buffer): void {
     const { clock, timers } = this.#context;
     this.#retransmission = clock.after(delayMs, () => {
-      sendMessage(this.request, this.flow, { octets, onError: this.#onSendError });
+      sendMessage(this.request, this.flow, { octets, onError: this.#onSendError() });
       // RFC 3261 §17.1.2.2: Timer E doubles up to T2, and is T2 in Proceeding.
       const isProceeding = this.#state === "proceeding";
       this.#retransmitAfter(isProceeding ? timers.t2 : Math.min(delayMs * 2, timers.t2), octets);
     });
   }
 
-  readonly #onSendError = (): void => {
-    this.connectionLost();
-  };
+  #onSendError(): () => void {
+    const flow = this.#flow;
+    return () => {
+      if (this.#flow === flow) this.connectionLost();
+    };
+  }
+
+  /** Sends the request on another flow when there is one. */
+  #moveOn(): boolean {
+    const next = this.#recover?.(this.#flow);
+    if (next === undefined) return false;
+    this.#retransmission?.cancel();
+    this.#deadline?.cancel();
+    this.#flow = next.flow;
+    this.#request = next.request;
+    this.start();
+    return true;
+  }
 
   #fail(cause: "timeout" | "transport"): void {
+    const isUnanswered = cause === "timeout" && this.#state === "trying";
     this.#terminate();
+    if (isUnanswered) this.#flow.unanswered?.(this.#startedMs);
     this.#context.tell(() => {
       if (cause === "timeout") this.#handler.onTimeout();
       else this.#handler.onTransportError();

@@ -20,7 +20,7 @@ export class NonInviteServerTransaction implements ServerTransaction {
   readonly id: string;
   readonly request: SipRequest;
   readonly flow: Flow;
-  readonly #responseFlow: Flow;
+  #responseFlow: Flow;
   readonly #context: TransactionContext;
   readonly #onTerminated: () => void;
   #handler: ServerTransactionHandler = {};
@@ -84,6 +84,8 @@ export class NonInviteServerTransaction implements ServerTransaction {
 
   /** The connection has gone; see `InviteServerTransaction.connectionLost`. */
   connectionLost(): void {
+    // RFC 3261 §18.2.2: a client with an address of its own is called back.
+    if (this.flow.transport === "TCP") return;
     switch (this.#state) {
       case "trying":
       case "proceeding":
@@ -116,14 +118,22 @@ export class NonInviteServerTransaction implements ServerTransaction {
   }
 
   #send(message: SipResponse): void {
-    const octets = sendMessage(message, this.#responseFlow, { onError: this.#onSendError });
+    const octets = sendMessage(message, this.#way(), { onError: this.#onSendError });
     this.#last = { message, octets };
   }
 
   #resend(): void {
     if (this.#last === undefined) return;
     const { message, octets } = this.#last;
-    sendMessage(message, this.#responseFlow, { octets, onError: this.#onSendError });
+    sendMessage(message, this.#way(), { octets, onError: this.#onSendError });
+  }
+
+  /** RFC 3261 §18.2.2: when the connection has gone, a new one to the client. */
+  #way(): Flow {
+    if (!this.#responseFlow.isOpen) {
+      this.#responseFlow = responseFlow(this.request.topmostVia, this.flow);
+    }
+    return this.#responseFlow;
   }
 
   readonly #onSendError = (): void => {

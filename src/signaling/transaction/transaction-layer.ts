@@ -5,8 +5,8 @@ import { buildResponse } from "../message/build.ts";
 import { SipRequest } from "../message/message.ts";
 import type { SipMessage, SipResponse } from "../message/message.ts";
 import type { Flow, TransportHandler } from "../transport/flow.ts";
-import { responseFlow, sendMessage } from "../transport/outbound.ts";
-import type { TransactionContext } from "./context.ts";
+import { isTooLargeForUdp, responseFlow, sendMessage } from "../transport/outbound.ts";
+import type { Recover, TransactionContext } from "./context.ts";
 import { InviteClientTransaction } from "./invite-client.ts";
 import { InviteServerTransaction } from "./invite-server.ts";
 import { BRANCH_COOKIE, clientKey, clientKeyOf, isRfc2543, serverKey } from "./matching.ts";
@@ -97,7 +97,17 @@ export class TransactionLayer implements TransportHandler {
    */
   request(request: SipRequest, flow: Flow, handler: ClientTransactionHandler): ClientTransaction {
     const branch = this.#freshBranch();
-    return this.#startClient(withVia(request, flow, branch), flow, branch, handler);
+    const sent = withVia(request, flow, branch);
+    const large =
+      flow.forLarge !== undefined && isTooLargeForUdp(sent) ? flow.forLarge() : undefined;
+    const way = large?.isOpen === true ? large : flow;
+    return this.#startClient(
+      way === flow ? sent : withVia(request, way, branch),
+      way,
+      branch,
+      handler,
+      { request, smaller: way === flow ? undefined : flow },
+    );
   }
 
   /**
@@ -228,8 +238,21 @@ export class TransactionLayer implements TransportHandler {
     flow: Flow,
     branch: string,
     handler: ClientTransactionHandler,
+    plain?: { readonly request: SipRequest; readonly smaller: Flow | undefined },
   ): Client {
     const key = clientKey(branch, request.method);
+    const ways =
+      plain === undefined || flow.reopen === undefined
+        ? undefined
+        : otherWays(plain.request, branch, plain.smaller);
+    const recover: Recover = (lost) => {
+      if (this.#isClosed || this.#clients.get(key) !== transaction) return undefined;
+      const next = ways?.(lost);
+      if (next?.flow.isOpen !== true) return undefined;
+      this.#forget(transaction);
+      this.#remember(transaction, next.flow);
+      return next;
+    };
     const options = {
       id: branch,
       request,
@@ -240,6 +263,7 @@ export class TransactionLayer implements TransportHandler {
         this.#clients.delete(key);
         this.#forget(transaction);
       },
+      ...(ways === undefined ? {} : { recover }),
     };
     const transaction: Client =
       request.method === "INVITE"
@@ -279,8 +303,7 @@ export class TransactionLayer implements TransportHandler {
     return transaction;
   }
 
-  #remember(transaction: Client | Server): void {
-    const { flow } = transaction;
+  #remember(transaction: Client | Server, flow: Flow = transaction.flow): void {
     if (!flow.isReliable) return;
     const others = this.#byConnection.get(flow);
     if (others === undefined) this.#byConnection.set(flow, new Set([transaction]));
@@ -316,11 +339,35 @@ const SILENT: ClientTransactionHandler = {
   onTransportError() {},
 };
 
+/**
+ * The ways that are left to a request that got no response at all, each of them once. The branch
+ * stays: should the far end have seen the request, this is a retransmission to it.
+ */
+function otherWays(request: SipRequest, branch: string, smaller: Flow | undefined): Recover {
+  let toUdp = smaller;
+  let mayReopen = true;
+  return (lost) => {
+    // RFC 3261 §18.1.1: where TCP is refused a large request goes over UDP after all. A connection
+    // that was up may have been a stale one.
+    let flow: Flow | undefined;
+    if (lost.hasConnected === false) {
+      flow = toUdp;
+      toUdp = undefined;
+    } else if (mayReopen) {
+      flow = lost.reopen?.();
+      mayReopen = false;
+    }
+    return flow === undefined ? undefined : { flow, request: withVia(request, flow, branch) };
+  };
+}
+
 /** Puts our Via on top (RFC 3261 §18.1.1). */
 function withVia(request: SipRequest, flow: Flow, branch: string): SipRequest {
   // RFC 3581 §3: rport asks a UDP peer to answer to the port that we send from.
   const rport = flow.transport === "UDP" ? ";rport" : "";
-  const via = `SIP/2.0/${flow.transport} ${flow.sentBy};branch=${branch}${rport}`;
+  // RFC 5923 §4: on a connection of ours the far end may send its own requests, too.
+  const alias = flow.offersAlias === true ? ";alias" : "";
+  const via = `SIP/2.0/${flow.transport} ${flow.sentBy};branch=${branch}${rport}${alias}`;
   const headers = request.headers.prepend("Via", via);
   return new SipRequest(request.method, request.requestUri, headers, request.body);
 }

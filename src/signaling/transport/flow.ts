@@ -34,6 +34,27 @@ export interface Flow {
   toward(remote: SocketAddress): Flow;
   /** Closes a connection; `onFlowClosed` follows. Does nothing to a UDP flow. */
   close(reason: string): void;
+  /**
+   * The domains that the far end has proved to be, by the certificate that it showed us
+   * (RFC 5922 §7.1); undefined without TLS or without a certificate that we could check.
+   */
+  readonly peerNames?: readonly string[] | undefined;
+  /**
+   * False for a connection of ours that is not up yet or never came up: nothing has left on it.
+   * Left out where there is nothing to wait for.
+   */
+  readonly hasConnected?: boolean;
+  /** True when requests on it may say `alias` in their Via: we listen at `sentBy` (RFC 5923 §4). */
+  readonly offersAlias?: boolean;
+  /** Where a request goes that is too large for UDP (RFC 3261 §18.1.1); undefined: it stays here. */
+  readonly forLarge?: (() => Flow | undefined) | undefined;
+  /** After a connection of ours has closed: a new one to the same far end. */
+  reopen?(): Flow | undefined;
+  /**
+   * A request that was sent at this time of the clock got no answer: closes the connection when
+   * nothing at all has been heard on it since, because it is dead then.
+   */
+  unanswered?(sinceMonotonicMs: number): void;
 }
 
 /** What the transports call upward. Given at construction; must not throw. */

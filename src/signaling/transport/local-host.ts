@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
-import { AddressSet } from "../../core/address.ts";
+import { AddressSet, formatSocketAddress } from "../../core/address.ts";
+import type { SocketAddress } from "../../core/address.ts";
 
 const LOOPBACK = new AddressSet(["127.0.0.0/8", "::1"]);
 
@@ -31,4 +32,33 @@ export function localHostToward(boundHost: string, remoteHost: string): string {
     }
   }
   return first ?? (family === "IPv6" ? "::1" : "127.0.0.1");
+}
+
+/**
+ * `host:port` of ours for the Via and the Contact.
+ *
+ * @param advertise `host` or `host:port` that stands there instead of the listener's address
+ */
+export function sentByOf(local: SocketAddress, remote: SocketAddress, advertise?: string): string {
+  if (advertise === undefined) {
+    return formatSocketAddress({
+      host: localHostToward(local.host, remote.host),
+      port: local.port,
+    });
+  }
+  if (isIPv6(advertise)) return `[${advertise}]:${local.port}`;
+  const hasPort = advertise.endsWith("]") ? false : advertise.includes(":");
+  return hasPort ? advertise : `${advertise}:${local.port}`;
+}
+
+/** The listener of the right family; loopback talks to loopback when there is a choice. */
+export function chooseListener<Listener extends { readonly local: SocketAddress }>(
+  listeners: readonly Listener[],
+  host: string,
+): Listener | undefined {
+  const family = listeners.filter(({ local }) => isIPv6(local.host) === isIPv6(host));
+  const fitting = family.find(
+    ({ local }) => isWildcard(local.host) || isLoopback(local.host) === isLoopback(host),
+  );
+  return fitting ?? family[0];
 }

@@ -5,6 +5,7 @@ import { SipFormatError, SipParseError } from "../message/errors.ts";
 import { SipRequest } from "../message/message.ts";
 import type { SipMessage } from "../message/message.ts";
 import { SipMessageError, tryParseMessage } from "../message/parser.ts";
+import { salvageRequest } from "../message/salvage.ts";
 import { Via } from "../message/via.ts";
 import { dropFacts, messageFacts } from "./channels.ts";
 import type { DropReason } from "./channels.ts";
@@ -20,16 +21,22 @@ export class MessageReceiver {
   readonly #handler: TransportHandler;
   readonly #logger: Logger;
   readonly #maxOctets: number;
+  readonly #isStream: boolean;
 
-  /** @param maxOctets a larger message is answered with 513 or dropped */
+  /**
+   * @param maxOctets a larger message is answered with 513 or dropped
+   * @param isStream what comes was cut out of a stream by its Content-Length
+   */
   constructor(options: {
     readonly handler: TransportHandler;
     readonly logger: Logger;
     readonly maxOctets: number;
+    readonly isStream?: boolean;
   }) {
     this.#handler = options.handler;
     this.#logger = options.logger;
     this.#maxOctets = options.maxOctets;
+    this.#isStream = options.isStream ?? false;
   }
 
   /**
@@ -47,13 +54,22 @@ export class MessageReceiver {
     }
   }
 
+  /** Answers what a stream's framer has given up on; the connection closes after it. */
+  refuse(octets: Buffer, status: number, flow: Flow): void {
+    try {
+      this.#refuse(salvageRequest(octets), status, octets, flow);
+    } catch (cause) {
+      this.#logger.error("a broken stream could not be answered", { flow: flow.id, cause });
+    }
+  }
+
   #receive(octets: Buffer, flow: Flow): boolean {
     // RFC 5764 §5.1.2: the first octet of STUN is 0 or 1; no SIP message begins so.
     if ((octets[0] ?? 0) < 2 && octets.length >= 20) return this.#drop("stun", octets, flow);
     // RFC 5626 §4.4.1: over UDP there is no answer to CRLF; streams answer before they come here.
     if (isKeepAlive(octets)) return this.#drop("keep-alive", octets, flow);
 
-    const parsed = tryParseMessage(octets);
+    const parsed = tryParseMessage(octets, { stream: this.#isStream });
     if (parsed instanceof SipMessageError) {
       return this.#refuse(parsed.partial, parsed.status, octets, flow);
     }

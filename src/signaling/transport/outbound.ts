@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { SipMessage } from "../message/message.ts";
+import type { SipMessage, SipRequest } from "../message/message.ts";
 import { serializeMessage } from "../message/serializer.ts";
 import type { Via } from "../message/via.ts";
 import { messageFacts } from "./channels.ts";
@@ -31,17 +31,19 @@ export function sendMessage(message: SipMessage, flow: Flow, options: SendOption
 /**
  * Where a response goes (RFC 3261 §18.2.2, RFC 3581 §4).
  *
- * A connection answers on itself. Over UDP it is the address that the request came from, at `rport`
- * when the client asked for that, else at the port of its sent-by.
+ * A connection answers on itself, or when it has gone on a new one to the port of the sent-by. Over
+ * UDP it is the address that the request came from, at `rport` when the client asked for that, else
+ * at the port of its sent-by.
  *
  * @param via the topmost Via of the request, with `received` as the transport stamped it
  * @param flow where the request arrived
  */
 export function responseFlow(via: Via, flow: Flow): Flow {
-  if (flow.isReliable) return flow;
+  if (flow.isReliable && flow.isOpen) return flow;
   // Deviates from RFC 3261 §18.2.2: maddr is ignored, it would let anyone aim our responses.
   const host = unbracket(via.received ?? via.host);
-  const port = typeof via.rport === "number" ? via.rport : (via.port ?? 5060);
+  const isAsked = typeof via.rport === "number" && !flow.isReliable;
+  const port = isAsked ? via.rport : (via.port ?? 5060);
   if (isIP(host) === 0 || port < 1 || port > 65535) return flow;
   if (host === flow.remote.host && port === flow.remote.port) return flow;
   return flow.toward({ host, port });
@@ -50,4 +52,15 @@ export function responseFlow(via: Via, flow: Flow): Flow {
 /** `[2001:db8::1]` without its brackets; any other host unchanged. */
 export function unbracket(host: string): string {
   return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
+}
+
+/** RFC 3261 §18.1.1: where the path MTU is not known. */
+const MAX_UDP_REQUEST_OCTETS = 1300;
+
+/** Whether a request should not go over UDP when there is another way (RFC 3261 §18.1.1). */
+export function isTooLargeForUdp(request: SipRequest): boolean {
+  let octets = request.method.length + request.requestUri.length + request.body.length + 14;
+  if (octets > MAX_UDP_REQUEST_OCTETS) return true;
+  for (const [name, value] of request.headers) octets += name.length + value.length + 4;
+  return octets > MAX_UDP_REQUEST_OCTETS;
 }

@@ -3,11 +3,14 @@ import type { Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import { formatSocketAddress } from "../../core/address.ts";
 import type { SocketAddress } from "../../core/address.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
+import { dropFacts } from "./channels.ts";
 import { TransportError } from "./errors.ts";
 import type { Flow, TransportHandler } from "./flow.ts";
-import { localHostToward } from "./local-host.ts";
+import { sentByOf } from "./local-host.ts";
 import { MessageReceiver } from "./message-receiver.ts";
+import { StunLimit, isStun, stunAnswer } from "./stun.ts";
 
 /** What a UDP listener is built with. */
 export interface UdpTransportOptions {
@@ -21,6 +24,8 @@ export interface UdpTransportOptions {
   readonly maxDatagramOctets?: number;
   /** Flows that are remembered. Default 10 000. */
   readonly maxFlows?: number;
+  /** For the rate of STUN answers; without it there are none. */
+  readonly clock?: Clock;
 }
 
 const DEFAULT_MAX_OCTETS = 16_384;
@@ -33,6 +38,7 @@ export class UdpTransport {
   readonly #options: UdpTransportOptions;
   readonly #receiver: MessageReceiver;
   readonly #socket: Socket;
+  readonly #stunLimit: StunLimit | undefined;
   /** By `host port`, oldest first. */
   readonly #flows = new Map<string, UdpFlow>();
   #local: SocketAddress;
@@ -46,6 +52,7 @@ export class UdpTransport {
       logger: options.logger,
       maxOctets: options.maxDatagramOctets ?? DEFAULT_MAX_OCTETS,
     });
+    this.#stunLimit = options.clock === undefined ? undefined : new StunLimit(options.clock);
     const type = isIPv6(options.listen.host) ? "udp6" : "udp4";
     this.#socket = createSocket({
       type,
@@ -95,7 +102,9 @@ export class UdpTransport {
         this.#socket.on("message", (octets, { address, port: remotePort }) => {
           // A source port of 0 cannot be answered, and is never sent by an honest peer.
           if (remotePort === 0) return;
-          this.#receiver.receive(octets, this.flowTo({ host: address, port: remotePort }));
+          const flow = this.flowTo({ host: address, port: remotePort });
+          if (isStun(octets)) this.#answerStun(octets, flow);
+          else this.#receiver.receive(octets, flow);
         });
         this.#local = { host: this.#socket.address().address, port: this.#socket.address().port };
         this.#state = "open";
@@ -116,18 +125,30 @@ export class UdpTransport {
     });
   }
 
-  /** The flow toward a literal address; the same object as before while it is remembered. */
-  flowTo(remote: SocketAddress): Flow {
-    const key = `${remote.host} ${remote.port}`;
+  /**
+   * The flow toward a literal address; the same object as before while it is remembered.
+   *
+   * @param forLarge see `Flow.forLarge`; flows with and without it are different ones
+   */
+  flowTo(remote: SocketAddress, forLarge?: () => Flow | undefined): Flow {
+    const key = `${remote.host} ${remote.port}${forLarge === undefined ? "" : " large"}`;
     const known = this.#flows.get(key);
     if (known !== undefined) return known;
-    const flow = new UdpFlow(this, remote, this.#options.advertise);
+    const flow = new UdpFlow(this, remote, this.#options.advertise, forLarge);
     const [oldest] = this.#flows.keys();
     if (oldest !== undefined && this.#flows.size >= (this.#options.maxFlows ?? DEFAULT_MAX_FLOWS)) {
       this.#flows.delete(oldest);
     }
     this.#flows.set(key, flow);
     return flow;
+  }
+
+  #answerStun(octets: Buffer, flow: Flow): void {
+    if (dropFacts.hasSubscribers) dropFacts.publish({ reason: "stun", flow, octets: octets.length });
+    const { remote } = flow;
+    if (this.#stunLimit?.tryTake(remote.host) !== true) return;
+    const answer = stunAnswer(octets, remote);
+    if (answer !== undefined) this.sendTo(answer, remote);
   }
 
   /** Sends one datagram; `onError` is called later when the kernel refused it. */
@@ -166,9 +187,16 @@ class UdpFlow implements Flow {
   readonly remote: SocketAddress;
   readonly #transport: UdpTransport;
   readonly #advertise: string | undefined;
+  readonly forLarge: (() => Flow | undefined) | undefined;
   #sentBy: string | undefined;
 
-  constructor(transport: UdpTransport, remote: SocketAddress, advertise: string | undefined) {
+  constructor(
+    transport: UdpTransport,
+    remote: SocketAddress,
+    advertise: string | undefined,
+    forLarge: (() => Flow | undefined) | undefined,
+  ) {
+    this.forLarge = forLarge;
     this.#transport = transport;
     this.#advertise = advertise;
     this.remote = remote;
@@ -200,16 +228,4 @@ class UdpFlow implements Flow {
   close(): void {
     // There is no connection to close.
   }
-}
-
-function sentByOf(local: SocketAddress, remote: SocketAddress, advertise?: string): string {
-  if (advertise === undefined) {
-    return formatSocketAddress({
-      host: localHostToward(local.host, remote.host),
-      port: local.port,
-    });
-  }
-  if (isIPv6(advertise)) return `[${advertise}]:${local.port}`;
-  const hasPort = advertise.endsWith("]") ? false : advertise.includes(":");
-  return hasPort ? advertise : `${advertise}:${local.port}`;
 }

@@ -9,7 +9,7 @@ import { isKeepAlive } from "./message-receiver.ts";
 
 /** The limits of one WebSocket connection. */
 export interface WebSocketLimits {
-  /** Interval of our pings in milliseconds. Default 20 000. */
+  /** Interval of our pings in milliseconds. Default 10 000. */
   readonly pingIntervalMs: number;
   /** Unanswered pings after which the connection counts as dead. Default 2. */
   readonly maxMissedPings: number;

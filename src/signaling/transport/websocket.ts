@@ -42,7 +42,8 @@ export interface WebSocketTransportOptions {
 }
 
 const DEFAULT_LIMITS: WebSocketLimits = {
-  pingIntervalMs: 20_000,
+  // A dead client is found within 30 s: two pings without an answer, and the third's turn.
+  pingIntervalMs: 10_000,
   maxMissedPings: 2,
   firstMessageMs: 10_000,
   maxBufferedOctets: 1024 * 1024,
