@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { CallTable } from "./call/call-table.ts";
 import type { CallContext } from "./call/context.ts";
 import { CallLimits } from "./call/limits.ts";
-import type { Config } from "./config/config.ts";
+import type { Config, SipListen } from "./config/config.ts";
 import type { LoadResult } from "./config/load.ts";
 import { formatSocketAddress } from "./core/address.ts";
 import { SystemClock } from "./core/clock.ts";
@@ -96,7 +96,7 @@ export class Gateway implements GatewayView {
       domain: config.domain,
       clock: this.#clock,
       logger: logger.child({ room: "signaling" }),
-      udp: config.sip.listen.filter(({ transport }) => transport === "udp"),
+      ...sipListeners(config.sip),
       webSocket: {
         sentBy: formatSocketAddress(config.http.listen),
         isOriginAllowed: (origin, request) => this.#originPolicy(origin, request),
@@ -224,6 +224,7 @@ export class Gateway implements GatewayView {
   /**
    * Puts another configuration in force: users, dialplan, API tokens, origins and TURN at once;
    * addresses, trunks and media after a restart, which the log says. A wrong one changes nothing.
+   * Certificates are read again from where they were: connections that are up live on.
    */
   reload(result: LoadResult): boolean {
     if (!result.ok) {
@@ -241,12 +242,27 @@ export class Gateway implements GatewayView {
     this.#current = { config, dialplan };
     this.#originPolicy = createOriginPolicy({ origins: config.http.origins });
     this.#http.configure(this.#httpSettings());
+    void this.#reloadCertificates();
     this.logger.info("configuration reloaded", {
       users: config.users.size,
       routes: config.dialplan.routes.length,
       ...(needRestart.length === 0 ? {} : { needRestart }),
     });
     return true;
+  }
+
+  async #reloadCertificates(): Promise<void> {
+    const outcomes = await Promise.allSettled([
+      this.#engine.reloadCertificates(),
+      this.#http.reloadCertificate(),
+    ]);
+    let areAllRead = true;
+    for (const outcome of outcomes) {
+      if (outcome.status === "fulfilled") continue;
+      areAllRead = false;
+      this.logger.error("a certificate was refused, the old one stays", { err: outcome.reason });
+    }
+    if (areAllRead) this.logger.info("certificates reloaded");
   }
 
   readiness(): Readiness {
@@ -307,6 +323,18 @@ export class Gateway implements GatewayView {
       turn: config.media.turn,
     };
   }
+}
+
+/** The listeners toward trunks, and what those of TLS show. */
+function sipListeners({ listen, tls }: Config["sip"]) {
+  const of = (wanted: SipListen["transport"]): readonly SipListen[] =>
+    listen.filter(({ transport }) => transport === wanted);
+  return {
+    udp: of("udp"),
+    tcp: of("tcp"),
+    tls: of("tls"),
+    ...(tls === undefined ? {} : { certificates: { ...tls, clients: tls.verifyClient } }),
+  };
 }
 
 function rtpengineSource({ rtpengine, address, ports }: Config["media"]): RtpengineSource {

@@ -56,8 +56,12 @@ export interface SipConfig {
     readonly certificatePath: string;
     readonly keyPath: string;
     readonly caPath?: string;
+    readonly verifyClient?: ClientVerification;
   };
 }
+
+/** Whether callers over TLS show a certificate: `optional` refuses a wrong one, `required` none. */
+export type ClientVerification = "none" | "optional" | "required";
 
 /** `narrow`: G.722 and G.711 end to end; `opus`: Opus at the browser, transcoded; `auto`: no transcoding when both sides share a codec. */
 export type CodecPolicy = "auto" | "narrow" | "opus";
@@ -110,7 +114,22 @@ export interface TrunkConfig {
   readonly pingMs?: number;
   /** How long a server of the peer may say nothing before the next one is called. */
   readonly failoverAfterMs: number;
+  /** How TLS connections to the peer are made; undefined: as `sip.tls` and the peer's URI say. */
+  readonly tls?: TrunkTlsConfig;
   readonly registrar: boolean;
+}
+
+export interface TrunkTlsConfig {
+  /** What the peer's certificate must name; undefined: the host of the peer's URI. */
+  readonly name?: string;
+  /** False takes any certificate. */
+  readonly verify: boolean;
+  /** Absolute paths of PEM files; undefined: those of `sip.tls`. */
+  readonly files?: {
+    readonly caPath?: string;
+    readonly certificatePath?: string;
+    readonly keyPath?: string;
+  };
 }
 
 export type ApiRole = "viewer" | "operator" | "admin";

@@ -1,5 +1,4 @@
 import type { Config } from "./config.ts";
-import { tryParsePeerUri } from "./values.ts";
 
 /**
  * Keys that a file may have although this version does not act on them: each gets one warning that
@@ -13,18 +12,8 @@ export function notBuiltYet(config: Config): readonly string[] {
   if (config.sip.engine.kind === "drachtio") {
     warn("sip.engine.drachtio", "the embedded engine is used");
   }
-  for (const [index, { transport }] of config.sip.listen.entries()) {
-    if (transport !== "udp") {
-      warn(`sip.listen.${index}`, `nothing listens on ${transport}`);
-    }
-  }
-  if (config.sip.tls !== undefined) warn("sip.tls", "the certificate is not read");
   for (const trunk of config.trunks.values()) {
     const key = `trunks.${trunk.id}`;
-    const peer = tryParsePeerUri(trunk.peer);
-    if (peer?.scheme === "sips" || (peer?.transport !== undefined && peer.transport !== "udp")) {
-      warn(`${key}.peer`, "the trunk is called over UDP");
-    }
     if (trunk.register !== undefined) {
       warn(`${key}.register`, "the trunk is used without registering");
     }

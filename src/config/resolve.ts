@@ -12,6 +12,7 @@ import type {
   SipConfig,
   SipListen,
   TrunkConfig,
+  TrunkTlsConfig,
   UserConfig,
 } from "./config.ts";
 import { notBuiltYet } from "./not-built.ts";
@@ -41,7 +42,10 @@ export function resolveConfig(values: FileValues, context: ResolveContext): Conf
       : demo.users.map((user) => [user.id, toUser(user.id, user)]),
   );
   const trunks = new Map(
-    Object.entries(values.trunks ?? {}).map(([id, trunk]) => [id, toTrunk(id, trunk)]),
+    Object.entries(values.trunks ?? {}).map(([id, trunk]) => [
+      id,
+      toTrunk(id, trunk, directory, values.sip?.tls),
+    ]),
   );
   const http = toHttp(values.http, directory);
   const peers = [...trunks.values()].map((trunk) => tryParsePeerUri(trunk.peer)?.host ?? "");
@@ -93,7 +97,12 @@ function toUser(
   };
 }
 
-function toTrunk(id: string, trunk: NonNullable<FileValues["trunks"]>[string]): TrunkConfig {
+function toTrunk(
+  id: string,
+  trunk: NonNullable<FileValues["trunks"]>[string],
+  directory: string,
+  shared: NonNullable<FileValues["sip"]>["tls"],
+): TrunkConfig {
   const { register } = trunk;
   return compact({
     id,
@@ -114,7 +123,31 @@ function toTrunk(id: string, trunk: NonNullable<FileValues["trunks"]>[string]): 
     maxCalls: trunk["max-calls"],
     pingMs: trunk.ping,
     failoverAfterMs: trunk["failover-after"] ?? 4000,
+    tls: trunk.tls === undefined ? undefined : toTrunkTls(trunk.tls, directory, shared),
     registrar: trunk.registrar ?? false,
+  });
+}
+
+/** What a trunk does not say comes from `sip.tls`: a certificate together with its key. */
+function toTrunkTls(
+  tls: NonNullable<NonNullable<FileValues["trunks"]>[string]["tls"]>,
+  directory: string,
+  shared: NonNullable<FileValues["sip"]>["tls"],
+): TrunkTlsConfig {
+  const absolute = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolve(directory, path);
+  const isOwn = tls.ca !== undefined || tls.certificate !== undefined;
+  const own = tls.certificate === undefined ? shared : tls;
+  return compact({
+    name: tls.name,
+    verify: tls.verify ?? true,
+    files: isOwn
+      ? compact({
+          caPath: absolute(tls.ca ?? shared?.ca),
+          certificatePath: absolute(own?.certificate),
+          keyPath: absolute(own?.key),
+        })
+      : undefined,
   });
 }
 
@@ -133,8 +166,10 @@ function toHttp(http: FileValues["http"], directory: string): HttpConfig {
 }
 
 function toSip(sip: FileValues["sip"], directory: string, ownHost: string): SipConfig {
+  // RFC 3261 §18: everybody speaks both.
   const listen: readonly SipListen[] = sip?.listen ?? [
     { transport: "udp", host: ownHost, port: SIP_PORT },
+    { transport: "tcp", host: ownHost, port: SIP_PORT },
   ];
   const engine = sip?.engine;
   const tls = sip?.tls;
@@ -157,6 +192,7 @@ function toSip(sip: FileValues["sip"], directory: string, ownHost: string): SipC
             certificatePath: resolve(directory, tls.certificate),
             keyPath: resolve(directory, tls.key),
             caPath: tls.ca === undefined ? undefined : resolve(directory, tls.ca),
+            verifyClient: tls["verify-client"],
           }),
   });
 }
@@ -240,6 +276,7 @@ function ownWarnings(config: Config, values: FileValues): readonly string[] {
       `dialplan.routes: missing with ${config.trunks.size} trunks, so no call goes out; write a route that dials one of them`,
     );
   }
+  warnings.push(...tlsWarnings(config));
   const isMediaV6 = config.media.address !== undefined && isIPv6(config.media.address);
   const isSipV6 = config.sip.listen.every(({ host }) => isIPv6(host));
   if (
@@ -250,6 +287,26 @@ function ownWarnings(config: Config, values: FileValues): readonly string[] {
     warnings.push(
       "media.address: of another address family than sip.listen, so trunks may not reach the media",
     );
+  }
+  return warnings;
+}
+
+function tlsWarnings({ sip, trunks }: Config): readonly string[] {
+  const warnings: string[] = [];
+  const listens = (transport: string): boolean =>
+    sip.listen.some((listener) => listener.transport === transport);
+  for (const { id, peer, tls } of trunks.values()) {
+    const key = `trunks.${id}`;
+    if (tls?.verify === false) {
+      warnings.push(`${key}.tls.verify: false, so anybody in between can take the peer's place`);
+    }
+    const uri = tryParsePeerUri(peer);
+    const transport = uri?.scheme === "sips" ? "tls" : uri?.transport;
+    if ((transport === "tcp" || transport === "tls") && !listens(transport)) {
+      warnings.push(
+        `${key}.peer: calls go out over ${transport}, but no ${transport}: listener under sip.listen takes what the peer sends by itself`,
+      );
+    }
   }
   return warnings;
 }

@@ -104,8 +104,8 @@ const sipSchema = z.strictObject({
     description:
       "Where SIP of PBXs and carriers is taken: `udp:`, `tcp:` or `tls:`, an address and a port",
     default:
-      "udp:127.0.0.1:5060 without trunks or with trunks on this machine; with another trunk, udp and port 5060 of the machine's own address",
-    example: "[udp:192.0.2.10:5060]",
+      "udp and tcp on 127.0.0.1:5060 without trunks or with trunks on this machine; with another trunk, on port 5060 of the machine's own address",
+    example: "[udp:192.0.2.10:5060, tcp:192.0.2.10:5060]",
   }),
   dns: oneOrMore(
     like("the address of a name server such as 192.0.2.53 or 127.0.0.1:5353", tryParseNameServer),
@@ -124,13 +124,35 @@ const sipSchema = z.strictObject({
         example: "sip.pem",
       }),
       key: path.meta({ description: "PEM file, relative to this file", example: "sip.key" }),
-      ca: path
-        .optional()
-        .meta({ description: "PEM file with the authorities that peers' certificates come from" }),
+      ca: path.optional().meta({
+        description: "PEM file with the authorities that peers' certificates come from",
+        default: "those that Node.js comes with",
+      }),
+      "verify-client": word("none", "optional", "required").optional().meta({
+        description:
+          "Certificates of callers, checked with `ca`: `optional` refuses a wrong one, `required` also a caller without one",
+        default: "optional with `ca`, else none",
+      }),
     })
     .optional()
-    .meta({ description: "For `tls:` listeners", default: "none" }),
+    .meta({
+      description:
+        "For `tls:` listeners, and for connections to trunks; read again at SIGHUP without a drop",
+      default: "none",
+    }),
 });
+
+function needTlsFiles(
+  { listen: listeners = [], tls }: z.output<typeof sipSchema>,
+  context: z.RefinementCtx,
+): void {
+  if (tls !== undefined || !listeners.some(({ transport }) => transport === "tls")) return;
+  context.addIssue({
+    code: "custom",
+    path: ["tls"],
+    params: { expected: "a map with the certificate and key of the tls: listener" },
+  });
+}
 
 const CODEC_POLICIES = new Map<string, CodecPolicy>([
   ["auto", "auto"],
@@ -219,6 +241,43 @@ const userSchema = z.strictObject({
 /** Names as SDP writes them (IANA "RTP Payload Format Media Types"). */
 const CODECS = ["opus", "G722", "PCMA", "PCMU", "G729", "GSM", "iLBC", "AMR", "AMR-WB"] as const;
 
+const trunkTlsSchema = z
+  .strictObject({
+    ca: path.optional().meta({
+      description: "PEM file with the authorities that the peer's certificate comes from",
+      default: "`sip.tls.ca`",
+      example: "carrier-ca.pem",
+    }),
+    certificate: path.optional().meta({
+      description: "PEM file with the certificate that we show to the peer",
+      default: "`sip.tls.certificate`",
+      example: "client.pem",
+    }),
+    key: path.optional().meta({
+      description: "PEM file with its key",
+      default: "`sip.tls.key`",
+      example: "client.key",
+    }),
+    name: text("a name such as sip.example.com").optional().meta({
+      description:
+        "What the peer's certificate must name, compared whole: a wildcard has to be written here",
+      default: "the host of `peer`",
+      example: "sip.example.com",
+    }),
+    verify: flag().optional().meta({
+      description: "false: takes any certificate, and so anybody in between",
+      default: "true",
+    }),
+  })
+  .superRefine(({ certificate, key }, context) => {
+    if ((certificate === undefined) === (key === undefined)) return;
+    context.addIssue({
+      code: "custom",
+      path: [certificate === undefined ? "certificate" : "key"],
+      params: { expected: "a certificate and its key together" },
+    });
+  });
+
 const trunkSchema = z
   .strictObject({
     peer: like("a SIP URI such as sip:pbx.example.com:5060", (value) =>
@@ -245,6 +304,10 @@ const trunkSchema = z
       })
       .optional()
       .meta({ description: "Answers the peer's 401 and 407", default: "none" }),
+    tls: trunkTlsSchema.optional().meta({
+      description: "TLS connections to the peer",
+      default: "as `sip.tls` says, the peer's certificate checked for the host of `peer`",
+    }),
     accept: oneOrMore(like("an address or a range such as 198.51.100.0/24", tryParseRange))
       .optional()
       .meta({
@@ -333,7 +396,10 @@ export const fileSchema = z.strictObject({
     example: "voice.example.com",
   }),
   http: httpSchema.optional().meta({ description: "The HTTP server" }),
-  sip: sipSchema.optional().meta({ description: "SIP toward PBXs and carriers" }),
+  sip: sipSchema
+    .superRefine(needTlsFiles)
+    .optional()
+    .meta({ description: "SIP toward PBXs and carriers" }),
   media: mediaSchema.optional().meta({ description: "Sound" }),
   users: z.record(idKey("user"), userSchema).optional().meta({
     description: "Web users by id; the id is what others dial",

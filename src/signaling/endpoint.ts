@@ -61,10 +61,13 @@ import { CachingResolver } from "./transport/dns/caching-resolver.ts";
 import { NodeResolver } from "./transport/dns/node-resolver.ts";
 import type { DnsCacheLimits } from "./transport/dns/record-cache.ts";
 import type { DnsResolver } from "./transport/dns/resolver.ts";
+import type { ClientCertificates } from "./transport/stream-transport.ts";
+import type { TlsFiles } from "./transport/tls-contexts.ts";
 import { TransportLayer } from "./transport/transport-layer.ts";
+import type { StreamListeners } from "./transport/transport-layer.ts";
 import type { WebSocketLimits } from "./transport/websocket-flow.ts";
 import type { TrunkState } from "./trunk/channels.ts";
-import type { TargetView } from "./trunk/trunk.ts";
+import type { TargetView, TrunkTls } from "./trunk/trunk.ts";
 import { TrunkTable } from "./trunk/trunk-table.ts";
 
 /** A trunk as the configuration gives it. */
@@ -85,6 +88,7 @@ export interface EngineTrunk {
    * calls. Default false.
    */
   readonly mayReplaceAny?: boolean;
+  readonly tls?: TrunkTls;
 }
 
 /** What the embedded engine is built with. */
@@ -95,6 +99,15 @@ export interface EmbeddedEngineOptions {
   readonly logger: Logger;
   /** Listeners toward trunks; port 0 takes a free one. */
   readonly udp: readonly SocketAddress[];
+  readonly tcp?: readonly SocketAddress[];
+  readonly tls?: readonly SocketAddress[];
+  /** PEM files of `tls` listeners, and of connections to trunks that have none of their own. */
+  readonly certificates?: TlsFiles & { readonly clients?: ClientCertificates | undefined };
+  /** Liveness, caps and back-pressure of TCP and TLS connections. */
+  readonly streams?: Pick<
+    StreamListeners,
+    "limits" | "maxConnections" | "maxConnectionsPerAddress"
+  >;
   readonly webSocket: {
     /** `host:port` of the Contact and the Via that browsers see. */
     readonly sentBy: string;
@@ -134,6 +147,12 @@ export interface EmbeddedEngine extends SignalingEngine {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** What is listened on, as bound: `udp:127.0.0.1:5060`. */
   readonly listeners: readonly string[];
+  /**
+   * Reads the certificates of TLS again, for new connections.
+   *
+   * @throws TransportError ERR_OFFHOOK_TRANSPORT_TLS; the old ones stay in use
+   */
+  reloadCertificates(): Promise<void>;
   /** `unknown` without `pingMs`, and for a trunk that does not exist. */
   trunkState(trunkId: string): TrunkState;
   /** The servers of a trunk's peer; none of a trunk that does not exist. */
@@ -190,7 +209,15 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       clock,
       logger,
       handler: this,
-      udp: options.udp.map(({ host, port }) => ({ listen: { host, port } })),
+      udp: options.udp.map(asListener),
+      tcp: { ...options.streams, listen: (options.tcp ?? []).map(asListener) },
+      tls: {
+        ...options.streams,
+        listen: (options.tls ?? []).map(asListener),
+        files: options.certificates ?? {},
+        peerFiles: options.trunks.flatMap(({ tls }) => tls?.files ?? []),
+        clientCertificates: options.certificates?.clients,
+      },
       webSocket,
     });
     this.#transactions = new TransactionLayer({ clock, logger, timers, user: this.#user() });
@@ -232,8 +259,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
         options.dns?.resolver ?? this.#resolver,
         options.dns?.limits,
       ),
-      supports: (transport) => transport === "UDP",
-      flowTo: ({ transport, remote }) => this.#transport.flowTo(transport, remote),
+      supports: (transport) => listenersOf(options, transport).length > 0,
+      flowTo: ({ transport, remote }, how) => this.#transport.flowTo(transport, remote, how),
       random: options.random ?? Math.random,
       fromUri: (flow) => buildSipUri({ host: this.#hostToward(flow) }),
       send: (request, flow, handler) => this.#transactions.request(request, flow, handler),
@@ -278,6 +305,10 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   drain(): void {
     if (this.#state === "running") this.#state = "draining";
+  }
+
+  reloadCertificates(): Promise<void> {
+    return this.#transport.reloadCertificates();
   }
 
   trunkState(trunkId: string): TrunkState {
@@ -418,7 +449,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   }
 
   #screenTrunk(request: SipRequest, flow: Flow): SipResponse | undefined {
-    if (this.#trunks.byAddress(flow.remote) !== undefined) return undefined;
+    if (this.#trunks.byFlow(flow) !== undefined) return undefined;
     this.#refusals.note(request, flow, 403);
     const isUnknownDialog =
       request.toTag !== undefined && this.#dialogs.find(request) === undefined;
@@ -577,6 +608,17 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       .digest("base64url")
       .slice(0, 16);
   }
+}
+
+function asListener({ host, port }: SocketAddress): { readonly listen: SocketAddress } {
+  return { listen: { host, port } };
+}
+
+function listenersOf(
+  { udp, tcp = [], tls = [] }: EmbeddedEngineOptions,
+  transport: "UDP" | "TCP" | "TLS",
+): readonly SocketAddress[] {
+  return { UDP: udp, TCP: tcp, TLS: tls }[transport];
 }
 
 function isBrowser(flow: Flow): boolean {

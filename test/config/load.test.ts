@@ -75,9 +75,6 @@ describe("the example of the contract", () => {
 
   it("warns once of each key that this version does not act on", () => {
     expect(config.warnings).toEqual([
-      "sip.listen.1: not built yet in this version; nothing listens on tcp",
-      "sip.listen.2: not built yet in this version; nothing listens on tls",
-      "sip.tls: not built yet in this version; the certificate is not read",
       "trunks.office.register: not built yet in this version; the trunk is used without registering",
       'dialplan.routes.2.do.dial.1: no trunk "backup"; it is passed over',
     ]);
@@ -101,7 +98,10 @@ describe("defaults", () => {
       http: { listen: { host: "127.0.0.1", port: 8080 } },
       sip: {
         engine: { kind: "embedded" },
-        listen: [{ transport: "udp", host: "127.0.0.1", port: 5060 }],
+        listen: [
+          { transport: "udp", host: "127.0.0.1", port: 5060 },
+          { transport: "tcp", host: "127.0.0.1", port: 5060 },
+        ],
       },
       media: { rtpengine: { kind: "managed" }, address: "127.0.0.1", codecs: "auto" },
       warnings: [],
@@ -114,7 +114,10 @@ describe("defaults", () => {
 
   it("make a trunk of three lines enough", () => {
     const config = load("trunks:\n  office:\n    peer: sip:192.0.2.20:5060\n");
-    expect(config.sip.listen).toEqual([{ transport: "udp", host: "192.0.2.2", port: 5060 }]);
+    expect(config.sip.listen).toEqual([
+      { transport: "udp", host: "192.0.2.2", port: 5060 },
+      { transport: "tcp", host: "192.0.2.2", port: 5060 },
+    ]);
     expect(config.media.address).toBe("192.0.2.2");
     expect(config.trunks.get("office")).toEqual({
       id: "office",
@@ -270,6 +273,53 @@ sip: { engine: { drachtio: { secret: cymru } } }
   });
 });
 
+describe("TLS", () => {
+  const LISTEN = "listen: ['tls:192.0.2.10:5061'], tls: { certificate: a.pem, key: a.key }";
+
+  it("makes the files of a trunk whole from sip.tls", () => {
+    const config = load(
+      `sip: { ${LISTEN.replace("a.key", "a.key, ca: ca.pem, verify-client: required")} }\n` +
+        "trunks: { t: { peer: 'sips:carrier.test', tls: { ca: own.pem, name: sip.carrier.test } } }",
+    );
+    expect(config.sip.tls).toEqual({
+      certificatePath: "/etc/offhook/a.pem",
+      keyPath: "/etc/offhook/a.key",
+      caPath: "/etc/offhook/ca.pem",
+      verifyClient: "required",
+    });
+    expect(config.trunks.get("t")?.tls).toEqual({
+      name: "sip.carrier.test",
+      verify: true,
+      files: {
+        caPath: "/etc/offhook/own.pem",
+        certificatePath: "/etc/offhook/a.pem",
+        keyPath: "/etc/offhook/a.key",
+      },
+    });
+    expect(config.warnings).toEqual([]);
+  });
+
+  it("warns of a peer whose certificate nobody checks", () => {
+    const text = `sip: { ${LISTEN} }\ntrunks: { t: { peer: 'sips:[2001:db8::1]', tls: { verify: false } } }`;
+    const config = load(text);
+    expect(config.trunks.get("t")?.tls).toEqual({ verify: false });
+    expect(config.warnings.filter((line) => line.includes("tls"))).toEqual([
+      "trunks.t.tls.verify: false, so anybody in between can take the peer's place",
+    ]);
+  });
+
+  it.each([
+    ["sip:192.0.2.1;transport=tcp", "tcp"],
+    ["sip:192.0.2.1;transport=tls", "tls"],
+    ["sips:192.0.2.1", "tls"],
+  ])("warns when %s cannot call back over %s", (peer, transport) => {
+    const text = `sip: { listen: 'udp:192.0.2.2:5060' }\ntrunks: { t: { peer: '${peer}' } }`;
+    expect(load(text).warnings).toEqual([
+      `trunks.t.peer: calls go out over ${transport}, but no ${transport}: listener under sip.listen takes what the peer sends by itself`,
+    ]);
+  });
+});
+
 describe("keys that are not built yet", () => {
   it.each([
     [
@@ -294,12 +344,6 @@ describe("keys that are not built yet", () => {
     ],
   ])("%s", (key, warning) => {
     expect(load(`trunks: { t: { peer: sip:192.0.2.1, ${key} } }`).warnings).toEqual([warning]);
-  });
-
-  it.each(["sip:192.0.2.1;transport=tcp", "sips:192.0.2.1"])("peer %s", (peer) => {
-    expect(load(`trunks: { t: { peer: "${peer}" } }`).warnings).toEqual([
-      "trunks.t.peer: not built yet in this version; the trunk is called over UDP",
-    ]);
   });
 });
 

@@ -61,6 +61,14 @@ describe("mistakes", () => {
       'f.yaml:1:22: trunks.a.peer: found "pbx"; expected a SIP URI such as sip:pbx.example.com:5060',
     ],
     [
+      "sip:\n  listen: tls:192.0.2.1:5061",
+      "f.yaml:1:1: sip.tls: missing; expected a map with the certificate and key of the tls: listener",
+    ],
+    [
+      "trunks: { a: { peer: sip:b, tls: { certificate: a.pem } } }",
+      "f.yaml:1:29: trunks.a.tls.key: missing; expected a certificate and its key together",
+    ],
+    [
       "trunks: { a: { peer: sip:b, codecs: [PCMB] } }",
       'f.yaml:1:38: trunks.a.codecs.0: found "PCMB"; expected a codec (opus, G722, PCMA, PCMU, G729, GSM, iLBC, AMR, AMR-WB)',
     ],

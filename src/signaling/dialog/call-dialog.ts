@@ -419,7 +419,8 @@ export class CallDialog implements Dialog, DialogUsage {
   }
 
   #contactFields(transaction: ServerTransaction): readonly HeaderField[] {
-    return [contactField(transaction.flow, this.#contactUser)];
+    const { flow, request } = transaction;
+    return [contactField(flow, this.#contactUser, request.uri.scheme)];
   }
 
   #startReinvite(

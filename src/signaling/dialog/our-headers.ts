@@ -40,7 +40,13 @@ export function methodRefusal(method: string): 405 | 501 {
 }
 
 /** Our Contact on a flow: an opaque user at the address that the far end talks to. */
-export function contactField(flow: Flow, user: string): HeaderField {
+export function contactField(
+  flow: Flow,
+  user: string,
+  scheme: string | undefined = flow.scheme,
+): HeaderField {
+  // RFC 3261 §8.1.1.8: the Contact is a sips URI where the Request-URI is one.
+  if (scheme === "sips") return ["Contact", `<sips:${user}@${flow.sentBy}>`];
   const isWebSocket = flow.transport === "WS" || flow.transport === "WSS";
   // RFC 7118 §5.2: the parameter is `ws` for both. UDP is the default and stays unsaid.
   const parameter = isWebSocket

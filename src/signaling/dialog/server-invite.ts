@@ -211,7 +211,8 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   }
 
   #contactField(): HeaderField {
-    return contactField(this.#transaction.flow, this.#localTag);
+    const { flow, request } = this.#transaction;
+    return contactField(flow, this.#localTag, request.uri.scheme);
   }
 
   #sendProvisional(): void {

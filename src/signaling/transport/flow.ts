@@ -44,6 +44,8 @@ export interface Flow {
    * Left out where there is nothing to wait for.
    */
   readonly hasConnected?: boolean;
+  /** The scheme of our Contact on it: `sips` on a connection that was opened for a sips URI. */
+  readonly scheme?: "sips" | undefined;
   /** True when requests on it may say `alias` in their Via: we listen at `sentBy` (RFC 5923 §4). */
   readonly offersAlias?: boolean;
   /** Where a request goes that is too large for UDP (RFC 3261 §18.1.1); undefined: it stays here. */

@@ -58,6 +58,7 @@ export interface StreamFlowOptions {
   readonly origin: "accepted" | "ours";
   readonly offersAlias: boolean;
   readonly peerNames: readonly string[] | undefined;
+  readonly scheme?: "sips" | undefined;
 }
 
 const PING = Buffer.from("\r\n\r\n", "latin1");
@@ -75,6 +76,7 @@ export class StreamFlow implements Flow {
   readonly sentBy: string;
   readonly offersAlias: boolean;
   readonly isOurs: boolean;
+  readonly scheme: "sips" | undefined;
   readonly #socket: Socket;
   readonly #owner: StreamFlowOwner;
   readonly #framer: StreamFramer;
@@ -107,6 +109,7 @@ export class StreamFlow implements Flow {
     this.remote = options.remote;
     this.sentBy = options.sentBy;
     this.offersAlias = options.offersAlias;
+    this.scheme = options.scheme;
     this.isOurs = options.origin === "ours";
     this.#local = options.local;
     this.#peerNames = options.peerNames;

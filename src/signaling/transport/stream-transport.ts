@@ -220,7 +220,7 @@ export class StreamTransport {
   #aliasOf(remote: SocketAddress, peer: TlsPeer | undefined): StreamFlow | undefined {
     // RFC 5923 §8.2: over TLS only for a far end whose certificate names who we want to reach, as
     // our own authorities say; a trunk with others of its own gets its own connection.
-    if (peer !== undefined && peer.files !== undefined) return undefined;
+    if (peer?.files !== undefined || peer?.scheme !== undefined) return undefined;
     return this.#pool.findAlias(remote, peer?.name.toLowerCase());
   }
 
@@ -244,6 +244,7 @@ export class StreamTransport {
         origin: "ours",
         offersAlias: listener !== undefined,
         peerNames: undefined,
+        scheme: peer?.scheme,
       },
       this.#owner,
     );

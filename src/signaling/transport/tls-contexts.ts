@@ -20,6 +20,8 @@ export interface TlsPeer {
   readonly verify: boolean;
   /** Default: the files of the listeners. */
   readonly files?: TlsFiles | undefined;
+  /** For a sips URI; see `Flow.scheme`. */
+  readonly scheme?: "sips" | undefined;
 }
 
 /** TLS 1.0 and 1.1 are gone (RFC 8996). */
@@ -87,7 +89,8 @@ export class TlsContexts {
 
   /** What tells the connections of one far end from those of another at the same address. */
   keyFor(peer: TlsPeer): string {
-    return [peer.name.toLowerCase(), peer.verify, keyOf(peer.files ?? this.#server)].join("\n");
+    const { name, verify, scheme = "sip", files = this.#server } = peer;
+    return [name.toLowerCase(), verify, scheme, keyOf(files)].join("\n");
   }
 }
 

@@ -144,7 +144,8 @@ export class UdpTransport {
   }
 
   #answerStun(octets: Buffer, flow: Flow): void {
-    if (dropFacts.hasSubscribers) dropFacts.publish({ reason: "stun", flow, octets: octets.length });
+    if (dropFacts.hasSubscribers)
+      dropFacts.publish({ reason: "stun", flow, octets: octets.length });
     const { remote } = flow;
     if (this.#stunLimit?.tryTake(remote.host) !== true) return;
     const answer = stunAnswer(octets, remote);

@@ -24,6 +24,8 @@ export interface TrunkWays {
   /** The host of the peer's URI. */
   readonly domain: string;
   readonly challenges: TrunkChallenges | undefined;
+  /** The transport that the peer's URI names. */
+  readonly transport: TargetTransport | undefined;
   /** What a hunt over the targets shares with all others. */
   readonly huntOptions: Pick<TargetHuntOptions, "clock" | "health" | "firstResponseMs">;
   /** Whether what comes from this address comes from this trunk. */
@@ -53,7 +55,12 @@ export class TrunkPeer implements Peer {
     const uri = SipUri.tryParse(nextHop);
     const host = stripBrackets(uri?.host ?? "");
     if (uri !== undefined && isIP(host) !== 0 && this.#trunk.accepts(host)) {
-      const flow = this.#trunk.flowTo(literalTarget(uri, host, this.#trunk.domain));
+      // RFC 3263 §4.1 says UDP where the URI says nothing; many that speak TCP leave it out.
+      const transport =
+        transportOf(uri) ?? this.#trunk.transport ?? this.#heard?.transport ?? "UDP";
+      const heard = this.#heardConnection(host, transport);
+      if (heard !== undefined) return heard;
+      const flow = this.#trunk.flowTo(literalTarget(uri, host, transport, this.#trunk.domain));
       if (flow !== undefined) return flow;
     }
     // Deviates from RFC 3261 §8.1.2: a Contact outside the trunk's addresses is the inside of a
@@ -63,6 +70,20 @@ export class TrunkPeer implements Peer {
     this.#walk ??= this.#trunk.walk();
     const stop = this.#walk.current;
     return stop?.flow.isOpen === false ? this.#trunk.flowTo(stop.target) : stop?.flow;
+  }
+
+  /**
+   * The connection that this call's far end has spoken on. RFC 5923 wants an `alias` for that;
+   * PBXs that listen nowhere, or behind a NAT, do not say so and can be reached in no other way.
+   */
+  #heardConnection(host: string, transport: string): Flow | undefined {
+    const heard = this.#heard;
+    const isIt =
+      heard?.isReliable === true &&
+      heard.isOpen &&
+      heard.transport === transport &&
+      heard.remote.host === host;
+    return isIt ? heard : undefined;
   }
 
   request(
@@ -106,16 +127,25 @@ export class TrunkPeer implements Peer {
 }
 
 /** RFC 3263 §4: a numeric host needs no look-up. */
-function literalTarget(uri: SipUri, host: string, domain: string): Target {
-  const transport = transportOf(uri);
+function literalTarget(uri: SipUri, host: string, said: string, domain: string): Target {
+  const transport = said === "TCP" || said === "TLS" ? said : "UDP";
   const port = uri.port ?? (transport === "TLS" ? 5061 : 5060);
   return { transport, remote: { host, port }, domain };
 }
 
-function transportOf(uri: SipUri): TargetTransport {
-  const said = uri.params.get("transport")?.toLowerCase();
-  if (uri.scheme === "sips" || said === "tls") return "TLS";
-  return said === "tcp" ? "TCP" : "UDP";
+/** The transport that a URI names; undefined where it leaves the choice. */
+export function transportOf(uri: SipUri): TargetTransport | undefined {
+  if (uri.scheme === "sips") return "TLS";
+  switch (uri.params.get("transport")?.toLowerCase()) {
+    case "udp":
+      return "UDP";
+    case "tcp":
+      return "TCP";
+    case "tls":
+      return "TLS";
+    default:
+      return undefined;
+  }
 }
 
 function isWebSocket(flow: Flow): boolean {

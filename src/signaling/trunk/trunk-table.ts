@@ -1,4 +1,3 @@
-import type { SocketAddress } from "../../core/address.ts";
 import type { SipRequest } from "../message/message.ts";
 import type { ClientTransactionHandler } from "../transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
@@ -39,15 +38,16 @@ export class TrunkTable {
     return this.#trunks.get(id);
   }
 
-  /** The trunk that an address belongs to; of several the one whose peer listens right there. */
-  byAddress(address: SocketAddress): Trunk | undefined {
-    let first: Trunk | undefined;
-    for (const trunk of this.#trunks.values()) {
-      if (!trunk.accepts(address.host)) continue;
-      if (trunk.listensAt(address)) return trunk;
-      first ??= trunk;
-    }
-    return first;
+  /**
+   * The trunk that a flow belongs to, by its address: of several the one whose name the far end's
+   * certificate proves, else the one whose peer listens right there, else the first.
+   */
+  byFlow({ remote, peerNames }: Flow): Trunk | undefined {
+    const here = [...this.#trunks.values()].filter((trunk) => trunk.accepts(remote.host));
+    if (here.length < 2) return here[0];
+    const proved =
+      peerNames === undefined ? undefined : here.find((trunk) => trunk.isNamedBy(peerNames));
+    return proved ?? here.find((trunk) => trunk.listensAt(remote)) ?? here[0];
   }
 
   /** The servers of a trunk's peer; none of a trunk that does not exist. */

@@ -8,11 +8,13 @@ import { SipUri, buildSipUri } from "../message/uri.ts";
 import type { DnsResolver } from "../transport/dns/resolver.ts";
 import type { Target, TargetTransport } from "../transport/dns/target.ts";
 import type { Flow } from "../transport/flow.ts";
+import type { TlsFiles, TlsPeer } from "../transport/tls-contexts.ts";
+import type { FlowOptions } from "../transport/transport-layer.ts";
 import type { TrunkState } from "./channels.ts";
 import { TargetHealth } from "./target-health.ts";
 import type { TargetHuntOptions } from "./target-hunt.ts";
 import { TargetWalk } from "./target-walk.ts";
-import { TrunkPeer } from "./trunk-peer.ts";
+import { TrunkPeer, transportOf } from "./trunk-peer.ts";
 import type { TrunkChallenges, TrunkWays } from "./trunk-peer.ts";
 import { TrunkTargets } from "./trunk-targets.ts";
 
@@ -27,6 +29,18 @@ export interface TrunkOptions {
   readonly failoverAfterMs?: number | undefined;
   /** May take over the dialogs of everybody with Replaces (RFC 3891 §8). Default false. */
   readonly mayReplaceAny?: boolean;
+  /** How TLS connections to this peer are made. */
+  readonly tls?: TrunkTls | undefined;
+}
+
+/** The TLS of one trunk. */
+export interface TrunkTls {
+  /** What the peer's certificate must name; default: the host of its URI (RFC 5922 §7.3). */
+  readonly name?: string | undefined;
+  /** Default true. */
+  readonly verify?: boolean | undefined;
+  /** Default: those of the listeners. */
+  readonly files?: TlsFiles | undefined;
 }
 
 /** What a trunk needs of the world. */
@@ -37,7 +51,7 @@ export interface TrunkContext {
   /** Whether we send over this transport when the peer leaves us the choice. */
   readonly supports: (transport: TargetTransport) => boolean;
   /** The flow toward a target; undefined when no listener of ours can reach it. */
-  readonly flowTo: (target: Target) => Flow | undefined;
+  readonly flowTo: (target: Target, options: FlowOptions) => Flow | undefined;
   /** 0 ≤ x < 1 */
   readonly random: () => number;
 }
@@ -66,6 +80,7 @@ export class Trunk implements TrunkWays {
   readonly #accept: AddressSet;
   readonly #targets: TrunkTargets;
   readonly #failoverAfterMs: number;
+  readonly #flowOptions: Required<FlowOptions> & { readonly tls: TlsPeer };
 
   /** @throws SipParseError when `peer` is no SIP URI */
   constructor(context: TrunkContext, options: TrunkOptions) {
@@ -75,6 +90,12 @@ export class Trunk implements TrunkWays {
     this.mayReplaceAny = options.mayReplaceAny ?? false;
     this.#context = context;
     this.#uri = SipUri.parse(options.peer);
+    const { name = stripBrackets(this.#uri.host), verify = true, files } = options.tls ?? {};
+    const isSips = this.#uri.scheme === "sips";
+    this.#flowOptions = {
+      tls: { name, verify, files, scheme: isSips ? "sips" : undefined },
+      mayUseTcp: !isSips && !this.#uri.params.has("transport"),
+    };
     this.#accept = new AddressSet(options.accept ?? []);
     this.#failoverAfterMs = options.failoverAfterMs ?? DEFAULT_FAILOVER_MS;
     this.health = new TargetHealth({ trunkId: this.id, clock, logger });
@@ -138,8 +159,18 @@ export class Trunk implements TrunkWays {
     return this.#targets.has(address);
   }
 
+  /** The transport that the peer's URI names. */
+  get transport(): TargetTransport | undefined {
+    return transportOf(this.#uri);
+  }
+
+  /** Whether a certificate for these names is the peer's. */
+  isNamedBy(names: readonly string[]): boolean {
+    return names.includes(this.#flowOptions.tls.name.toLowerCase());
+  }
+
   flowTo(target: Target): Flow | undefined {
-    return this.#context.flowTo(target);
+    return this.#context.flowTo(target, this.#flowOptions);
   }
 
   /** The way of a new request: by RFC 3263 §4.2, the targets that failed lately at the end. */
@@ -150,7 +181,8 @@ export class Trunk implements TrunkWays {
 
   /** The Request-URI and To of a call to a number at this trunk, or of the peer itself. */
   uriOf(number?: string): string {
-    return buildSipUri({ user: number, host: this.host, port: this.#uri.port });
+    const uri = buildSipUri({ user: number, host: this.host, port: this.#uri.port });
+    return this.#uri.scheme === "sips" ? uri.replace("sip:", "sips:") : uri;
   }
 
   /** A new call leg's way to this trunk. @param heard where its first request came from */

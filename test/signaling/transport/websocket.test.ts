@@ -268,14 +268,14 @@ describe("RFC 7118 §5 messages", () => {
 });
 
 describe("liveness of a WebSocket connection", () => {
-  it("pings every 20 s and keeps a client that answers", async () => {
+  it("pings every 10 s and keeps a client that answers", async () => {
     await listen();
     const { client, flow } = await connectClient();
     client.send("\r\n\r\n");
     await nextFrame(client);
     for (let n = 0; n < 5; n += 1) {
       const ping = once(client, "ping");
-      clock.advance(20_000);
+      clock.advance(10_000);
       await ping;
       // The answer to a ping of the client's shows that its pong has been read.
       const pong = once(client, "pong");
@@ -286,15 +286,15 @@ describe("liveness of a WebSocket connection", () => {
     expect(handler.closed).toEqual([]);
   });
 
-  it("cuts a client off that answers no ping", async () => {
+  it("cuts a client off within 30 s that answers no ping", async () => {
     await listen();
     const { client, flow } = await connectClient({ autoPong: false });
     client.send(textOf("OPTIONS", VIA));
     await nextRequest();
     const code = codeOf(client);
-    clock.advance(40_000);
-    expect(flow.isOpen).toBe(true);
     clock.advance(20_000);
+    expect(flow.isOpen).toBe(true);
+    clock.advance(10_000);
     expect(handler.closed).toEqual([{ flow, reason: "no answer to pings" }]);
     expect(await code).toBe(1006);
   });
