@@ -23,7 +23,7 @@ trunks:
 
 - The demo's users 1001 and 1002 are there, because \`users\` is missing. Their passwords are made at the first start, kept in \`data/demo.json\` and shown in the terminal, with an admin token for the API.
 - The built-in plan is there, because \`dialplan\` is missing: \`*43\` echo test, \`*44\` announcement, \`*45\` reads digits back; users call each other by id or number; with exactly one trunk, everything else that a user dials goes to that trunk. Calls from a trunk ring users by id or number, and never go out again.
-- SIP listens on UDP port 5060 of the machine's own address, because the peer is another machine; media uses the same address. With peers on this machine, and without trunks, both are 127.0.0.1.
+- SIP listens on UDP and TCP port 5060 of the machine's own address, because the peer is another machine; media uses the same address. With peers on this machine, and without trunks, both are 127.0.0.1.
 - Calls are taken only from where \`peer\` resolves to.
 
 ## Writing values

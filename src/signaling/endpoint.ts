@@ -488,7 +488,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   /** The far end of a request outside a dialog, whose sender has been let in. */
   #senderOf(request: SipRequest, flow: Flow): Peer {
-    const trunk = isBrowser(flow) ? undefined : this.#trunks.byAddress(flow.remote);
+    const trunk = isBrowser(flow) ? undefined : this.#trunks.byFlow(flow);
     if (trunk !== undefined) return trunk.peer(flow);
     // RFC 5627 §4.4: a client that has a GRUU puts it into Contact instead of its instance.
     const contact = request.contact?.sipUri;
@@ -511,7 +511,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     const [value, ...others] = request.headers.list("Replaces");
     const replaces = value === undefined ? undefined : tryParseReplaces(value);
     if (replaces === undefined || others.length > 0) return 400;
-    const trunk = isBrowser(flow) ? undefined : this.#trunks.byAddress(flow.remote);
+    const trunk = isBrowser(flow) ? undefined : this.#trunks.byFlow(flow);
     const found = this.#dialogs.replaced(replaces, {
       party: peer.party,
       mayReplaceAny: trunk?.mayReplaceAny ?? false,

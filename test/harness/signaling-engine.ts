@@ -6,7 +6,11 @@ import type { Logger } from "../../src/core/logger.ts";
 import { tryParseSocketAddress } from "../../src/core/address.ts";
 import type { SocketAddress } from "../../src/core/address.ts";
 import { createEmbeddedEngine } from "../../src/signaling/endpoint.ts";
-import type { EmbeddedEngine, EngineTrunk } from "../../src/signaling/endpoint.ts";
+import type {
+  EmbeddedEngine,
+  EmbeddedEngineOptions,
+  EngineTrunk,
+} from "../../src/signaling/endpoint.ts";
 import type {
   Dialog,
   DialogHandler,
@@ -195,6 +199,11 @@ export interface EngineOptions {
   readonly subscriptions?: Partial<SubscriptionLimits>;
   /** Default a free one. */
   readonly udpPort?: number;
+  /** Listeners of other transports and what belongs to them. */
+  readonly engine?: Pick<
+    Partial<EmbeddedEngineOptions>,
+    "udp" | "tcp" | "tls" | "certificates" | "streams"
+  >;
 }
 
 /** The embedded engine on real sockets of 127.0.0.1 and a clock that the test moves. */
@@ -257,6 +266,7 @@ export class TestEngine {
       trunks: options.trunks ?? [],
       handler: { ...options.handler, onInvite: (invite) => invites.push(new InviteLog(invite)) },
       ...(options.subscriptions === undefined ? {} : { subscriptions: options.subscriptions }),
+      ...options.engine,
       random: options.random ?? (() => 0.5),
       dns: { resolver: options.resolver ?? new FakeResolver() },
     });
@@ -270,6 +280,14 @@ export class TestEngine {
     peer.sendTo(this.udp);
     this.#peers.push(peer);
     return peer;
+  }
+
+  /** Where it listens over a transport: `tcp`, `tls`. */
+  at(transport: string): SocketAddress {
+    const listener = this.engine.listeners.find((text) => text.startsWith(`${transport}:`));
+    const address = tryParseSocketAddress(listener?.slice(transport.length + 1) ?? "");
+    if (address === undefined) throw new Error(`nothing listens on ${transport}`);
+    return address;
   }
 
   /** Where browsers connect. */

@@ -17,8 +17,8 @@ import { within } from "./wait.ts";
 const RECEIVE_TIMEOUT_MS = 3000;
 
 /** What carries a scripted peer's messages. */
-interface Wire {
-  readonly transport: "UDP" | "WS";
+export interface Wire {
+  readonly transport: "UDP" | "WS" | "TCP" | "TLS";
   /** For Via and Contact. */
   readonly sentBy: string;
   readonly local: SocketAddress;
@@ -130,6 +130,22 @@ export class SipPeer {
     return peer;
   }
 
+  /** A peer on a wire of the caller's. @param onReceive hands over what takes whole messages */
+  static over(
+    wire: Wire,
+    onReceive: (receive: (octets: Buffer) => void, onClosed: () => void) => void,
+  ): SipPeer {
+    let receive: (octets: Buffer) => void = () => {};
+    const peer = new SipPeer(wire, (take) => {
+      receive = take;
+    });
+    onReceive(receive, () => {
+      peer.#isClosed = true;
+      peer.#wake();
+    });
+    return peer;
+  }
+
   /** Where this peer listens. */
   get local(): SocketAddress {
     return this.#wire.local;
@@ -188,7 +204,9 @@ export class SipPeer {
   }
 
   get contact(): string {
-    return `<sip:peer@${this.sentBy}${this.#wire.transport === "WS" ? ";transport=ws" : ""}>`;
+    const { transport } = this.#wire;
+    const parameter = transport === "UDP" ? "" : `;transport=${transport.toLowerCase()}`;
+    return `<sip:peer@${this.sentBy}${parameter}>`;
   }
 
   respond(request: SipRequest, status: number, options: ResponseOptions = {}): SipResponse {

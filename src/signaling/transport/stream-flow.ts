@@ -95,7 +95,9 @@ export class StreamFlow implements Flow {
   /** The message that the deadline is for. */
   #deadlineOf = 0;
   #liveness: Timer | undefined;
+  /** When the connection came up, or later octets of the far end. */
   #lastHeardMs: number;
+  #hasHeard = false;
   #pingSentMs: number | undefined;
   /** Whether this far end has ever answered a ping: only then a missing answer says something. */
   #answersPings = false;
@@ -218,7 +220,8 @@ export class StreamFlow implements Flow {
   }
 
   unanswered(sinceMonotonicMs: number): void {
-    if (this.#state === "open" && this.#lastHeardMs < sinceMonotonicMs) {
+    if (this.#state !== "open") return;
+    if (!this.#hasHeard || this.#lastHeardMs < sinceMonotonicMs) {
       this.destroy("nothing heard since a request");
     }
   }
@@ -252,6 +255,7 @@ export class StreamFlow implements Flow {
   #onData(chunk: Buffer): void {
     if (this.#state !== "open") return;
     this.#lastHeardMs = this.#owner.clock.monotonicMs();
+    this.#hasHeard = true;
     this.#framer.push(chunk);
     this.#take();
   }

@@ -100,8 +100,8 @@ function keyOf({ certificatePath = "", keyPath = "", caPath = "" }: TlsFiles): s
 
 async function readMaterial(files: TlsFiles): Promise<SecureContextOptions> {
   const [cert, key, ca] = await Promise.all(
-    [files.certificatePath, files.keyPath, files.caPath].map((path) =>
-      path === undefined ? undefined : readFile(path),
+    [files.certificatePath, files.keyPath, files.caPath].map(async (path) =>
+      path === undefined ? undefined : await readFile(path),
     ),
   );
   return {

@@ -78,9 +78,14 @@ export class UdpPeer {
 
   /** The next message that arrives. */
   async receive(): Promise<SipMessage> {
+    return parseMessage(await this.receiveOctets());
+  }
+
+  /** The next datagram that arrives. */
+  async receiveOctets(): Promise<Buffer> {
     for (;;) {
       const octets = this.received.shift();
-      if (octets !== undefined) return parseMessage(octets);
+      if (octets !== undefined) return octets;
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
       });
