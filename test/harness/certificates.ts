@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { makeTemporaryDirectory } from "./temporary.ts";
 
 const exec = promisify(execFile);
-const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
 /** A certificate with its key, as files and as text. */
 export interface Certificate {
@@ -33,7 +33,8 @@ export class Authority {
   static async make(): Promise<Authority> {
     const directory = await makeTemporaryDirectory("certificates");
     const files = ["-keyout", join(directory, "ca.key"), "-out", join(directory, "ca.pem")];
-    await exec("openssl", ["req", "-x509", ...EC, "-subj", "/CN=Test Authority", ...files]);
+    const subject = ["-days", "2", "-subj", "/CN=Test Authority"];
+    await exec("openssl", ["req", "-x509", ...NEW_KEY, ...subject, ...files]);
     return new Authority(directory, await readFile(join(directory, "ca.pem"), "utf8"));
   }
 
@@ -46,14 +47,18 @@ export class Authority {
     const at = (name: string): string => join(this.#directory, `${this.#issued}.${name}`);
     const extensions = alternatives.length === 0 ? "" : `subjectAltName=${alternatives.join(",")}`;
     await writeFile(at("ext"), extensions);
+    const request = ["-keyout", at("key"), "-out", at("csr")];
+    await exec("openssl", ["req", "-new", ...NEW_KEY, "-subj", `/CN=${commonName}`, ...request]);
+    const signer = ["-CA", this.caPath, "-CAkey", join(this.#directory, "ca.key")];
+    const certificate = ["-in", at("csr"), "-extfile", at("ext"), "-out", at("pem")];
     await exec("openssl", [
-      ...["req", "-new", ...EC.slice(0, -2), "-subj", `/CN=${commonName}`],
-      ...["-keyout", at("key"), "-out", at("csr")],
-    ]);
-    await exec("openssl", [
-      ...["x509", "-req", "-in", at("csr"), "-days", "2", "-extfile", at("ext")],
-      ...["-CA", this.caPath, "-CAkey", join(this.#directory, "ca.key"), "-CAcreateserial"],
-      ...["-out", at("pem")],
+      "x509",
+      "-req",
+      "-days",
+      "2",
+      ...signer,
+      "-CAcreateserial",
+      ...certificate,
     ]);
     const [cert, key] = await Promise.all([
       readFile(at("pem"), "utf8"),
