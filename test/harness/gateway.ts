@@ -76,6 +76,8 @@ export class Gateway implements AsyncDisposable {
   readonly wsUrl: string;
   /** Where it takes SIP over UDP from PBXs. */
   readonly sip: SocketAddress;
+  /** All listeners toward PBXs, as bound: `udp:127.0.0.1:5060`. */
+  readonly listeners: readonly string[];
   readonly ports: GatewayPorts;
   readonly child: Child;
   readonly configFile: string;
@@ -100,9 +102,10 @@ export class Gateway implements AsyncDisposable {
     this.httpUrl = typeof http === "string" ? http.replace(/\/$/, "") : "";
     this.wsUrl = `${this.httpUrl.replace(/^http/, "ws")}/ws`;
     const listeners: unknown = parts.ready.fields.get("sip");
-    const udp = (Array.isArray(listeners) ? listeners : [])
-      .filter((listener): listener is string => typeof listener === "string")
-      .find((listener) => listener.startsWith("udp:"));
+    this.listeners = (Array.isArray(listeners) ? listeners : []).filter(
+      (listener): listener is string => typeof listener === "string",
+    );
+    const udp = this.listeners.find((listener) => listener.startsWith("udp:"));
     this.sip = tryParseSocketAddress(udp?.slice(4) ?? "") ?? {
       host: "127.0.0.1",
       port: parts.ports.sip,

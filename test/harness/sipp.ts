@@ -47,6 +47,8 @@ export interface SippOptions {
   /** Whether RTP that comes is sent back; default true. */
   readonly rtpEcho?: boolean;
   readonly args?: readonly string[];
+  /** One socket for all calls; default UDP. */
+  readonly transport?: "UDP" | "TCP";
 }
 
 /** One SIP message as sipp's message log holds it. */
@@ -100,7 +102,7 @@ export class Sipp implements AsyncDisposable {
       "-aa",
       "-skip_rlimit",
       "-t",
-      "u1",
+      options.transport === "TCP" ? "t1" : "u1",
       "-trace_msg",
       "-message_file",
       join(directory, "messages.log"),
@@ -126,7 +128,7 @@ export class Sipp implements AsyncDisposable {
       env: { TERM: "dumb" },
     });
     const sipp = new Sipp(child, directory, { host, port }, mediaPort);
-    if (!isCaller) await sipp.#listening();
+    if (!isCaller) await sipp.#listening(options.transport ?? "UDP");
     return sipp;
   }
 
@@ -209,15 +211,16 @@ export class Sipp implements AsyncDisposable {
     await this.stop();
   }
 
-  async #listening(): Promise<void> {
+  async #listening(transport: "UDP" | "TCP"): Promise<void> {
     const port = this.address.port.toString(16).toUpperCase().padStart(4, "0");
     await waitFor(
       async () => {
         if (!this.child.isRunning) {
           throw new Error(`${this.child.name} ended\n${this.child.tail()}\n${await this.errors()}`);
         }
-        // proc_net_udp: the second column is the local address in hexadecimal.
-        return (await readFile("/proc/net/udp", "utf8")).includes(`:${port} 00000000:0000`);
+        // proc_net_udp, proc_net_tcp: the second column is the local address in hexadecimal.
+        const table = await readFile(`/proc/net/${transport.toLowerCase()}`, "utf8");
+        return table.includes(`:${port} 00000000:0000`);
       },
       { what: `${this.child.name} to listen`, detail: () => this.child.tail() },
     );

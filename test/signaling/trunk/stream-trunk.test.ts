@@ -263,9 +263,9 @@ describe("a trunk over TLS", () => {
     await start([{ id: "t", peer, tls: { name: "bank.test" } }], { ...withTls(), logger });
     const { failure } = await place("t").expect("failed");
     expect(failure).toMatchObject({ cause: "transport", reason: { sipStatus: 503 } });
-    expect(lines).toEqual([
+    expect(lines).toContain(
       "a connection could not be opened: the certificate is for pbx.test, not for bank.test",
-    ]);
+    );
   });
 
   it("is told from another one at its address by its certificate", async () => {
