@@ -43,6 +43,16 @@ Some keys are valid although this version does not act on them yet; \`check\` an
 
 %TABLES%
 
+## UDP, TCP and TLS toward peers
+
+\`transport=udp\`, \`tcp\` or \`tls\` in a trunk's \`peer\`, or \`sips:\`, says how calls go out. Without it they go over UDP (or as the DNS says), and a request above 1300 octets over TCP, as RFC 3261 wants it, if \`sip.listen\` has a \`tcp:\` listener; a peer that refuses TCP gets it over UDP after all.
+
+- There is one connection to each address, port and TLS name; calls share it. It is opened by the first call, kept alive by pings, and opened again when it is gone. A peer that calls us may use its own.
+- Over TLS (1.2 and later) the peer's certificate must name the host of \`peer\`, or \`tls.name\`: among its alternative names if it has any, without wildcards (RFC 5922). When it does not, nothing is sent, the log says whom it names, and the call goes to the next server or trunk, or ends with 503.
+- Calls that come in are told by their address over every transport; of several trunks at one address, by the name in the certificate that the caller shows.
+- Renewed certificates, those of \`http.tls\` too, are read at \`SIGHUP\`: new connections use them, no call is dropped. A wrong one is refused and the old one stays.
+- One address may have 100 connections to us, the first message must come within 10 s, each message within 10 s of its first octet, and whoever does not read is cut off.
+
 ## Peers with several servers
 
 The name in a trunk's \`peer\` leads to its servers as RFC 3263 says: a name without port by NAPTR and SRV, each server's name by A and AAAA. \`/etc/hosts\` is read as well; no search domain is added, and \`.local\` names of mDNS are not found.
