@@ -14,7 +14,8 @@ import { DEFAULT_LIMITS } from "./dialog/dialog-context.ts";
 import type { DialogLimits } from "./dialog/dialog-context.ts";
 import { DialogLayer } from "./dialog/dialog-layer.ts";
 import { DialogTable } from "./dialog/dialog-table.ts";
-import { ALLOW, SUPPORTED } from "./dialog/our-headers.ts";
+import type { LegTerms } from "./dialog/leg-terms.ts";
+import { ALLOW, CALL_OPTIONS, SUPPORTED } from "./dialog/our-headers.ts";
 import {
   methodResponse,
   optionsResponse,
@@ -89,6 +90,8 @@ export interface EngineTrunk {
    */
   readonly mayReplaceAny?: boolean;
   readonly tls?: TrunkTls;
+  /** Reliable provisional responses and session timers; default: as toward a browser. */
+  readonly terms?: LegTerms;
 }
 
 /** What the embedded engine is built with. */
@@ -544,7 +547,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       return this.#refuse(request, fault.status, { fields: fault.fields ?? [] });
     }
     const { handlesReplaces = false } = this.#options.handler;
-    const missing = requireRefusal(request, handlesReplaces ? ["replaces"] : []);
+    const understood = handlesReplaces ? [...CALL_OPTIONS, "replaces"] : CALL_OPTIONS;
+    const missing = requireRefusal(request, understood);
     if (missing !== undefined) return missing;
     // A web user calls numbers of this gateway; other domains are not ours to reach.
     return isBrowser(flow) && !this.#isOurHost(request.uri.host, flow)

@@ -110,11 +110,19 @@ export interface InviteFailure {
 }
 
 export interface OutgoingInviteHandler {
-  /** Every 101 to 199. */
+  /** Every 101 to 198, once each; what came reliably has been acknowledged (RFC 3262). */
   onProvisional(response: ProvisionalResponse): void;
+  /** A fork has ended while others go on (199, RFC 6228). */
+  onForkEnded?(remoteTag: string): void;
   /**
-   * The first 2xx; its ACK has been sent when the INVITE carried the offer. With a late offer
-   * `sdp` is the far end's offer, and `Dialog.acknowledge` must bring the answer. Later 2xx of
+   * An offer of the callee's before it answers, in UPDATE (RFC 3311), once a reliable response has
+   * answered ours. Without this method it gets 488.
+   */
+  onReinvite?(reinvite: IncomingReinvite, remoteTag: string): void;
+  /**
+   * The first 2xx; its ACK has been sent when the INVITE carried the offer. `sdp` is what the far
+   * end has agreed to, in the 2xx or reliably before it. With a late offer
+   * it is the far end's offer, and `Dialog.acknowledge` must bring the answer. Later 2xx of
    * other forks are acknowledged and hung up by the engine (RFC 3261 §13.2.2.4).
    * The handler attaches a DialogHandler.
    */
@@ -166,10 +174,19 @@ export interface IncomingInvite {
   /** The offer; undefined with a late offer. */
   readonly sdp: string | undefined;
   attach(handler: IncomingInviteHandler): void;
-  /** Sends a 101 to 199. All responses carry one To-tag: the caller sees one dialog. */
+  /**
+   * Sends a 101 to 198, reliably where the caller and the terms of its leg want it (RFC 3262). All
+   * responses carry one To-tag, but after `endEarlyDialog`: the caller sees one dialog.
+   */
   progress(status: number, options?: ResponseOptions): void;
   /**
-   * Sends the 200, retransmitted until its ACK (RFC 3261 §13.3.1.4).
+   * Whoever rang has gone, and others will be tried: tells a caller that asks for it with 199
+   * (RFC 6228), and goes on with another To-tag. Does nothing for any other caller.
+   */
+  endEarlyDialog?(reason: EndReason): void;
+  /**
+   * Sends the 200, retransmitted until its ACK (RFC 3261 §13.3.1.4); after the PRACK when an answer
+   * that was sent reliably has none yet (RFC 3262 §5).
    * @returns undefined when the INVITE has ended meanwhile
    */
   accept(sdp: string, options?: ResponseOptions): Dialog | undefined;
@@ -180,6 +197,11 @@ export interface IncomingInvite {
 export interface IncomingInviteHandler {
   /** CANCEL came, or the caller's connection went for good; 487 has been sent where it can be. */
   onCancelled(reason: EndReason | undefined): void;
+  /**
+   * An offer of the caller's before we answer, in UPDATE or PRACK, once a reliable response has
+   * answered the first one. Without this method it gets 488.
+   */
+  onReinvite?(reinvite: IncomingReinvite): void;
 }
 
 /** The outcome of a re-INVITE that we sent. */
@@ -187,9 +209,12 @@ export type ReinviteResult =
   | { readonly ok: true; readonly sdp: string | undefined }
   | { readonly ok: false; readonly reason: EndReason };
 
-/** A re-INVITE or UPDATE that arrived with an offer, or a re-INVITE that asks for one. */
+/**
+ * A re-INVITE, UPDATE or PRACK that arrived with an offer, or a re-INVITE that asks for one. In an
+ * early dialog it is an UPDATE or PRACK.
+ */
 export interface IncomingReinvite {
-  readonly method: "INVITE" | "UPDATE";
+  readonly method: "INVITE" | "UPDATE" | "PRACK";
   /** undefined asks us for an offer (late offer). */
   readonly sdp: string | undefined;
   accept(sdp: string): void;

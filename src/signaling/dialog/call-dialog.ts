@@ -7,58 +7,39 @@ import type {
   OutgoingReferOptions,
   Party,
   ReinviteResult,
-  ResponseOptions,
 } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { parseReason } from "../message/reason.ts";
 import type { ServerTransaction } from "../transaction/transaction.ts";
-import { AcceptRetransmission } from "./accept-retransmission.ts";
+import type { Acceptance, CallDialogOptions } from "./call-dialog-options.ts";
 import type { DialogContext } from "./dialog-context.ts";
+import { DialogRequests } from "./dialog-requests.ts";
 import type { DialogState } from "./dialog-state.ts";
 import type { DialogUsage } from "./dialog-table.ts";
-import { Exchange } from "./exchange.ts";
 import type { ExchangeOutcome } from "./exchange.ts";
-import { ALLOW, PRODUCT, contactField, reasonFields, safeExtras } from "./our-headers.ts";
+import { FarEnd } from "./far-end.ts";
+import { IncomingOffers } from "./incoming-offers.ts";
+import { DEFAULT_TERMS } from "./leg-terms.ts";
+import { OurAccepts } from "./our-accepts.ts";
+import { OurAcks } from "./our-acks.ts";
+import { ALLOW, CALL_OPTIONS, contactField, safeExtras, supportedField } from "./our-headers.ts";
+import { OtherRequests } from "./other-requests.ts";
 import type { Peer } from "./peer.ts";
-import { ReferUsage } from "./refer-usage.ts";
 import { ReinviteQueue } from "./reinvite-queue.ts";
 import {
   bodyRefusal,
-  methodResponse,
   optionsResponse,
   ourResponse,
   requireRefusal,
   respondTo,
 } from "./responses.ts";
-import { ServerMessage, messageRefusal } from "./server-message.ts";
 import { REFER_OPTIONS } from "./server-refer.ts";
-import { ServerReinvite, ServerRequest } from "./server-reinvite.ts";
-
-export interface CallDialogOptions {
-  readonly state: DialogState;
-  readonly peer: Peer;
-  /** The user part of our Contact. */
-  readonly contactUser: string;
-  readonly remoteAgent: string | undefined;
-  /** We sent the INVITE that made the dialog, and so made its Call-ID. */
-  readonly ownsCallId: boolean;
-}
-
-/** A 2xx of ours whose ACK has not come. */
-interface Unacknowledged {
-  readonly retransmission: AcceptRetransmission;
-  /** The 2xx carried our offer: the ACK brings the answer. */
-  readonly isOffer: boolean;
-}
-
-/** An ACK of ours: what has been sent, or would have been with a connection. */
-interface SentAck {
-  readonly cseqNumber: number;
-  readonly message: SipRequest;
-}
+import { SessionRefresh } from "./session-refresh.ts";
 
 type State =
+  /** Our 2xx waits for a PRACK (RFC 3262 §5). */
+  | { readonly name: "held"; readonly transaction: ServerTransaction }
   /** Our 2xx has been sent, its ACK has not come. */
   | { readonly name: "accepted" }
   | { readonly name: "confirmed" }
@@ -66,7 +47,8 @@ type State =
   | { readonly name: "terminated" };
 
 const TIMEOUT: EndReason = { sipStatus: 408, text: "Request Timeout" };
-const MAX_UNACKNOWLEDGED = 2;
+const EXPIRED: EndReason = { sipStatus: 408, q850: 102, text: "Session timer expired" };
+const NO_PRACK: EndReason = { sipStatus: 504, q850: 102, text: "No PRACK" };
 
 /**
  * A confirmed dialog (RFC 3261 §12) from its 2xx to its end. `closing` is a hang-up of ours that
@@ -79,41 +61,85 @@ export class CallDialog implements Dialog, DialogUsage {
   readonly #context: DialogContext;
   readonly #dialog: DialogState;
   readonly #contactUser: string;
+  readonly #far: FarEnd;
+  readonly #requests: DialogRequests;
+  readonly #session: SessionRefresh;
   readonly #reinvites: ReinviteQueue;
-  readonly #refers: ReferUsage;
+  readonly #offers: IncomingOffers;
+  readonly #acks: OurAcks;
+  readonly #accepts: OurAccepts;
+  readonly #others: OtherRequests;
   readonly #unwatch: () => void;
-  /** Requests on their way, each with what tells its sender the status. */
-  readonly #exchanges = new Map<Exchange, (status: number) => void>();
-  readonly #unacknowledged = new Map<number, Unacknowledged>();
   #state: State = { name: "confirmed" };
   #handler: DialogHandler | undefined;
-  /** The far end's offer in a 2xx, to be answered in our ACK. */
-  #owedAck: { readonly cseqNumber: number; readonly fields: readonly HeaderField[] } | undefined;
-  #sentAck: SentAck | undefined;
-  #incoming: ServerReinvite | undefined;
+  #acceptance: Acceptance | undefined;
+  /** The last SDP of ours that the far end has: sent again as it is when nothing changes. */
+  #localSdp: string | undefined;
 
   constructor(context: DialogContext, options: CallDialogOptions) {
+    const { state, peer } = options;
     this.#context = context;
-    this.#dialog = options.state;
-    this.peer = options.peer;
+    this.#dialog = state;
+    this.peer = peer;
     this.#contactUser = options.contactUser;
     this.remoteAgent = options.remoteAgent;
+    this.#far = new FarEnd(options.farMessage);
+    this.#localSdp = options.localSdp;
+    this.#acks = new OurAcks(context, peer, state);
+    this.#accepts = new OurAccepts(context);
+    this.#requests = new DialogRequests(context, peer, state, options.contactUser);
+    this.#session = new SessionRefresh(context, {
+      offer: options.session,
+      requests: this.#requests,
+      far: this.#far,
+      port: {
+        isReady: () => this.#state.name === "confirmed",
+        localSdp: () => this.#localSdp,
+        reinvite: (sdp) => this.#reinvites.add(sdp, []),
+        updateFields: () => [["Allow", ALLOW], this.#supported],
+        onRefreshed: (response) => {
+          this.#dialog.refreshTarget(response);
+          this.#far.learn(response);
+        },
+        onRefused: (outcome) => this.#onRequestDone(outcome),
+        onExpired: () => this.#lose(EXPIRED), // RFC 4028 §10
+      },
+    });
     this.#reinvites = new ReinviteQueue(context, {
       ownsCallId: options.ownsCallId,
-      isOffered: () => this.#incoming !== undefined,
-      isUnacknowledged: () => this.#unacknowledged.size > 0 || this.#owedAck !== undefined,
-      start: (sdp, headers, onDone) => this.#startReinvite(sdp, headers, onDone),
+      isOffered: () => this.#offers.isPending,
+      isUnacknowledged: () => !this.#accepts.isEmpty || this.#acks.isOwed,
+      start: (sdp, headers, onDone) =>
+        this.#requests.reinvite({
+          sdp,
+          fields: () => [...this.#session.requestFields, ...safeExtras(headers)],
+          onDone,
+          onRepeatedAccept: (response) => this.onStrayAccept(response),
+        }),
       onAccepted: (response, request, isLateOffer) => {
         this.#dialog.refreshTarget(response);
-        this.onAccepted(request, isLateOffer);
+        if (!isLateOffer) this.#localSdp = request.sdp;
+        this.onAccepted(request, response, isLateOffer);
       },
+      onTooSmall: (response) => this.#session.onTooSmall(response),
       onLost: (reason) => this.#lose(reason),
     });
-    this.#refers = new ReferUsage(context, {
-      dialog: options.state,
-      peer: options.peer,
+    this.#offers = new IncomingOffers(context, peer, {
+      isOfferOpen: () => this.#isOfferOpen(),
+      handler: () => {
+        const handler = this.#handler;
+        return handler === undefined ? undefined : (offer) => handler.onReinvite(offer);
+      },
+      onBegin: () => this.#reinvites.yield(),
+      accept: (transaction, sdp, isLateOffer) => this.#acceptOffer(transaction, sdp, isLateOffer),
+      onEnd: () => this.#reinvites.pump(),
+    });
+    this.#others = new OtherRequests(context, {
+      dialog: state,
+      peer,
       contactUser: options.contactUser,
       onOutcome: (outcome) => this.#onRequestDone(outcome),
+      handler: () => this.#handler,
     });
     this.#unwatch = this.peer.watch({
       onFlowLost: () => this.#handler?.onFlowLost(),
@@ -129,7 +155,15 @@ export class CallDialog implements Dialog, DialogUsage {
 
   /** Neither over nor being hung up. */
   get isLive(): boolean {
-    return this.#state.name === "accepted" || this.#state.name === "confirmed";
+    switch (this.#state.name) {
+      case "held":
+      case "accepted":
+      case "confirmed":
+        return true;
+      case "closing":
+      case "terminated":
+        return false;
+    }
   }
 
   get callId(): string {
@@ -149,26 +183,37 @@ export class CallDialog implements Dialog, DialogUsage {
   }
 
   /** A 2xx to an INVITE of ours has come: the ACK goes out, or waits for the answer (§13.2.2.4). */
-  onAccepted(invite: SipRequest, isLateOffer: boolean): void {
-    this.#owedAck = { cseqNumber: invite.cseq.number, fields: credentialsOf(invite) };
-    if (!isLateOffer) this.#sendAck(undefined);
+  onAccepted(invite: SipRequest, response: SipResponse, isLateOffer: boolean): void {
+    this.#far.learn(response);
+    this.#session.onAccepted(response);
+    this.#acks.owe(invite);
+    if (!isLateOffer) this.#sendAck();
   }
 
-  /** Sends our 2xx to an INVITE, again and again until its ACK (§13.3.1.4). */
-  accept(transaction: ServerTransaction, response: SipResponse, isOffer: boolean): void {
-    // A request inside the dialog has a To-tag; the one that makes it has none.
-    if (transaction.request.toTag === undefined) this.#state = { name: "accepted" };
-    const cseqNumber = transaction.request.cseq.number;
-    const retransmission = new AcceptRetransmission(
-      this.#context,
-      () => respondTo(this.#context, this.peer, transaction, response),
-      () => this.#onNoAck(cseqNumber),
-    );
-    this.#unacknowledged.set(cseqNumber, { retransmission, isOffer });
+  /** Sends our 2xx to the INVITE that makes the dialog, once RFC 3262 §5 allows it. */
+  accept(acceptance: Acceptance): void {
+    const { transaction, reliable } = acceptance;
+    this.#acceptance = acceptance;
+    if (reliable?.holdsAccept === true) {
+      this.#state = { name: "held", transaction };
+      this.#context.table.cancellable(transaction, (cancel) => {
+        this.#lose(parseReason(cancel.headers, 487) ?? { sipStatus: 487 });
+      });
+      reliable.settle(() => this.#sendAccept(acceptance));
+      return;
+    }
+    this.#sendAccept(acceptance);
+  }
+
+  /** No PRACK has come for what was sent reliably before our 2xx (RFC 3262 §3). */
+  onNoPrack(): void {
+    if (this.#state.name === "held") this.#lose(NO_PRACK);
   }
 
   acknowledge(sdp: string): void {
-    if (this.#owedAck !== undefined) this.#sendAck(sdp);
+    if (!this.#acks.isOwed) return;
+    this.#localSdp = sdp;
+    this.#sendAck(sdp);
   }
 
   reinvite(sdp: string | undefined, headers: ExtraHeaders = []): Promise<ReinviteResult> {
@@ -183,48 +228,42 @@ export class CallDialog implements Dialog, DialogUsage {
       readonly headers?: ExtraHeaders;
     },
   ): Promise<number> {
+    if (!this.isLive) return Promise.resolve(481);
+    const infoPackage = options.headers?.find(([name]) => name.toLowerCase() === "info-package");
+    // RFC 6086 §4.2.1: only packages that the far end has listed are sent.
+    if (infoPackage !== undefined && !this.#far.takesPackage(infoPackage[1])) {
+      return Promise.resolve(469);
+    }
     return new Promise((resolve) => {
-      if (!this.isLive) {
-        resolve(481);
-        return;
-      }
-      const exchange = new Exchange(this.#context, {
-        peer: this.peer,
-        nextHop: () => this.#dialog.nextHop,
-        build: (flow, credentials) =>
-          this.#dialog.request(method, {
-            headers: [
-              contactField(flow, this.#contactUser),
-              ["User-Agent", PRODUCT],
-              ...credentials,
-              ...safeExtras(options.headers),
-            ],
-            body: options.body,
-            contentType: options.contentType,
-          }),
-        onDone: (outcome) => {
-          this.#exchanges.delete(exchange);
-          resolve(this.#onRequestDone(outcome));
-        },
-      });
-      this.#exchanges.set(exchange, resolve);
+      const fields = safeExtras(options.headers);
+      this.#requests.send(
+        method,
+        { ...options, fields: () => fields },
+        (outcome) => resolve(this.#onRequestDone(outcome)),
+        () => resolve(481),
+      );
     });
   }
 
   refer(options: OutgoingReferOptions, handler: OutgoingReferHandler): void {
-    if (this.isLive) this.#refers.refer(options, handler);
+    if (this.isLive) this.#others.refer(options, handler);
     else this.#context.clock.after(0, () => handler.onEnded(481, "The call is over"));
   }
 
   bye(reason?: EndReason): void {
     if (!this.isLive) return;
     this.#handler = undefined;
-    if (this.#state.name === "accepted") {
-      // RFC 3261 §15: the callee's BYE waits for the ACK, or for the end of the transaction.
-      this.#state = { name: "closing", reason };
-      return;
+    switch (this.#state.name) {
+      case "accepted":
+        // RFC 3261 §15: the callee's BYE waits for the ACK, or for the end of the transaction.
+        this.#state = { name: "closing", reason };
+        return;
+      case "held":
+      case "confirmed":
+      case "closing":
+      case "terminated":
+        this.#close(reason);
     }
-    this.#sendBye(reason);
   }
 
   onRequest(request: SipRequest, transaction: ServerTransaction): void {
@@ -243,48 +282,29 @@ export class CallDialog implements Dialog, DialogUsage {
       case "UPDATE":
         this.#onUpdate(transaction);
         return;
+      case "PRACK":
+        this.#onPrack(transaction);
+        return;
       case "OPTIONS":
         transaction.respond(optionsResponse(request));
         return;
-      case "INFO":
-        this.#onOther(request, transaction);
-        return;
-      case "MESSAGE":
-        this.#onMessage(request, transaction);
-        return;
-      case "NOTIFY":
-        if (!this.#refers.onNotify(transaction)) this.#onOther(request, transaction);
-        return;
-      case "REFER":
-        if (!this.#refers.onRefer(transaction, this.#handler)) {
-          this.#onOther(request, transaction);
-        }
-        return;
-      case "SUBSCRIBE":
-        if (!this.#refers.onSubscribe(transaction, this.#handler)) {
-          transaction.respond(methodResponse(request));
-        }
-        return;
       default:
-        transaction.respond(methodResponse(request));
+        this.#others.receive(transaction);
     }
   }
 
   onAck(request: SipRequest): void {
-    const cseqNumber = request.cseq.number;
-    const accepted = this.#unacknowledged.get(cseqNumber);
+    const accepted = this.#accepts.acknowledge(request.cseq.number);
     if (accepted === undefined) return;
-    accepted.retransmission.stop();
-    this.#unacknowledged.delete(cseqNumber);
     switch (this.#state.name) {
+      case "held":
+        return;
       case "accepted":
       case "confirmed":
-        this.#state = { name: "confirmed" };
-        this.#handler?.onConfirmed(accepted.isOffer ? request.sdp : undefined);
-        this.#reinvites.pump();
+        this.#onConfirmed(accepted.isOffer ? request.sdp : undefined);
         return;
       case "closing":
-        this.#sendBye(this.#state.reason);
+        this.#close(this.#state.reason);
         return;
       case "terminated":
         return;
@@ -293,167 +313,123 @@ export class CallDialog implements Dialog, DialogUsage {
 
   /** A 2xx again: the same ACK again (RFC 3261 §13.2.2.4). */
   onStrayAccept(response: SipResponse): void {
-    const cseqNumber = response.cseq.number;
-    if (this.#owedAck?.cseqNumber === cseqNumber) return;
-    if (this.#sentAck?.cseqNumber !== cseqNumber) {
-      // A re-INVITE that was sent again on a new connection while its first 2xx was on the way.
-      this.#sentAck = { cseqNumber, message: this.#dialog.ack(cseqNumber) };
-    }
-    this.#transmitAck(this.#sentAck);
+    this.#acks.repeat(response);
+  }
+
+  #sendAccept({ transaction, build, isOffer, reliable }: Acceptance): void {
+    reliable?.stop();
+    this.#state = { name: "accepted" };
+    this.#sendOk(transaction, build(this.#session.accept(transaction.request)), isOffer);
+  }
+
+  #sendOk(transaction: ServerTransaction, response: SipResponse, isOffer: boolean): void {
+    this.#accepts.send(
+      transaction.request.cseq.number,
+      isOffer,
+      () => respondTo(this.#context, this.peer, transaction, response),
+      () => this.#onNoAck(),
+    );
+  }
+
+  #onConfirmed(sdp: string | undefined): void {
+    this.#state = { name: "confirmed" };
+    const nextOffer = this.#acceptance?.nextOffer;
+    this.#acceptance = undefined;
+    this.#handler?.onConfirmed(sdp);
+    // Nobody waits for the outcome: a refusal leaves the far end with what it has.
+    if (nextOffer !== undefined) void this.reinvite(nextOffer);
+    this.#reinvites.pump();
   }
 
   #refusalOf(request: SipRequest): SipResponse | undefined {
     if (!this.isLive && request.method !== "BYE") return ourResponse(request, 481);
     // RFC 3261 §12.2.2
     if (!this.#dialog.acceptRemoteCseq(request.cseq.number)) return ourResponse(request, 500);
-    return requireRefusal(request, request.method === "REFER" ? REFER_OPTIONS : []);
+    const isRefer = request.method === "REFER";
+    return requireRefusal(request, isRefer ? REFER_OPTIONS : CALL_OPTIONS);
   }
 
   /** An offer of ours has no answer yet, or one of the far end's has none of ours. */
   #isOfferOpen(): boolean {
-    if (this.#reinvites.isSent || this.#owedAck !== undefined) return true;
-    return [...this.#unacknowledged.values()].some(({ isOffer }) => isOffer);
+    return (
+      this.#reinvites.isSent ||
+      this.#acks.isOwed ||
+      this.#accepts.hasOffer ||
+      this.#accepts.isFull ||
+      this.#state.name === "held"
+    );
   }
 
   #onBye(request: SipRequest, transaction: ServerTransaction): void {
     transaction.respond(ourResponse(request, 200));
     const reason = parseReason(request.headers);
-    const handler = this.#terminate(reason ?? { sipStatus: 200 });
+    const handler = this.#terminate(reason ?? { sipStatus: 200 }, 487);
     handler?.onBye(reason);
   }
 
   #onReinvite(transaction: ServerTransaction): void {
-    const request = transaction.request;
-    if (this.#isOfferOpen() || this.#unacknowledged.size >= MAX_UNACKNOWLEDGED) {
-      transaction.respond(ourResponse(request, 491)); // RFC 3261 §14.2
-      return;
-    }
-    if (this.#incoming !== undefined) {
-      transaction.respond(this.#busyResponse(request)); // RFC 3261 §14.2
-      return;
-    }
-    const refusal = bodyRefusal(request);
-    if (refusal !== undefined) {
-      transaction.respond(refusal);
-      return;
-    }
-    this.#offer("INVITE", transaction);
+    const refusal = this.#session.refusalOf(transaction.request);
+    if (refusal === undefined) this.#offers.receive("INVITE", transaction);
+    else transaction.respond(refusal);
   }
 
   #onUpdate(transaction: ServerTransaction): void {
-    const request = transaction.request;
-    const refusal = bodyRefusal(request);
+    const { request } = transaction;
+    const refusal = this.#session.refusalOf(request) ?? bodyRefusal(request);
     if (refusal !== undefined) {
       transaction.respond(refusal);
-    } else if (request.sdp === undefined) {
-      // RFC 3311 §5.2: without an offer it refreshes the target and, with RFC 4028, the session.
-      this.#dialog.refreshTarget(request);
-      transaction.respond(ourResponse(request, 200, { fields: this.#contactFields(transaction) }));
-    } else if (this.#isOfferOpen()) {
-      transaction.respond(ourResponse(request, 491)); // RFC 3311 §5.2
-    } else if (this.#incoming !== undefined) {
-      transaction.respond(this.#busyResponse(request)); // RFC 3311 §5.2
+    } else if (request.sdp !== undefined) {
+      this.#offers.receive("UPDATE", transaction);
     } else {
-      this.#offer("UPDATE", transaction);
+      // RFC 3311 §5.2: without an offer it refreshes the target and, with RFC 4028, the session.
+      transaction.respond(ourResponse(request, 200, { fields: this.#refreshedBy(transaction) }));
     }
   }
 
-  #offer(method: "INVITE" | "UPDATE", transaction: ServerTransaction): void {
-    const handler = this.#handler;
-    if (handler === undefined) {
-      transaction.respond(ourResponse(transaction.request, 488));
+  #onPrack(transaction: ServerTransaction): void {
+    const { request } = transaction;
+    const reliable = this.#acceptance?.reliable;
+    if (reliable?.acknowledge(request) !== true) {
+      transaction.respond(ourResponse(request, 481)); // RFC 3262 §3
       return;
     }
-    const reinvite = new ServerReinvite(method, transaction, {
-      accept: (sdp) => {
-        this.#incoming = undefined;
-        this.#dialog.refreshTarget(transaction.request);
-        const response = ourResponse(transaction.request, 200, {
-          sdp,
-          fields: [...this.#contactFields(transaction), ["Allow", ALLOW]],
-        });
-        if (method === "INVITE") this.accept(transaction, response, reinvite.sdp === undefined);
-        else respondTo(this.#context, this.peer, transaction, response);
-        this.#reinvites.pump();
-      },
-      reject: (status, options) => {
-        this.#incoming = undefined;
-        const response = ourResponse(transaction.request, status, options);
-        respondTo(this.#context, this.peer, transaction, response);
-        this.#reinvites.pump();
-      },
-    });
-    this.#incoming = reinvite;
-    this.#reinvites.yield();
-    if (method === "INVITE") this.#context.table.cancellable(transaction, () => reinvite.cancel());
-    handler.onReinvite(reinvite);
+    // An offer now (RFC 3262 §5) would have to be answered before our 2xx, whose SDP is chosen.
+    const status = request.sdp === undefined ? 200 : 488;
+    transaction.respond(ourResponse(request, status));
+    reliable.pump();
   }
 
-  #onOther(request: SipRequest, transaction: ServerTransaction): void {
-    const handler = this.#handler;
-    if (handler === undefined) {
-      transaction.respond(ourResponse(request, 481));
-      return;
-    }
-    const respond = (status: number, options: ResponseOptions): void => {
-      respondTo(this.#context, this.peer, transaction, ourResponse(request, status, options));
-    };
-    handler.onRequest(new ServerRequest(request, respond));
+  #acceptOffer(transaction: ServerTransaction, sdp: string, isLateOffer: boolean): void {
+    const { request } = transaction;
+    this.#localSdp = sdp;
+    const fields = this.#refreshedBy(transaction);
+    const response = ourResponse(request, 200, { sdp, fields });
+    if (request.method === "INVITE") this.#sendOk(transaction, response, isLateOffer);
+    else respondTo(this.#context, this.peer, transaction, response);
   }
 
-  #onMessage(request: SipRequest, transaction: ServerTransaction): void {
-    const handler = this.#handler;
-    if (handler?.onMessage === undefined) {
-      this.#onOther(request, transaction);
-      return;
-    }
-    const refusal = messageRefusal(request);
-    if (refusal !== undefined) transaction.respond(refusal);
-    else handler.onMessage(new ServerMessage(this.#context, transaction, this.peer));
+  /** A re-INVITE or UPDATE of the far end is accepted. @returns what the 2xx says beside the SDP */
+  #refreshedBy({ request, flow }: ServerTransaction): readonly HeaderField[] {
+    this.#dialog.refreshTarget(request);
+    this.#far.learn(request);
+    return [
+      contactField(flow, this.#contactUser, request.uri.scheme),
+      ["Allow", ALLOW],
+      this.#supported,
+      ...this.#session.accept(request),
+    ];
   }
 
-  /** 500 with a Retry-After between 0 and 10 seconds (RFC 3261 §14.2). */
-  #busyResponse(request: SipRequest): SipResponse {
-    const seconds = Math.floor(this.#context.random() * 11);
-    return ourResponse(request, 500, { fields: [["Retry-After", String(seconds)]] });
-  }
-
-  #contactFields(transaction: ServerTransaction): readonly HeaderField[] {
-    const { flow, request } = transaction;
-    return [contactField(flow, this.#contactUser, request.uri.scheme)];
-  }
-
-  #startReinvite(
-    sdp: string | undefined,
-    headers: ExtraHeaders,
-    onDone: (outcome: ExchangeOutcome) => void,
-  ): Exchange {
-    return new Exchange(this.#context, {
-      peer: this.peer,
-      nextHop: () => this.#dialog.nextHop,
-      limitMs: this.#context.limits.noFinalResponseMs,
-      build: (flow, credentials) =>
-        this.#dialog.request("INVITE", {
-          headers: [
-            contactField(flow, this.#contactUser),
-            ["Allow", ALLOW],
-            ["User-Agent", PRODUCT],
-            ...credentials,
-            ...safeExtras(headers),
-          ],
-          body: sdp,
-          contentType: "application/sdp",
-        }),
-      onDone,
-      onRepeatedAccept: (response) => this.onStrayAccept(response),
-    });
+  get #supported(): HeaderField {
+    const { reliable } = this.peer.terms ?? DEFAULT_TERMS;
+    return supportedField({ withReliable: reliable !== "off" });
   }
 
   #onRequestDone(outcome: ExchangeOutcome): number {
     switch (outcome.kind) {
       case "response": {
         const status = outcome.response.statusCode;
-        // RFC 3261 §12.2.1.2
+        // RFC 3261 §12.2.1.2, RFC 5057 §5.1
         if (status === 481) this.#lose({ sipStatus: 481, text: outcome.response.reasonPhrase });
         else if (status === 408) this.#lose(TIMEOUT);
         return status;
@@ -466,8 +442,7 @@ export class CallDialog implements Dialog, DialogUsage {
     }
   }
 
-  #onNoAck(cseqNumber: number): void {
-    this.#unacknowledged.delete(cseqNumber);
+  #onNoAck(): void {
     switch (this.#state.name) {
       case "accepted":
       case "confirmed":
@@ -475,8 +450,9 @@ export class CallDialog implements Dialog, DialogUsage {
         this.#lose({ sipStatus: 408, text: "No ACK" });
         return;
       case "closing":
-        this.#sendBye(this.#state.reason);
+        this.#close(this.#state.reason);
         return;
+      case "held":
       case "terminated":
         return;
     }
@@ -485,78 +461,57 @@ export class CallDialog implements Dialog, DialogUsage {
   #lose(reason: EndReason): void {
     if (this.#state.name === "terminated") return;
     const handler = this.#handler;
-    if (reason.sipStatus === 481) this.#terminate(reason);
-    else this.#sendBye(reason);
+    if (reason.sipStatus === 481) this.#terminate(reason, 481);
+    else this.#close(reason);
     handler?.onLost(reason);
   }
 
-  #sendAck(sdp: string | undefined): void {
-    const owed = this.#owedAck;
-    if (owed === undefined) return;
-    this.#owedAck = undefined;
-    const { cseqNumber, fields } = owed;
-    const message = this.#dialog.ack(cseqNumber, {
-      headers: [["User-Agent", PRODUCT], ...fields],
-      body: sdp,
-      contentType: "application/sdp",
-    });
-    this.#transmitAck({ cseqNumber, message });
-    this.#reinvites.pump();
+  #sendAck(sdp?: string): void {
+    if (this.#acks.send(sdp)) this.#reinvites.pump();
   }
 
-  #transmitAck(ack: SentAck): void {
-    const flow = this.peer.flowTo(this.#dialog.nextHop);
-    const message =
-      flow === undefined
-        ? ack.message
-        : this.#context.transactions.sendStateless(ack.message, flow);
-    this.#sentAck = { cseqNumber: ack.cseqNumber, message };
+  /** Ends the call at the far end, with BYE or, before our 2xx, by refusing its INVITE. */
+  #close(reason: EndReason | undefined): void {
+    if (this.#state.name !== "held") this.#sendBye(reason);
+    const status = reason === undefined || reason.sipStatus < 300 ? 480 : reason.sipStatus;
+    this.#terminate(reason ?? { sipStatus: 200 }, status);
   }
 
   #sendBye(reason: EndReason | undefined): void {
     // Whoever owes an ACK sends it first: the far end would repeat its 2xx otherwise.
-    this.#sendAck(undefined);
-    // The BYE lives on alone: challenged, or waiting for a browser to come back, it ends by itself.
-    // It begins before the rest ends, so that the way to the far end is never without a watcher.
-    // oxlint-disable-next-line no-new
-    new Exchange(this.#context, {
-      peer: this.peer,
-      nextHop: () => this.#dialog.nextHop,
-      build: (_flow, credentials) =>
-        this.#dialog.request("BYE", {
-          headers: [["User-Agent", PRODUCT], ...credentials, ...reasonFields(reason)],
-        }),
-      onDone: () => {},
-    });
-    this.#terminate(reason ?? { sipStatus: 200 });
+    this.#sendAck();
+    // The BYE begins before the rest ends, so that the way to the far end always has a watcher.
+    this.#requests.bye(reason);
   }
 
-  /** Ends everything here. @returns the handler, for its one final callback */
-  #terminate(reason: EndReason): DialogHandler | undefined {
-    if (this.#state.name === "terminated") return undefined;
+  /**
+   * Ends everything here.
+   *
+   * @param heldStatus what an INVITE gets whose 2xx was held back
+   * @returns the handler, for its one final callback
+   */
+  #terminate(reason: EndReason, heldStatus: number): DialogHandler | undefined {
+    const state = this.#state;
+    if (state.name === "terminated") return undefined;
     const handler = this.#handler;
     this.#state = { name: "terminated" };
     this.#handler = undefined;
     this.#unwatch();
-    for (const { retransmission } of this.#unacknowledged.values()) retransmission.stop();
-    this.#unacknowledged.clear();
-    this.#incoming?.cancel(); // RFC 3261 §15.1.2: pending requests still get their response
-    this.#reinvites.close(reason);
-    for (const [exchange, resolve] of this.#exchanges) {
-      exchange.abandon();
-      resolve(481);
+    this.#session.stop();
+    this.#acceptance?.reliable?.stop();
+    if (state.name === "held") {
+      const { transaction } = state;
+      const options = { reason, toTag: this.localTag };
+      const response = ourResponse(transaction.request, heldStatus, options);
+      respondTo(this.#context, this.peer, transaction, response);
     }
-    this.#exchanges.clear();
-    this.#refers.close();
+    this.#accepts.stop();
+    this.#offers.cancel();
+    this.#reinvites.close(reason);
+    this.#requests.abandon();
+    this.#others.close();
     this.#context.table.delete(this.callId, this.localTag, this.remoteTag, this);
     this.#context.table.end(this);
     return handler;
   }
-}
-
-/** The credentials of an INVITE, which its ACK repeats (RFC 3261 §22.1). */
-function credentialsOf(invite: SipRequest): readonly HeaderField[] {
-  return ["Authorization", "Proxy-Authorization"].flatMap((name) =>
-    invite.headers.getAll(name).map((value): HeaderField => [name, value]),
-  );
 }

@@ -21,8 +21,18 @@ import type { DialogContext } from "./dialog-context.ts";
 import { DialogState } from "./dialog-state.ts";
 import type { InviteUsage } from "./dialog-table.ts";
 import { EarlyDialog } from "./early-dialog.ts";
-import { ALLOW, PRODUCT, contactField, reasonFields, safeExtras } from "./our-headers.ts";
+import { DEFAULT_TERMS } from "./leg-terms.ts";
+import type { LegTerms } from "./leg-terms.ts";
+import {
+  ALLOW,
+  PRODUCT,
+  contactField,
+  reasonFields,
+  safeExtras,
+  supportedField,
+} from "./our-headers.ts";
 import type { Peer } from "./peer.ts";
+import { SessionOffer } from "./session-terms.ts";
 import type { Transactions } from "./transactions.ts";
 
 /** What the INVITE says, its addresses already chosen for the leg. */
@@ -66,6 +76,8 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   readonly #options: ClientInviteOptions;
   readonly #handler: OutgoingInviteHandler;
   readonly #localTag = randomToken(TAG_LENGTH);
+  readonly #terms: LegTerms;
+  readonly #session: SessionOffer;
   /** By To-tag. */
   readonly #early = new Map<string, EarlyDialog>();
   /** 2xx of forks that lost, by To-tag: each is acknowledged and hung up once. */
@@ -87,6 +99,8 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     this.#context = context;
     this.#options = options;
     this.peer = options.peer;
+    this.#terms = options.peer.terms ?? DEFAULT_TERMS;
+    this.#session = new SessionOffer(this.#terms.session);
     this.#handler = handler;
     // A lost connection comes as the transaction's error; the watch keeps the way to the far end.
     this.#unwatch = options.peer.watch({ onFlowLost() {}, onFlowRestored() {} });
@@ -108,6 +122,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   }
 
   #send(credentials: readonly HeaderField[]): void {
+    this.#closeEarly();
     this.#cseqNumber += 1;
     const { transactions, clock } = this.#context;
     const handler: ClientTransactionHandler = {
@@ -120,6 +135,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     const build = (flow: Flow, isNext: boolean): SipRequest => {
       if (!isNext) return this.#build(flow, credentials);
       // Another server has another nonce: it gets the request as the first one got it.
+      this.#closeEarly();
       this.#challenges = 0;
       this.#noFinal?.cancel();
       return this.#build(flow, []);
@@ -160,6 +176,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
         ["CSeq", `${this.#cseqNumber} INVITE`],
         contactField(flow, contactUser),
         ["Allow", ALLOW],
+        ...this.#extensionFields(),
         ["User-Agent", PRODUCT],
         ...credentials,
         ...extras,
@@ -167,6 +184,17 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
       body: sdp,
       contentType: "application/sdp",
     });
+  }
+
+  #extensionFields(): readonly HeaderField[] {
+    // With a late offer a reliable response would bring the offer, and its PRACK our answer
+    // (RFC 3262 §5), long before there is one: none is asked for.
+    const reliable = this.#options.sdp === undefined ? "off" : this.#terms.reliable;
+    return [
+      supportedField({ withReliable: reliable !== "off" }),
+      ...(reliable === "required" ? [["Require", "100rel"] as const] : []),
+      ...this.#session.fields,
+    ];
   }
 
   #onResponse(transaction: ClientTransaction, response: SipResponse): void {
@@ -191,27 +219,52 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
       const reason: EndReason = { sipStatus: 408, text: "No final response" };
       this.#giveUp({ cause: "timeout", reason }, reason);
     });
-    if (response.statusCode === 100) return;
-    this.#keepEarly(request, response);
+    const { statusCode: status, toTag: tag } = response;
+    if (status === 100) return;
+    if (status === 199) {
+      this.#endFork(tag);
+      return;
+    }
+    const early = this.#earlyOf(request, response);
+    // RFC 3262 §4: one that came before or out of order is dropped.
+    if (early?.receive(response) === false) return;
     this.#handler.onProvisional({
-      status: response.statusCode,
+      status,
       reasonPhrase: response.reasonPhrase,
       sdp: response.sdp,
-      remoteTag: response.toTag ?? "",
+      remoteTag: tag ?? "",
     });
   }
 
+  /** RFC 6228 §4: the early dialog is over, the INVITE goes on. */
+  #endFork(tag: string | undefined): void {
+    const early = this.#early.get(tag ?? "");
+    if (tag === undefined || early === undefined) return;
+    early.close();
+    this.#early.delete(tag);
+    this.#handler.onForkEnded?.(tag);
+  }
+
   /** RFC 3261 §12.1.2: a provisional response with a To-tag makes an early dialog. */
-  #keepEarly(request: SipRequest, response: SipResponse): void {
+  #earlyOf(request: SipRequest, response: SipResponse): EarlyDialog | undefined {
     const tag = response.toTag;
-    if (tag === undefined || this.#early.has(tag) || this.#early.size >= MAX_FORKS) return;
-    const state = DialogState.ofClient(request, response, this.peer.followsRoutes);
-    this.#early.set(
-      tag,
-      new EarlyDialog(this.#context, this.peer, state, (accept) =>
-        this.#onAccept(accept, undefined),
-      ),
-    );
+    if (tag === undefined) return undefined;
+    const known = this.#early.get(tag);
+    if (known !== undefined || this.#early.size >= MAX_FORKS) return known;
+    const handler = this.#handler;
+    const early = new EarlyDialog(this.#context, {
+      peer: this.peer,
+      state: DialogState.ofClient(request, response, this.peer.followsRoutes),
+      contactUser: this.#options.contactUser,
+      offer: this.#options.sdp,
+      onAccept: (accept) => this.#onAccept(accept, undefined),
+      onReinvite:
+        handler.onReinvite === undefined
+          ? undefined
+          : () => (offer) => handler.onReinvite?.(offer, tag),
+    });
+    this.#early.set(tag, early);
+    return early;
   }
 
   #onRejected(request: SipRequest, response: SipResponse): void {
@@ -228,6 +281,12 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
         this.#send([credentials]); // RFC 3261 §22.2: the same Call-ID and tag, a higher CSeq
         return;
       }
+    }
+    if (this.#session.raise(response)) {
+      this.#noFinal?.cancel();
+      this.#challenges = 0;
+      this.#send([]); // RFC 4028 §7.3: the same Call-ID and tag, a higher CSeq
+      return;
     }
     const told = parseReason(response.headers, response.statusCode);
     this.#fail({
@@ -279,34 +338,44 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   }
 
   #win(request: SipRequest, response: SipResponse): void {
-    const dialog = this.#dialogOf(request, response);
+    const { dialog, agreed } = this.#dialogOf(request, response);
     this.#close();
     this.#state = { name: "accepted", dialog };
-    dialog.onAccepted(request, this.#options.sdp === undefined);
-    this.#handler.onAccepted(dialog, response.sdp, response);
+    dialog.onAccepted(request, response, this.#options.sdp === undefined);
+    this.#handler.onAccepted(dialog, agreed, response);
   }
 
   #hangUp(request: SipRequest, response: SipResponse): void {
     if (this.#lostForks.size >= MAX_FORKS) return;
-    const dialog = this.#dialogOf(request, response);
+    const { dialog } = this.#dialogOf(request, response);
     this.#lostForks.set(dialog.remoteTag, dialog);
-    dialog.onAccepted(request, false);
+    dialog.onAccepted(request, response, false);
     dialog.bye();
   }
 
-  #dialogOf(request: SipRequest, response: SipResponse): CallDialog {
+  /** @returns the dialog of a 2xx, and what the far end has agreed to */
+  #dialogOf(
+    request: SipRequest,
+    response: SipResponse,
+  ): { readonly dialog: CallDialog; readonly agreed: string | undefined } {
     const tag = response.toTag ?? "";
-    this.#early.get(tag)?.close();
+    const early = this.#early.get(tag);
+    early?.close();
     this.#early.delete(tag);
+    early?.state.confirm(response, this.peer.followsRoutes);
     const { headers } = response;
-    return new CallDialog(this.#context, {
-      // RFC 3261 §13.2.2.4: the route set is that of the 2xx, whatever the early dialog had.
-      state: DialogState.ofClient(request, response, this.peer.followsRoutes),
+    const dialog = new CallDialog(this.#context, {
+      state: early?.state ?? DialogState.ofClient(request, response, this.peer.followsRoutes),
       peer: this.peer,
       contactUser: this.#options.contactUser,
       remoteAgent: headers.get("Server") ?? headers.get("User-Agent"),
       ownsCallId: true,
+      farMessage: response,
+      localSdp: early?.agreed?.local ?? this.#options.sdp,
+      session: this.#session,
     });
+    // RFC 3261 §13.2.1: what follows a reliable answer is ignored.
+    return { dialog, agreed: early?.agreed?.remote ?? response.sdp };
   }
 
   #onTimeout(): void {
@@ -370,13 +439,17 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   #close(): void {
     this.#noFinal?.cancel();
     this.#unsendable?.cancel();
-    for (const early of this.#early.values()) early.close();
-    this.#early.clear();
+    this.#closeEarly();
     this.#unwatch();
     const { clock, table, timers } = this.#context;
     // RFC 3261 §13.2.2.4: other forks may still answer for 64·T1.
     table.retireInvite(this.callId, this.#localTag, clock.monotonicMs() + 64 * timers.t1);
     table.end(this);
+  }
+
+  #closeEarly(): void {
+    for (const early of this.#early.values()) early.close();
+    this.#early.clear();
   }
 }
 

@@ -19,6 +19,7 @@ import { ClientSubscription } from "./client-subscription.ts";
 import type { ClientSubscriptionOptions } from "./client-subscription.ts";
 import type { DialogContext } from "./dialog-context.ts";
 import type { DialogUsage } from "./dialog-table.ts";
+import { DEFAULT_TERMS } from "./leg-terms.ts";
 import type { Peer } from "./peer.ts";
 import { findReplaced } from "./replaced-dialog.ts";
 import type { ReplacedDialog, Replacer } from "./replaced-dialog.ts";
@@ -28,6 +29,7 @@ import type { InviteExtras } from "./server-invite.ts";
 import { MAX_MESSAGE_OCTETS, MESSAGE_TYPE, ServerMessage } from "./server-message.ts";
 import { ServerSubscribe } from "./server-subscribe.ts";
 import type { SubscribeOptions } from "./server-subscribe.ts";
+import { termsRefusal } from "./terms-refusal.ts";
 
 /** All dialogs: leads every message that belongs to one to it, and begins new ones. */
 export class DialogLayer {
@@ -50,13 +52,19 @@ export class DialogLayer {
   /**
    * Takes an INVITE outside a dialog.
    *
-   * @returns undefined when it was refused as one that is here already (RFC 3261 §8.2.2.2)
+   * @returns undefined when it was refused: one that is here already (RFC 3261 §8.2.2.2), or one
+   *   that does not fit the terms of its leg
    */
   receive(
     transaction: ServerTransaction,
     peer: Peer,
     extras: InviteExtras = {},
   ): ServerInvite | undefined {
+    const refusal = termsRefusal(transaction.request, peer.terms ?? DEFAULT_TERMS);
+    if (refusal !== undefined) {
+      transaction.respond(refusal);
+      return undefined;
+    }
     if (!this.#context.table.arrive(transaction.request)) {
       transaction.respond(ourResponse(transaction.request, 482));
       return undefined;

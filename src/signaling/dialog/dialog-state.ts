@@ -24,7 +24,7 @@ export class DialogState {
   readonly #local: string;
   /** The whole To value of our requests, tag included. */
   readonly #remote: string;
-  readonly #routeSet: readonly NameAddr[];
+  #routeSet: readonly NameAddr[];
   #localCseq: number;
   #remoteCseq: number | undefined;
   #remoteTarget: string;
@@ -107,6 +107,17 @@ export class DialogState {
       remoteCseq: undefined,
       remoteTarget: targetOf(notify.contact) ?? notify.from.uri,
     });
+  }
+
+  /**
+   * An early dialog of ours becomes confirmed: the route set is that of the 2xx, whatever the early
+   * dialog had; the sequence numbers go on (RFC 3261 §13.2.2.4).
+   *
+   * @throws SipParseError when Contact or Record-Route is malformed
+   */
+  confirm(response: SipResponse, followsRoutes: boolean): void {
+    this.#routeSet = followsRoutes ? [...response.recordRoutes].reverse() : [];
+    this.refreshTarget(response);
   }
 
   get remoteTarget(): string {

@@ -8,10 +8,21 @@ import type { Flow } from "../transport/flow.ts";
 export const PRODUCT = "Offhook";
 
 /** The methods that we take inside and outside a dialog (RFC 3261 §20.5). */
-export const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY";
+export const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY, PRACK";
 
-/** Option tags that we understand (RFC 3261 §20.37): RFC 5626, 3327 and 5627, all in REGISTER. */
-export const SUPPORTED: readonly string[] = ["outbound", "path", "gruu"];
+/**
+ * Option tags that we understand (RFC 3261 §20.37): RFC 5626, 3327 and 5627, all in REGISTER; then
+ * those of calls: RFC 3262, 4028 and 6228.
+ */
+export const SUPPORTED: readonly string[] = ["outbound", "path", "gruu", "100rel", "timer", "199"];
+
+/** Option tags that a request of a call may require (RFC 3261 §8.2.2.3). */
+export const CALL_OPTIONS: readonly string[] = ["100rel", "timer"];
+
+/** Supported of an INVITE or UPDATE of ours, or of a 2xx to one. */
+export function supportedField(options: { readonly withReliable: boolean }): HeaderField {
+  return ["Supported", options.withReliable ? "100rel, timer, 199" : "timer, 199"];
+}
 
 /** The bodies that we take (RFC 3261 §20.1). */
 export const ACCEPT = "application/sdp";

@@ -3,6 +3,7 @@ import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { ClientTransaction, ClientTransactionHandler } from "../transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
+import type { LegTerms } from "./leg-terms.ts";
 import type { Transactions } from "./transactions.ts";
 
 /** Told when the path to the far end goes and comes. The two alternate, `onFlowLost` first. */
@@ -20,6 +21,8 @@ export interface Peer {
   readonly party: Party;
   /** False where every request goes over the peer's own flow and Record-Route means nothing. */
   readonly followsRoutes: boolean;
+  /** Default: `DEFAULT_TERMS`, those of a browser. */
+  readonly terms?: LegTerms;
   /**
    * The flow that a request goes out on now.
    *

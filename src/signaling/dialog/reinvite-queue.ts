@@ -21,6 +21,8 @@ export interface ReinvitePort {
   ): Exchange;
   /** A 2xx has come: refreshes the target and sends the ACK, or keeps it for `acknowledge`. */
   onAccepted(response: SipResponse, request: SipRequest, isLateOffer: boolean): void;
+  /** A 422 has come. @returns whether the re-INVITE may be sent again, with what has been learned */
+  onTooSmall(response: SipResponse): boolean;
   /** The far end does not know the dialog, or is silent (RFC 3261 §12.2.1.2). */
   onLost(reason: EndReason): void;
 }
@@ -143,6 +145,10 @@ export class ReinviteQueue {
     if (status < 300) {
       this.#port.onAccepted(response, request, item.sdp === undefined);
       item.resolve({ ok: true, sdp: response.sdp });
+      return;
+    }
+    if (status === 422 && this.#port.onTooSmall(response)) {
+      this.#queue.unshift(item); // RFC 4028 §7.3
       return;
     }
     const waitMs = this.#retryDelayMs(response);

@@ -90,6 +90,13 @@ export function requireRefusal(
   return ourResponse(request, 420, { fields: [["Unsupported", unknown.join(", ")]] });
 }
 
+/** 469 to an INFO of a package (RFC 6086 §4.2.2): none is negotiated, as no part of ours asks for one. */
+export function packageRefusal(request: SipRequest): SipResponse | undefined {
+  // Without Info-Package it is a legacy INFO, such as application/dtmf-relay.
+  if (!request.headers.has("Info-Package")) return undefined;
+  return ourResponse(request, 469, { fields: [["Recv-Info", ""]] });
+}
+
 /** 415 when an INVITE or UPDATE brings a body that is not SDP (RFC 3261 §8.2.3). */
 export function bodyRefusal(request: SipRequest): SipResponse | undefined {
   if (request.body.length === 0 || request.sdp !== undefined) return undefined;

@@ -19,18 +19,28 @@ import { CallDialog } from "./call-dialog.ts";
 import type { DialogContext } from "./dialog-context.ts";
 import { DialogState } from "./dialog-state.ts";
 import type { DialogUsage } from "./dialog-table.ts";
-import { ALLOW, SUPPORTED, contactField } from "./our-headers.ts";
+import { IncomingOffers } from "./incoming-offers.ts";
+import { DEFAULT_TERMS } from "./leg-terms.ts";
+import type { LegTerms } from "./leg-terms.ts";
+import { isSameDescription, nextOfferOf } from "./next-offer.ts";
+import { requires, supports } from "./option-tags.ts";
+import { ALLOW, CALL_OPTIONS, contactField, supportedField } from "./our-headers.ts";
 import type { Peer } from "./peer.ts";
+import { ReliableProvisionals } from "./reliable-provisionals.ts";
 import {
+  bodyRefusal,
   methodResponse,
   optionsResponse,
   ourResponse,
   requireRefusal,
   respondTo,
 } from "./responses.ts";
+import { SessionOffer } from "./session-terms.ts";
 
 const TAG_LENGTH = 22;
 const MAX_EXPIRES_SECONDS = 3600;
+
+const NO_PRACK: EndReason = { sipStatus: 504, q850: 102, text: "No PRACK" };
 
 /** What was found out about an INVITE before it was taken. */
 export type InviteExtras = Partial<
@@ -39,7 +49,8 @@ export type InviteExtras = Partial<
 
 /**
  * An INVITE that has arrived, until its final response: the UAS of RFC 3261 §13.3, with one To-tag
- * for all that it answers. A 2xx makes a CallDialog and hands the dialog id over to it.
+ * for all that it answers; only a 199 begins another one. A 2xx makes a CallDialog and hands the
+ * dialog id over to it.
  */
 export class ServerInvite implements IncomingInvite, DialogUsage {
   readonly peer: Peer;
@@ -53,13 +64,20 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   readonly replacesInvite: OutgoingInvite | undefined;
   readonly #context: DialogContext;
   readonly #transaction: ServerTransaction;
-  readonly #dialog: DialogState;
-  readonly #localTag = randomToken(TAG_LENGTH);
+  readonly #terms: LegTerms;
+  readonly #offers: IncomingOffers;
   readonly #unwatch: () => void;
+  #dialog: DialogState;
+  #localTag = randomToken(TAG_LENGTH);
   #state: "proceeding" | "ended" = "proceeding";
   #handler: IncomingInviteHandler | undefined;
   /** The last provisional response, sent again every minute (RFC 3261 §13.3.1.1). */
   #provisional: SipResponse | undefined;
+  #reliable: ReliableProvisionals | undefined;
+  /** Our SDP as the caller has it reliably: the answer to its offer (RFC 3262 §5). */
+  #answer: string | undefined;
+  /** What the 2xx has made, while it waits for a PRACK. */
+  #accepted: CallDialog | undefined;
   #repeat: Timer | undefined;
   readonly #expiry: Timer | undefined;
   /** Set while the caller's connection is away. */
@@ -75,6 +93,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.#context = context;
     this.#transaction = transaction;
     this.peer = peer;
+    this.#terms = peer.terms ?? DEFAULT_TERMS;
     this.request = request;
     this.callId = request.callId;
     // The user of a temporary GRUU says nothing to people (RFC 5627 §3.1.2).
@@ -88,6 +107,18 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.replaces = extras.replaces;
     this.replacesInvite = extras.replacesInvite;
     this.#dialog = DialogState.ofServer(request, this.#localTag, peer.followsRoutes);
+    this.#offers = new IncomingOffers(context, peer, {
+      isOfferOpen: () => this.#answer === undefined,
+      handler: () => {
+        const handler = this.#handler;
+        return handler?.onReinvite === undefined
+          ? undefined
+          : (offer) => handler.onReinvite?.(offer);
+      },
+      onBegin() {},
+      accept: (own, sdp) => this.#acceptOffer(own, sdp),
+      onEnd() {},
+    });
     this.#unwatch = peer.watch({
       onFlowLost: () => this.#onFlowLost(),
       onFlowRestored: () => this.#onFlowRestored(),
@@ -114,18 +145,43 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   }
 
   progress(status: number, options: ResponseOptions = {}): void {
-    if (this.#state === "ended" || status <= 100 || status >= 200) return;
-    this.#provisional = this.#response(status, options);
-    this.#sendProvisional();
+    if (this.#state === "ended" || status <= 100 || status >= 199) return;
+    switch (this.#reliability) {
+      case "none":
+        this.#provisional = this.#response(status, options);
+        this.#sendProvisional();
+        return;
+      case "reliable":
+        this.#sendReliably(status, options);
+        return;
+      case "impossible":
+        return;
+    }
+  }
+
+  endEarlyDialog(reason: EndReason): void {
+    // RFC 6228 §5: to whoever asks for it. A caller that requires 100rel would have to
+    // acknowledge it, in a dialog that is over.
+    const isWanted = supports(this.request, "199") && !requires(this.request, "100rel");
+    const hasProgressed = this.#provisional !== undefined || this.#reliable !== undefined;
+    if (this.#state === "ended" || !isWanted || !hasProgressed) return;
+    respondTo(this.#context, this.peer, this.#transaction, this.#response(199, { reason }));
+    this.#repeat?.cancel();
+    this.#reliable?.stop();
+    this.#reliable = undefined;
+    this.#provisional = undefined;
+    this.#answer = undefined;
+    const { table } = this.#context;
+    table.delete(this.callId, this.#localTag, this.#dialog.remoteTag, this);
+    this.#localTag = randomToken(TAG_LENGTH);
+    this.#dialog = DialogState.ofServer(this.request, this.#localTag, this.peer.followsRoutes);
+    table.set(this.callId, this.#localTag, this.#dialog.remoteTag, this);
   }
 
   accept(sdp: string, options: ResponseOptions = {}): Dialog | undefined {
     if (this.#state === "ended") return undefined;
-    const fields: readonly HeaderField[] = [
-      ["Allow", ALLOW],
-      ["Supported", SUPPORTED.join(", ")],
-    ];
-    const response = this.#response(200, { ...options, sdp }, fields);
+    const answer = this.#answer;
+    const isCorrection = answer !== undefined && !isSameDescription(answer, sdp);
     this.#end();
     const dialog = new CallDialog(this.#context, {
       state: this.#dialog,
@@ -133,14 +189,34 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
       contactUser: this.#localTag,
       remoteAgent: this.request.headers.get("User-Agent"),
       ownsCallId: false,
+      farMessage: this.request,
+      localSdp: answer ?? sdp,
+      session: new SessionOffer(this.#terms.session),
     });
-    dialog.accept(this.#transaction, response, this.sdp === undefined);
+    this.#accepted = dialog;
+    dialog.accept({
+      transaction: this.#transaction,
+      build: (fields) => {
+        const own: readonly HeaderField[] = [
+          ["Allow", ALLOW],
+          supportedField({ withReliable: this.#terms.reliable !== "off" }),
+          ...fields,
+        ];
+        // RFC 3261 §13.2.1: an offer is answered once.
+        const { sdp: _replaced, ...rest } = options;
+        return this.#response(200, answer === undefined ? { ...rest, sdp } : rest, own);
+      },
+      isOffer: this.sdp === undefined,
+      reliable: this.#reliable,
+      nextOffer: isCorrection ? nextOfferOf(answer, sdp) : undefined,
+    });
     return dialog;
   }
 
   reject(status: number, options: ResponseOptions = {}): void {
     if (this.#state === "ended" || status < 300) return;
     const response = this.#response(status, options);
+    this.#reliable?.stop();
     this.#end();
     respondTo(this.#context, this.peer, this.#transaction, response);
   }
@@ -150,7 +226,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
       transaction.respond(ourResponse(request, 500)); // RFC 3261 §12.2.2
       return;
     }
-    const refusal = requireRefusal(request, []);
+    const refusal = requireRefusal(request, CALL_OPTIONS);
     if (refusal !== undefined) {
       transaction.respond(refusal);
       return;
@@ -166,6 +242,9 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
         return;
       case "UPDATE":
         this.#onUpdate(request, transaction);
+        return;
+      case "PRACK":
+        this.#onPrack(request, transaction);
         return;
       case "INVITE":
         // RFC 3261 §14.2: a second INVITE before the final response to the first.
@@ -187,14 +266,79 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
 
   onStrayAccept(_response: SipResponse): void {}
 
-  #onUpdate(request: SipRequest, transaction: ServerTransaction): void {
-    if (request.sdp !== undefined) {
-      // RFC 3311 §5.2: the offer of the INVITE has no answer yet.
-      transaction.respond(ourResponse(request, 500, { fields: [["Retry-After", "2"]] }));
+  /** How the caller gets a provisional response. */
+  get #reliability(): "none" | "reliable" | "impossible" {
+    const isRequired = requires(this.request, "100rel");
+    if (this.#terms.reliable === "off" || !supports(this.request, "100rel")) return "none";
+    if (this.sdp !== undefined) return "reliable";
+    // RFC 3262 §5: to a late offer the first reliable response must bring ours, and there is none.
+    return isRequired ? "impossible" : "none";
+  }
+
+  #sendReliably(status: number, options: ResponseOptions): void {
+    this.#reliable ??= new ReliableProvisionals(this.#context, {
+      cseqNumber: this.request.cseq.number,
+      send: (response) => respondTo(this.#context, this.peer, this.#transaction, response),
+      onGaveUp: () => this.#onNoPrack(),
+    });
+    this.#reliable.send((rseq) => {
+      const { sdp, ...rest } = options;
+      const isAnswer = sdp !== undefined && this.#answer === undefined;
+      if (isAnswer) this.#answer = sdp;
+      return this.#response(status, isAnswer ? options : rest, [
+        ["Require", "100rel"],
+        ["RSeq", String(rseq)],
+        ["Allow", ALLOW],
+      ]);
+    });
+    this.#repeat?.cancel();
+    this.#repeat = this.#context.clock.after(this.#context.limits.repeatProvisionalMs, () => {
+      // RFC 3262 §3: not the same one again, which would be taken for a retransmission.
+      this.#sendReliably(status, {});
+    });
+  }
+
+  #onPrack(request: SipRequest, transaction: ServerTransaction): void {
+    const reliable = this.#reliable;
+    if (reliable?.acknowledge(request) !== true) {
+      transaction.respond(ourResponse(request, 481)); // RFC 3262 §3
       return;
     }
+    // RFC 3262 §5: once our answer has gone out reliably, its PRACK may bring another offer.
+    if (request.sdp !== undefined) this.#offers.receive("PRACK", transaction);
+    else transaction.respond(ourResponse(request, 200));
+    reliable.pump();
+  }
+
+  #onNoPrack(): void {
+    this.#accepted?.onNoPrack();
+    if (this.#state === "ended") return;
+    const handler = this.#handler;
+    this.reject(504, { reason: NO_PRACK }); // RFC 3262 §3: a 5xx
+    handler?.onCancelled(NO_PRACK);
+  }
+
+  #onUpdate(request: SipRequest, transaction: ServerTransaction): void {
+    const refusal = bodyRefusal(request);
+    if (refusal !== undefined) {
+      transaction.respond(refusal);
+    } else if (request.sdp === undefined) {
+      this.#dialog.refreshTarget(request);
+      transaction.respond(ourResponse(request, 200, { fields: [this.#contactField()] }));
+    } else if (this.#answer === undefined || this.#reliable?.holdsAccept === true) {
+      // RFC 3311 §5.2: the offer of the INVITE has no answer yet.
+      transaction.respond(ourResponse(request, 500, { fields: [["Retry-After", "2"]] }));
+    } else {
+      this.#offers.receive("UPDATE", transaction);
+    }
+  }
+
+  #acceptOffer(transaction: ServerTransaction, sdp: string): void {
+    const { request } = transaction;
+    this.#answer = sdp;
     this.#dialog.refreshTarget(request);
-    transaction.respond(ourResponse(request, 200, { fields: [this.#contactField()] }));
+    const fields: readonly HeaderField[] = [this.#contactField(), ["Allow", ALLOW]];
+    respondTo(this.#context, this.peer, transaction, ourResponse(request, 200, { sdp, fields }));
   }
 
   #response(
@@ -256,6 +400,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.#expiry?.cancel();
     this.#flowLoss?.cancel();
     this.#unwatch();
+    this.#offers.cancel();
     const { table } = this.#context;
     table.settle(this.request);
     table.delete(this.callId, this.#localTag, this.#dialog.remoteTag, this);

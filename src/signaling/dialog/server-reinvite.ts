@@ -9,16 +9,16 @@ export interface ServerReinvitePort {
   reject(status: number, options: ResponseOptions): void;
 }
 
-/** A re-INVITE or UPDATE of the far end, until its final response. */
+/** A re-INVITE, UPDATE or PRACK of the far end with an offer, until its final response. */
 export class ServerReinvite implements IncomingReinvite {
-  readonly method: "INVITE" | "UPDATE";
+  readonly method: IncomingReinvite["method"];
   readonly sdp: string | undefined;
   readonly transaction: ServerTransaction;
   readonly #port: ServerReinvitePort;
   #state: "proceeding" | "ended" = "proceeding";
 
   constructor(
-    method: "INVITE" | "UPDATE",
+    method: IncomingReinvite["method"],
     transaction: ServerTransaction,
     port: ServerReinvitePort,
   ) {

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import type { LegTerms } from "../dialog/leg-terms.ts";
 import type { Peer } from "../dialog/peer.ts";
 import type { Transactions } from "../dialog/transactions.ts";
 import type { Party } from "../engine.ts";
@@ -26,6 +27,7 @@ export interface TrunkWays {
   readonly challenges: TrunkChallenges | undefined;
   /** The transport that the peer's URI names. */
   readonly transport: TargetTransport | undefined;
+  readonly terms: LegTerms;
   /** What a hunt over the targets shares with all others. */
   readonly huntOptions: Pick<TargetHuntOptions, "clock" | "health" | "firstResponseMs">;
   /** Whether what comes from this address comes from this trunk. */
@@ -39,6 +41,7 @@ export interface TrunkWays {
 export class TrunkPeer implements Peer {
   readonly party: Party;
   readonly followsRoutes = true;
+  readonly terms: LegTerms;
   readonly #trunk: TrunkWays;
   /** Where the far end spoke from last: the server that has this call. */
   #heard: Flow | undefined;
@@ -49,6 +52,7 @@ export class TrunkPeer implements Peer {
     this.#trunk = trunk;
     this.#heard = heard;
     this.party = { kind: "trunk", trunkId: trunk.id };
+    this.terms = trunk.terms;
   }
 
   flowTo(nextHop: string): Flow | undefined {

@@ -2,6 +2,8 @@ import { AddressSet, formatSocketAddress } from "../../core/address.ts";
 import type { SocketAddress } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
+import { DEFAULT_TERMS } from "../dialog/leg-terms.ts";
+import type { LegTerms } from "../dialog/leg-terms.ts";
 import type { Peer } from "../dialog/peer.ts";
 import { stripBrackets } from "../message/syntax.ts";
 import { SipUri, buildSipUri } from "../message/uri.ts";
@@ -29,6 +31,7 @@ export interface TrunkOptions {
   readonly failoverAfterMs?: number | undefined;
   /** May take over the dialogs of everybody with Replaces (RFC 3891 §8). Default false. */
   readonly mayReplaceAny?: boolean;
+  readonly terms?: LegTerms;
   /** How TLS connections to this peer are made. */
   readonly tls?: TrunkTls | undefined;
 }
@@ -75,6 +78,8 @@ export class Trunk implements TrunkWays {
   readonly challenges: TrunkChallenges | undefined;
   readonly health: TargetHealth;
   readonly mayReplaceAny: boolean;
+  /** What its legs agree to beside the call. */
+  readonly terms: LegTerms;
   readonly #context: TrunkContext;
   readonly #uri: SipUri;
   readonly #accept: AddressSet;
@@ -96,6 +101,7 @@ export class Trunk implements TrunkWays {
       tls: { name, verify, files, scheme: isSips ? "sips" : undefined },
       mayUseTcp: !isSips && !this.#uri.params.has("transport"),
     };
+    this.terms = options.terms ?? DEFAULT_TERMS;
     this.#accept = new AddressSet(options.accept ?? []);
     this.#failoverAfterMs = options.failoverAfterMs ?? DEFAULT_FAILOVER_MS;
     this.health = new TargetHealth({ trunkId: this.id, clock, logger });

@@ -240,7 +240,7 @@ describe("RFC 3261 §12, §15 requests inside an early dialog of ours", () => {
     ["OPTIONS", 200],
     ["UPDATE", 200],
     ["INFO", 491],
-    ["PRACK", 405],
+    ["PRACK", 481],
     ["FROBNICATE", 501],
   ])("%s gets %i", async (method, status) => {
     const { request, log } = await call();

@@ -324,9 +324,9 @@ describe("RFC 3261 §12.1.2 requests inside the early dialogs of our INVITE", ()
   it.each([
     ["OPTIONS", 200],
     ["BYE", 403],
-    ["UPDATE", 491],
+    ["UPDATE", 200],
     ["INFO", 491],
-    ["PRACK", 405],
+    ["PRACK", 481],
   ])("%s gets %i", async (method, status) => {
     const { attempt, log, invite } = await place();
     pbx.respond(invite, 180, { toTag: "a" });

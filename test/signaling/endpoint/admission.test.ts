@@ -105,7 +105,7 @@ describe("RFC 3261 §8.2 requests of a trunk", () => {
     ["BYE", "sip:1001@gateway.test", [], 481],
     ["INVITE", "unknown:1001", [], 416],
     ["OPTIONS", "soap.beep://192.0.2.103:3002", [], 416],
-    ["INVITE", "sip:1001@gateway.test", [["Require", "100rel"]], 420],
+    ["INVITE", "sip:1001@gateway.test", [["Require", "100rel, frob"]], 420],
     ["OPTIONS", "sip:1001@gateway.test", [["Require", "frob"]], 420],
     ["INVITE", "sip:1001@gateway.test", [["Accept", "text/plain"]], 406],
     ["INVITE", "sip:1001@gateway.test", [["Contact", "<sip:second@pbx.test>"]], 400],
