@@ -141,6 +141,13 @@ export class Call implements HuntHandler, DialogEndOwner {
     void this.#joinEarly(attempt.exchange, sdp);
   }
 
+  onMovedOn(reason: EndReason): void {
+    // RFC 6228: a caller with several early dialogs loses this one; ringing begins anew.
+    if (this.#invite.endEarlyDialog?.(reason) !== true) return;
+    this.#earlySdp = undefined;
+    this.#lastProgress = 0;
+  }
+
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void {
     const callee = new DialogEnd({
       dialog,

@@ -16,6 +16,8 @@ import type { CallContext } from "./context.ts";
 export interface HuntHandler {
   onAttempt(attempt: Attempt): void;
   onProgress(attempt: Attempt, response: ProvisionalResponse): void;
+  /** Everyone that was tried has failed; others are tried now. */
+  onMovedOn(reason: EndReason): void;
   /** The handler attaches to the dialog before it returns. */
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void;
   onService(kind: ServiceKind): void;
@@ -262,6 +264,7 @@ export class Hunt implements AttemptHandler {
       this.#reason = moreTelling(this.#reason, stage.otherwise);
       return false;
     }
+    if (this.#attemptCount > started.length) this.#handler.onMovedOn(this.#reason ?? NOBODY);
     this.#isFailover = stage.isFailover;
     this.#live = new Set(started);
     this.#timer = this.#context.clock.after(stage.timeoutMs, () => this.#onStageTimeout());

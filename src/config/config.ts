@@ -39,6 +39,12 @@ export interface SipListen extends SocketAddress {
   readonly transport: "udp" | "tcp" | "tls";
 }
 
+/** RFC 4028; undefined where it is off. */
+export interface SessionTimerConfig {
+  readonly expiresSeconds: number;
+  readonly minimumSeconds: number;
+}
+
 export interface SipConfig {
   readonly engine:
     | { readonly kind: "embedded" }
@@ -117,6 +123,12 @@ export interface TrunkConfig {
   /** How TLS connections to the peer are made; undefined: as `sip.tls` and the peer's URI say. */
   readonly tls?: TrunkTlsConfig;
   readonly registrar: boolean;
+  /** What calls with the peer agree to beside themselves. */
+  readonly terms: {
+    /** RFC 3262. */
+    readonly reliable: "off" | "supported" | "required";
+    readonly session: SessionTimerConfig | undefined;
+  };
 }
 
 export interface TrunkTlsConfig {

@@ -9,6 +9,7 @@ import type {
   DemoAccess,
   HttpConfig,
   MediaConfig,
+  SessionTimerConfig,
   SipConfig,
   SipListen,
   TrunkConfig,
@@ -44,7 +45,11 @@ export function resolveConfig(values: FileValues, context: ResolveContext): Conf
   const trunks = new Map(
     Object.entries(values.trunks ?? {}).map(([id, trunk]) => [
       id,
-      toTrunk(id, trunk, directory, values.sip?.tls),
+      toTrunk(id, trunk, {
+        directory,
+        tls: values.sip?.tls,
+        session: toSessionTimer(values.sip?.["session-timer"]),
+      }),
     ]),
   );
   const http = toHttp(values.http, directory);
@@ -100,10 +105,15 @@ function toUser(
 function toTrunk(
   id: string,
   trunk: NonNullable<FileValues["trunks"]>[string],
-  directory: string,
-  shared: NonNullable<FileValues["sip"]>["tls"],
+  shared: {
+    readonly directory: string;
+    readonly tls: NonNullable<FileValues["sip"]>["tls"];
+    readonly session: SessionTimerConfig | undefined;
+  },
 ): TrunkConfig {
+  const { directory, tls, session } = shared;
   const { register } = trunk;
+  const own = trunk["session-timer"];
   return compact({
     id,
     peer: trunk.peer,
@@ -123,8 +133,12 @@ function toTrunk(
     maxCalls: trunk["max-calls"],
     pingMs: trunk.ping,
     failoverAfterMs: trunk["failover-after"] ?? 4000,
-    tls: trunk.tls === undefined ? undefined : toTrunkTls(trunk.tls, directory, shared),
+    tls: trunk.tls === undefined ? undefined : toTrunkTls(trunk.tls, directory, tls),
     registrar: trunk.registrar ?? false,
+    terms: {
+      reliable: trunk["100rel"] ?? "supported",
+      session: own === undefined ? session : toSessionTimer(own, session),
+    },
   });
 }
 
@@ -149,6 +163,19 @@ function toTrunkTls(
         })
       : undefined,
   });
+type SessionTimerValues = NonNullable<FileValues["sip"]>["session-timer"];
+
+/** @param usual what counts for the keys that are missing */
+function toSessionTimer(
+  timer: SessionTimerValues,
+  usual: SessionTimerConfig = { expiresSeconds: 1800, minimumSeconds: 90 },
+): SessionTimerConfig | undefined {
+  if (timer === "off") return undefined;
+  const seconds = (ms: number | undefined): number | undefined =>
+    ms === undefined ? undefined : Math.round(ms / 1000);
+  const minimumSeconds = seconds(timer?.minimum) ?? usual.minimumSeconds;
+  const expiresSeconds = seconds(timer?.expires) ?? usual.expiresSeconds;
+  return { expiresSeconds: Math.max(expiresSeconds, minimumSeconds), minimumSeconds };
 }
 
 function toHttp(http: FileValues["http"], directory: string): HttpConfig {
@@ -255,6 +282,8 @@ function withAbsoluteFiles(action: ActionSource, absolute: (file: string) => str
 }
 
 const MIN_TOKEN_LENGTH = 16;
+/** RFC 4028 §5. */
+const LEAST_SESSION_MS = 90_000;
 
 /** Values that work but are probably not what was meant. */
 function ownWarnings(config: Config, values: FileValues): readonly string[] {
@@ -277,6 +306,19 @@ function ownWarnings(config: Config, values: FileValues): readonly string[] {
     );
   }
   warnings.push(...tlsWarnings(config));
+  const timers = [
+    ["sip", values.sip?.["session-timer"]] as const,
+    ...Object.entries(values.trunks ?? {}).map(
+      ([id, trunk]) => [`trunks.${id}`, trunk["session-timer"]] as const,
+    ),
+  ];
+  for (const [section, timer] of timers) {
+    const minimum = timer === "off" ? undefined : timer?.minimum;
+    if (minimum === undefined || minimum >= LEAST_SESSION_MS) continue;
+    warnings.push(
+      `${section}.session-timer.minimum: below 90s, which RFC 4028 forbids; peers may refuse it`,
+    );
+  }
   const isMediaV6 = config.media.address !== undefined && isIPv6(config.media.address);
   const isSipV6 = config.sip.listen.every(({ host }) => isIPv6(host));
   if (

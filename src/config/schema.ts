@@ -92,6 +92,22 @@ const drachtioSchema = z.strictObject({
     .meta({ description: "Trunks behind a drachtio-server", default: "none" }),
 });
 
+const sessionTimer = z.union([
+  word("off"),
+  z
+    .strictObject({
+      expires: duration("2s", "24h").optional().meta({
+        description: "How long a call lives without a refresh; half of it is between two refreshes",
+        default: "30m",
+      }),
+      minimum: duration("1s", "24h").optional().meta({
+        description: "The shortest interval that a peer may ask for; below it, 422",
+        default: "90s",
+      }),
+    })
+    .transform((value) => compact(value)),
+]);
+
 const sipSchema = z.strictObject({
   engine: z
     .union([word("embedded"), drachtioSchema])
@@ -140,6 +156,12 @@ const sipSchema = z.strictObject({
         "For `tls:` listeners, and for connections to trunks; read again at SIGHUP without a drop",
       default: "none",
     }),
+  "session-timer": sessionTimer.optional().meta({
+    description:
+      "Session timers toward trunks (RFC 4028): calls whose other end has gone without a word end. `off`: none is asked for, and a peer that wants one refreshes by itself",
+    default: "`expires` 30m, `minimum` 90s",
+    example: "{ expires: 15m }",
+  }),
 });
 
 function needTlsFiles(
@@ -348,6 +370,16 @@ const trunkSchema = z
       description:
         "When the peer's name leads to several servers: how long one may say nothing before the next one is called",
       default: "4s",
+    }),
+    "100rel": word("off", "supported", "required").optional().meta({
+      description:
+        "Reliable provisional responses (RFC 3262): `supported`: when the peer takes them; `required`: a peer that does not gets 421; `off`: never",
+      default: "supported",
+    }),
+    "session-timer": sessionTimer.optional().meta({
+      description: "Session timers toward this peer",
+      default: "`sip.session-timer`",
+      example: "off",
     }),
     registrar: flag().optional().meta({
       description: "true: browsers' REGISTER passes through to this PBX, which owns the users",

@@ -180,10 +180,12 @@ export interface IncomingInvite {
    */
   progress(status: number, options?: ResponseOptions): void;
   /**
-   * Whoever rang has gone, and others will be tried: tells a caller that asks for it with 199
-   * (RFC 6228), and goes on with another To-tag. Does nothing for any other caller.
+   * Whoever rang has gone, and others are tried: tells a caller that asks for it with 199
+   * (RFC 6228), and goes on with another To-tag.
+   *
+   * @returns false for any other caller, for which nothing has happened
    */
-  endEarlyDialog?(reason: EndReason): void;
+  endEarlyDialog?(reason: EndReason): boolean;
   /**
    * Sends the 200, retransmitted until its ACK (RFC 3261 §13.3.1.4); after the PRACK when an answer
    * that was sent reliably has none yet (RFC 3262 §5).

@@ -68,6 +68,7 @@ describe("the example of the contract", () => {
       pingMs: 30_000,
       failoverAfterMs: 4000,
       registrar: false,
+      terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
     });
     expect(config.dialplan.routes).toHaveLength(5);
     expect(config.demo).toBeUndefined();
@@ -126,6 +127,7 @@ describe("defaults", () => {
       srtp: "off",
       failoverAfterMs: 4000,
       registrar: false,
+      terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
     });
     expect(config.demo?.users.map(({ id }) => id)).toEqual(["1001", "1002"]);
     expect(config.dialplan.routes.at(-1)).toMatchObject({
@@ -347,6 +349,36 @@ describe("keys that are not built yet", () => {
   });
 });
 
+describe("session timers and 100rel of a trunk", () => {
+  const usual = { expiresSeconds: 1800, minimumSeconds: 90 };
+
+  it.each([
+    ["", "", { reliable: "supported", session: usual }],
+    ["", ", 100rel: required", { reliable: "required", session: usual }],
+    ["", ", 100rel: off", { reliable: "off", session: usual }],
+    ["sip: { session-timer: off }", "", { session: undefined }],
+    [
+      "sip: { session-timer: off }",
+      ", session-timer: { expires: 1h }",
+      { session: { ...usual, expiresSeconds: 3600 } },
+    ],
+    [
+      "sip: { session-timer: { expires: 10m, minimum: 2m } }",
+      ", session-timer: { expires: 1h }",
+      { session: { expiresSeconds: 3600, minimumSeconds: 120 } },
+    ],
+    [
+      "sip: { session-timer: { minimum: 1h } }",
+      "",
+      { session: { expiresSeconds: 3600, minimumSeconds: 3600 } },
+    ],
+    ["", ", session-timer: off", { session: undefined }],
+  ])("%s with %s", (sip, keys, terms) => {
+    const config = load(`${sip}\ntrunks: { t: { peer: sip:192.0.2.1${keys} } }`);
+    expect(config.trunks.get("t")?.terms).toMatchObject(terms);
+  });
+});
+
 describe("other warnings", () => {
   it.each([
     [
@@ -360,6 +392,14 @@ describe("other warnings", () => {
     [
       "media: { address: '::1' }\ntrunks: { a: { peer: sip:192.0.2.1 } }",
       "media.address: of another address family",
+    ],
+    [
+      "sip: { session-timer: { minimum: 30s } }",
+      "sip.session-timer.minimum: below 90s, which RFC 4028 forbids",
+    ],
+    [
+      "trunks: { a: { peer: sip:192.0.2.1, session-timer: { minimum: 30s } } }",
+      "trunks.a.session-timer.minimum: below 90s",
     ],
   ])("%s", (text, warning) => {
     expect(load(text).warnings).toEqual([expect.stringContaining(warning)]);

@@ -159,12 +159,12 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     }
   }
 
-  endEarlyDialog(reason: EndReason): void {
+  endEarlyDialog(reason: EndReason): boolean {
     // RFC 6228 §5: to whoever asks for it. A caller that requires 100rel would have to
     // acknowledge it, in a dialog that is over.
     const isWanted = supports(this.request, "199") && !requires(this.request, "100rel");
     const hasProgressed = this.#provisional !== undefined || this.#reliable !== undefined;
-    if (this.#state === "ended" || !isWanted || !hasProgressed) return;
+    if (this.#state === "ended" || !isWanted || !hasProgressed) return false;
     respondTo(this.#context, this.peer, this.#transaction, this.#response(199, { reason }));
     this.#repeat?.cancel();
     this.#reliable?.stop();
@@ -176,6 +176,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.#localTag = randomToken(TAG_LENGTH);
     this.#dialog = DialogState.ofServer(this.request, this.#localTag, this.peer.followsRoutes);
     table.set(this.callId, this.#localTag, this.#dialog.remoteTag, this);
+    return true;
   }
 
   accept(sdp: string, options: ResponseOptions = {}): Dialog | undefined {
