@@ -239,6 +239,13 @@ export class ScriptedInvite implements IncomingInvite {
   progress(status: number, options: ResponseOptions = {}): void {
     this.responses.push({ status, sdp: options.sdp, options });
   }
+  /** Whether this caller takes 199. */
+  hasEarlyDialogs = false;
+  endEarlyDialog(reason: EndReason): boolean {
+    if (this.hasEarlyDialogs)
+      this.responses.push({ status: 199, sdp: undefined, options: { reason } });
+    return this.hasEarlyDialogs;
+  }
   accept(sdp: string): Dialog | undefined {
     if (this.isCancelled) return undefined;
     this.responses.push({ status: 200, sdp, options: {} });
