@@ -112,8 +112,6 @@ export interface InviteFailure {
 export interface OutgoingInviteHandler {
   /** Every 101 to 198, once each; what came reliably has been acknowledged (RFC 3262). */
   onProvisional(response: ProvisionalResponse): void;
-  /** A fork has ended while others go on (199, RFC 6228). */
-  onForkEnded?(remoteTag: string): void;
   /**
    * An offer of the callee's before it answers, in UPDATE (RFC 3311), once a reliable response has
    * answered ours. Without this method it gets 488.

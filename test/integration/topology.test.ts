@@ -151,6 +151,8 @@ describe("what a PBX sees of a browser", () => {
         "CSeq",
         "Contact",
         "Allow",
+        "Supported",
+        "Session-Expires",
         "User-Agent",
         "Content-Type",
         "Content-Length",

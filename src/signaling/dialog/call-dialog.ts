@@ -108,7 +108,8 @@ export class CallDialog implements Dialog, DialogUsage {
     this.#reinvites = new ReinviteQueue(context, {
       ownsCallId: options.ownsCallId,
       isOffered: () => this.#offers.isPending,
-      isUnacknowledged: () => !this.#accepts.isEmpty || this.#acks.isOwed,
+      isUnacknowledged: () =>
+        this.#state.name === "held" || !this.#accepts.isEmpty || this.#acks.isOwed,
       start: (sdp, headers, onDone) =>
         this.#requests.reinvite({
           sdp,
@@ -197,7 +198,8 @@ export class CallDialog implements Dialog, DialogUsage {
     if (reliable?.holdsAccept === true) {
       this.#state = { name: "held", transaction };
       this.#context.table.cancellable(transaction, (cancel) => {
-        this.#lose(parseReason(cancel.headers, 487) ?? { sipStatus: 487 });
+        const reason = parseReason(cancel.headers, 487) ?? { sipStatus: 487 };
+        this.#terminate(reason, 487)?.onLost(reason);
       });
       reliable.settle(() => this.#sendAccept(acceptance));
       return;

@@ -238,11 +238,8 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
 
   /** RFC 6228 §4: the early dialog is over, the INVITE goes on. */
   #endFork(tag: string | undefined): void {
-    const early = this.#early.get(tag ?? "");
-    if (tag === undefined || early === undefined) return;
-    early.close();
-    this.#early.delete(tag);
-    this.#handler.onForkEnded?.(tag);
+    this.#early.get(tag ?? "")?.close();
+    this.#early.delete(tag ?? "");
   }
 
   /** RFC 3261 §12.1.2: a provisional response with a To-tag makes an early dialog. */

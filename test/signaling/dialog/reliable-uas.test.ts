@@ -271,9 +271,10 @@ describe("RFC 3262 §5 offer and answer", () => {
         to: request.headers.get("To") ?? "",
         callId: request.callId,
         branch: request.topmostVia.branch ?? "",
+        headers: [["Reason", "SIP;cause=200, Q.850;cause=26"]],
       });
       await pbx.expectResponse(200, "CANCEL");
-      expect((await dialog.expect("lost")).reason.sipStatus).toBe(487);
+      expect((await dialog.expect("lost")).reason).toMatchObject({ sipStatus: 200, q850: 26 });
     }
     await pbx.expectResponse(487, "INVITE");
   });
@@ -309,6 +310,33 @@ describe("RFC 3262 §5 offer and answer", () => {
       await finish({ request, log });
     },
   );
+
+  it.each(["UPDATE", "PRACK"] as const)("hand another offer in %s over", async (method) => {
+    const { request, log } = await call();
+    log.invite.attach({
+      onCancelled() {},
+      onReinvite: (offer) => {
+        expect([offer.method, offer.sdp]).toEqual([method, sdpOf("second")]);
+        offer.accept(sdpOf("second-answer"));
+      },
+    });
+    log.invite.progress(183, { sdp: sdpOf("answer") });
+    const early = await pbx.expectResponse(183);
+    const far = prack(request, early, method === "PRACK" ? sdpOf("second") : undefined);
+    if (method === "UPDATE") {
+      await pbx.expectResponse(200, "PRACK");
+      far.request("UPDATE", { body: sdpOf("second") });
+    }
+    expect((await pbx.expectResponse(200, method)).sdp).toBe(sdpOf("second-answer"));
+    // What has been agreed on last stands.
+    const dialog = log.accept(sdpOf("second-answer"));
+    expect((await pbx.expectResponse(200, "INVITE")).sdp).toBeUndefined();
+    far.request("ACK", { cseq: 1 });
+    await dialog.expect("confirmed");
+    far.request("BYE");
+    await pbx.expectResponse(200, "BYE");
+    await dialog.expect("bye");
+  });
 
   it("refuse an UPDATE with an offer while our answer has no PRACK: 500 (RFC 3311 §5.2)", async () => {
     const { request, log } = await call();
