@@ -39,6 +39,7 @@ export class Attempt {
   readonly #onBehalfOf: IncomingInvite;
   #state: AttemptState = "offering";
   #invite: OutgoingInvite | undefined;
+  #offer: string | undefined;
 
   constructor(options: {
     readonly context: CallContext;
@@ -67,6 +68,11 @@ export class Attempt {
     return this.#state;
   }
 
+  /** What the callee has been offered; undefined when it is asked for an offer. */
+  get offer(): string | undefined {
+    return this.#offer;
+  }
+
   get sipCallId(): string | undefined {
     return this.#invite?.callId;
   }
@@ -85,6 +91,7 @@ export class Attempt {
       if (this.#state !== "offering") return;
     }
     this.#state = "trying";
+    this.#offer = sdp;
     this.#invite = this.#context.engine.invite(
       {
         target: this.target,

@@ -157,6 +157,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       context: this.#context,
     });
     callee.remoteSdp = sdp;
+    callee.localSdp = attempt.offer;
     this.#callee = callee;
     this.#exchange = attempt.exchange;
     this.#state = "answering";
@@ -215,6 +216,10 @@ export class Call implements HuntHandler, DialogEndOwner {
   // The two ends
 
   onEndConfirmed(end: DialogEnd, sdp: string | undefined): void {
+    if (sdp !== undefined && end.remoteSdp !== undefined) {
+      this.#onLateAnswer(end, sdp);
+      return;
+    }
     if (end.role !== "caller" || !this.#isLateOffer || sdp === undefined) return;
     const callee = this.#callee;
     const exchange = this.#exchange;
@@ -320,6 +325,19 @@ export class Call implements HuntHandler, DialogEndOwner {
     } catch (error) {
       this.#end(reasonOfMediaError(error), "gateway");
     }
+  }
+
+  /**
+   * The answer to our offer in a re-INVITE that brought none (RFC 3261 §14.2): what is new in it,
+   * such as the place where a PBX wants the sound now, is carried to the other end as an offer is.
+   */
+  #onLateAnswer(end: DialogEnd, sdp: string): void {
+    const peer = this.#peerOf(end);
+    const isNews = sdp !== end.remoteSdp;
+    if (!isNews || this.#state !== "connected" || peer === undefined || this.#isRenegotiating)
+      return;
+    // The far end has our answer already: it was our offer.
+    void this.#renegotiate(end, peer, { method: "INVITE", sdp, accept() {}, reject() {} });
   }
 
   async #renegotiate(end: DialogEnd, peer: Peer, reinvite: IncomingReinvite): Promise<void> {

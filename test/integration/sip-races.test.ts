@@ -152,6 +152,27 @@ describe("RFC 3261 §14 re-INVITE", () => {
     expect(await theRecord()).toMatchObject({ result: "success", end: { by: "caller" } });
   });
 
+  it("without an offer gets ours, and the browser hears what its ACK changes", async () => {
+    await using caller = await WsCaller.signIn(office().gateway, "1001");
+    const [call, leg] = await talkToDesk(office(), caller);
+    leg.dialog.request("INVITE");
+    expect((await leg.expectResponse(200, "INVITE")).sdp).toContain("a=sendrecv");
+    expect(besidesTrying(call)).toEqual([]);
+    leg.dialog.request("ACK", {
+      cseq: 1,
+      body: telephoneSdp(DESK_HOST, { direction: "sendonly", version: 2 }),
+    });
+    const reinvite = await call.expectRequest("INVITE");
+    expect(reinvite.sdp).toContain("a=sendonly");
+    const sdp = browserSdp({ setup: "active", direction: "recvonly", version: 3 });
+    call.respond(reinvite, 200, { sdp });
+    await call.expectRequest("ACK");
+    const ended = call.bye();
+    await leg.hungUp();
+    await ended;
+    expect(await theRecord()).toMatchObject({ result: "success" });
+  });
+
   it.each([481, 408])(
     "that gets %i ends the call on both sides (RFC 5057 §5.1)",
     async (status) => {
