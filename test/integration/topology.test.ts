@@ -153,6 +153,7 @@ describe("what a PBX sees of a browser", () => {
         "Allow",
         "Supported",
         "Session-Expires",
+        "Offhook-Hops",
         "User-Agent",
         "Content-Type",
         "Content-Length",
