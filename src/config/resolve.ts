@@ -163,6 +163,8 @@ function toTrunkTls(
         })
       : undefined,
   });
+}
+
 type SessionTimerValues = NonNullable<FileValues["sip"]>["session-timer"];
 
 /** @param usual what counts for the keys that are missing */
