@@ -90,7 +90,7 @@ describe("max-calls of a trunk", () => {
     await leg.answer();
     await outgoing.answered();
     const { body } = await gateway.api("/api/v1/trunks");
-    expect(JSON.stringify(body)).toMatch(/"id":"desk"[^}]*"liveCalls":1,"maxCalls":1/);
+    expect(JSON.stringify(body)).toMatch(/"id":"desk".*"liveCalls":1,"maxCalls":1/);
     const ended = outgoing.bye();
     await leg.hungUp();
     await ended;
