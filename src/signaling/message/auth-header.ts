@@ -52,6 +52,10 @@ export function parseAuthHeader(value: string): AuthHeader {
     if (params.size === MAX_PARAMS)
       throw syntaxError("There are too many authentication parameters");
     const { text, end } = readValue(value, index);
+    // What we are given in a challenge we must give back octet by octet, and we write no controls.
+    if (hasAnyControl(text)) {
+      throw syntaxError("An authentication parameter has a control character");
+    }
     params.set(name, text);
     index = nextParam(value, end);
   }
@@ -81,6 +85,14 @@ function readValue(value: string, start: number): { readonly text: string; reado
     end += 1;
   }
   return { text: octetsToText(value.slice(start, end)), end };
+}
+
+function hasAnyControl(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code < 0x20 || code === 0x7f) return true;
+  }
+  return false;
 }
 
 function nextParam(value: string, start: number): number {
