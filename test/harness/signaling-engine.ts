@@ -189,13 +189,17 @@ export class OutgoingLog implements OutgoingInviteHandler {
 }
 
 export interface EngineOptions {
+  /** Default {@link DOMAIN}. */
+  readonly domain?: string;
+  /** Default: 1001 and 1002. */
+  readonly credentials?: EmbeddedEngineOptions["credentials"];
   readonly trunks?: readonly EngineTrunk[];
   readonly logger?: Logger;
   readonly random?: () => number;
   /** Default: one that knows no name. */
   readonly resolver?: DnsResolver;
-  /** What the roof does beside taking calls. */
-  readonly handler?: Omit<EngineHandler, "onInvite">;
+  /** What the roof does; without `onInvite` calls go to `invites`. */
+  readonly handler?: Partial<EngineHandler>;
   readonly subscriptions?: Partial<SubscriptionLimits>;
   /** Default a free one. */
   readonly udpPort?: number;
@@ -244,7 +248,7 @@ export class TestEngine {
       http.listen(0, "127.0.0.1", resolve);
     });
     const engine = createEmbeddedEngine({
-      domain: DOMAIN,
+      domain: options.domain ?? DOMAIN,
       clock,
       logger: options.logger ?? silentLogger,
       udp: [{ host: "127.0.0.1", port: options.udpPort ?? 0 }],
@@ -254,7 +258,7 @@ export class TestEngine {
         // Time moves in jumps here: no connection may die of them.
         limits: { pingIntervalMs: 100_000_000, firstMessageMs: 100_000_000 },
       },
-      credentials: {
+      credentials: options.credentials ?? {
         find: (username) => {
           const userId = username.split(":").at(-1) ?? "";
           return ["1001", "1002"].includes(userId)
@@ -264,7 +268,7 @@ export class TestEngine {
       },
       locations: new MemoryLocations(),
       trunks: options.trunks ?? [],
-      handler: { ...options.handler, onInvite: (invite) => invites.push(new InviteLog(invite)) },
+      handler: { onInvite: (invite) => invites.push(new InviteLog(invite)), ...options.handler },
       ...(options.subscriptions === undefined ? {} : { subscriptions: options.subscriptions }),
       ...options.engine,
       random: options.random ?? (() => 0.5),

@@ -172,6 +172,11 @@ export class SipPeer {
     this.#wire.send(serializeMessage(message));
   }
 
+  /** Sends octets as they are. */
+  sendOctets(octets: Buffer): void {
+    this.#wire.send(octets);
+  }
+
   /** Builds a request with a Via, a Call-ID and a Contact of this peer's. */
   build(method: string, options: RequestOptions): SipRequest {
     const branch = options.branch ?? `z9hG4bK${randomToken(12)}`;

@@ -1,3 +1,4 @@
+import { randomToken } from "../../core/ids.ts";
 import type { ResponseOptions } from "../engine.ts";
 import { buildResponse } from "../message/build.ts";
 import type { HeaderField } from "../message/headers.ts";
@@ -15,6 +16,8 @@ import {
 } from "./our-headers.ts";
 import type { Peer } from "./peer.ts";
 
+const TAG_LENGTH = 12;
+
 /** Builds a response of ours inside a dialog or one that makes a dialog. */
 export function ourResponse(
   request: SipRequest,
@@ -26,7 +29,8 @@ export function ourResponse(
 ): SipResponse {
   return buildResponse(request, status, {
     ...(options.reasonPhrase === undefined ? {} : { reasonPhrase: options.reasonPhrase }),
-    ...(options.toTag === undefined ? {} : { toTag: options.toTag }),
+    // RFC 3261 §8.2.6.2: every response but a 100 has a To tag.
+    toTag: options.toTag ?? randomToken(TAG_LENGTH),
     headers: [
       ...(options.fields ?? []),
       ["Server", PRODUCT],

@@ -173,6 +173,8 @@ export class Registrar implements Locations {
 
   #update(request: SipRequest, count: number, flow: Flow, userId: string): SipResponse {
     if (count > this.#limits.maxBindings) return respond(request, 403, TOO_MANY);
+    // RFC 3261 §10.2.1 lets a Contact have any scheme; ours is a policy: only SIP can be called.
+    if (!hasSipContacts(request)) return respond(request, 403, NOT_SIP);
     const changes = this.#changesOf(request, flow, userId);
     const path = tryReadPath(request);
     if (changes === undefined || path === undefined) return respond(request, 400);
@@ -348,7 +350,13 @@ export class Registrar implements Locations {
   }
 }
 
+const NOT_SIP = { reasonPhrase: "Only SIP contacts" };
 const TOO_MANY = { reasonPhrase: "Too many bindings" };
+
+function hasSipContacts({ contacts }: SipRequest): boolean {
+  if (contacts === "*") return true;
+  return contacts.every(({ sipUri: { scheme } }) => scheme === "sip" || scheme === "sips");
+}
 
 function respond(
   request: SipRequest,

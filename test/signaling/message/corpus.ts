@@ -11,6 +11,13 @@ const Manifest = z.object({
       outcome: z.enum(["accept", "refuse", "either"]),
       statuses: z.array(z.number()).optional(),
       lacks: z.string().optional(),
+      answers: z.object({
+        trunk: z.number().nullable(),
+        browser: z.number().nullable(),
+        stranger: z.number().nullable(),
+        stream: z.union([z.number(), z.literal("closed"), z.literal("waits")]).nullish(),
+      }),
+      why: z.string().optional(),
     }),
   ),
 });

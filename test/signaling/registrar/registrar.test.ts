@@ -196,7 +196,7 @@ describe("RFC 3261 §10.3 REGISTER", () => {
   });
 
   it.each<[string, HeaderField[], number]>([
-    ["a contact that is no SIP URI", [["Contact", "<mailto:a@b.test>"]], 400],
+    ["a contact that is no SIP URI", [["Contact", "<mailto:a@b.test>"]], 403],
     ["reg-id 0", [contact("urn:a", ";reg-id=0"), SUPPORTED], 400],
     ["reg-id that is no number", [contact("urn:a", ";reg-id=x"), SUPPORTED], 400],
     ["reg-id with two contacts", [contact("urn:a", ";reg-id=1"), contact("urn:b"), SUPPORTED], 400],
