@@ -156,7 +156,10 @@ export interface IncomingInvite {
   readonly party: Party;
   readonly request: SipRequest;
   readonly callId: string;
-  /** The user part of the Request-URI, unescaped: what the caller dialled. */
+  /**
+   * The user part of the Request-URI, unescaped: what the caller dialled, a telephone number
+   * without its visual separators.
+   */
   readonly calledNumber: string;
   /** The caller as it stands in From; believed only as far as the party allows. */
   readonly callerIdentity: Identity;

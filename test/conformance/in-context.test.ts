@@ -223,9 +223,7 @@ async function signedProbe(browser: SipPeer): Promise<void> {
 }
 
 /** A stranger's request, and a challenge for it. */
-async function challenged(
-  line: Line,
-): Promise<{
+async function challenged(line: Line): Promise<{
   readonly request: SipRequest;
   readonly challenge: SipResponse;
   readonly nonce: string;

@@ -86,7 +86,7 @@ export function askerOf(file: CorpusFile, domain: string): Asker {
 }
 
 /** RFC 3261 §18.2.2: where a UDP client is answered that asks for no rport. */
-function viaPortOf({ octets }: CorpusFile): number {
+export function viaPortOf({ octets }: Pick<CorpusFile, "octets">): number {
   const message = tryParseMessage(octets);
   if (!(message instanceof Error)) return message.topmostVia.port ?? 5060;
   const [hop] = /SIP\/\d\.\d\/\w+ +[^ ;,\r]+/.exec(octets.toString("latin1")) ?? [];

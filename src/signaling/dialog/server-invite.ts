@@ -16,6 +16,7 @@ import type { SipRequest, SipResponse } from "../message/message.ts";
 import { parseReason } from "../message/reason.ts";
 import type { ServerTransaction } from "../transaction/transaction.ts";
 import { CallDialog } from "./call-dialog.ts";
+import { dialledNumber } from "./dialled-number.ts";
 import type { DialogContext } from "./dialog-context.ts";
 import { DialogState } from "./dialog-state.ts";
 import type { DialogUsage } from "./dialog-table.ts";
@@ -97,7 +98,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.request = request;
     this.callId = request.callId;
     // The user of a temporary GRUU says nothing to people (RFC 5627 §3.1.2).
-    this.calledNumber = extras.calledInstance?.userId ?? request.uri.user ?? "";
+    this.calledNumber = extras.calledInstance?.userId ?? dialledNumber(request.uri.user ?? "");
     this.callerIdentity = {
       user: request.from.sipUri.user ?? "",
       displayName: request.from.displayName,
