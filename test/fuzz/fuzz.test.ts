@@ -32,7 +32,7 @@ function fuzzBroken(seed: number): ReturnType<typeof fuzz> {
 }
 
 describe("the fuzzer", () => {
-  it("finds a planted fault, and makes it as small as it can be", () => {
+  it("finds a planted fault, and makes it as small as it can be", { timeout: 30_000 }, () => {
     const [finding] = fuzzBroken(1).findings;
     expect(finding?.what).toBe("exception");
     expect(finding?.octets.toString()).toBe("SIP/2.0\r\n");

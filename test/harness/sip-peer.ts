@@ -161,6 +161,11 @@ export class SipPeer {
     return this.#queue;
   }
 
+  /** Forgets what has arrived and was not asked for. */
+  drain(): void {
+    this.#queue.length = 0;
+  }
+
   /** Sends everything there from now on. UDP only. */
   sendTo(address: SocketAddress): void {
     this.#setTarget?.(address);
