@@ -57,6 +57,7 @@ export const RFC_TITLES: ReadonlyMap<number, string> = new Map([
   [5761, "Multiplexing RTP Data and Control Packets on a Single Port"],
   [5763, "Framework for Establishing a SRTP Security Context Using DTLS"],
   [5764, "DTLS Extension to Establish Keys for SRTP"],
+  [5769, "Test Vectors for STUN"],
   [5922, "Domain Certificates in SIP"],
   [5923, "Connection Reuse in SIP"],
   [6026, "Correct Transaction Handling for 2xx Responses to SIP INVITE Requests"],

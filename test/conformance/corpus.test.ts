@@ -6,6 +6,7 @@ import type { CorpusFile } from "../signaling/message/corpus.ts";
 import { exchange } from "./exchange.ts";
 import type { Outcome } from "./exchange.ts";
 import { STANDS, askerOf, domainOf, startEngine } from "./stands.ts";
+import type { Line } from "./line.ts";
 import type { ConformanceEngine, Stand } from "./stands.ts";
 
 const FOLDERS: readonly (readonly [folder: string, files: number])[] = [
@@ -48,7 +49,7 @@ async function send(subject: ConformanceEngine, stand: Stand, file: CorpusFile):
     line,
     octets: file.octets,
     asker: askerOf(file, subject.domain),
-    isAnswered: stand.expected(file) !== null,
+    isAnswered: stand.expected(file).statuses.length > 0,
     reopen: () => stand.open(subject, file),
   });
   await line.close();
@@ -63,6 +64,30 @@ async function expectNothingLeft({ engine, logger, bystander }: ConformanceEngin
   expect([...engine.engine.locations.all()]).toEqual([]);
   expect(logger.errors).toEqual([]);
   expect(bystander.unread).toEqual([]);
+}
+
+/** The rest of a message is waited for, others are served meanwhile, and then it is given up. */
+async function expectWait(
+  subject: ConformanceEngine,
+  stand: Stand,
+  file: CorpusFile,
+): Promise<void> {
+  const line = await stand.open(subject, file);
+  line.send(file.octets);
+  const open = (): Promise<Line> => stand.open(subject, file);
+  const beside = await open();
+  const octets = Buffer.alloc(0);
+  const asker = askerOf(file, subject.domain);
+  const served = await exchange({ line: beside, octets, asker, isAnswered: false, reopen: open });
+  expect(served.probeStatus).toBe(stand.probeStatus);
+  await beside.close();
+  expect(line.arrivals.unread).toEqual([]);
+  subject.engine.clock.advance(TRANSACTION_MS);
+  const refusal = await line.arrivals.next("a refusal");
+  expect(refusal.toString("latin1")).toMatch(/^SIP\/2\.0 4\d\d /);
+  expect(await line.arrivals.next("the end of the connection")).toBe("closed");
+  await line.close();
+  await expectNothingLeft(subject);
 }
 
 describe.each(FOLDERS)("every message of %s", (folder, count) => {
@@ -81,12 +106,19 @@ describe.each(FOLDERS)("every message of %s", (folder, count) => {
 
     it.each(files)("$file $title", async (file) => {
       const subject = engineFor(file);
-      const outcome = await send(subject, stand, file);
       const expected = stand.expected(file);
-      expect(outcome.statuses).toEqual(expected === null ? [] : [expected]);
+      if (expected.waits) {
+        await expectWait(subject, stand, file);
+        passed += 1;
+        return;
+      }
+      const outcome = await send(subject, stand, file);
+      expect(outcome.statuses).toEqual(expected.statuses);
       expect(outcome.strays).toEqual([]);
-      expect(outcome.isClosed).toBe(false);
-      expect(outcome.probeStatus).toBe(stand.probeStatus);
+      const isStun = stand.transport === "UDP" && file.file.includes("-stun-");
+      expect(outcome.stunAnswers).toBe(isStun ? 1 : 0);
+      expect(outcome.isClosed).toBe(expected.isClosed);
+      expect(outcome.probeStatus).toBe(expected.probe);
       // A machine that is busy with something else may be slow once, and not three times.
       let { probeMs } = outcome;
       for (let again = 0; again < 2 && probeMs >= PROBE_MS; again += 1) {
@@ -119,7 +151,8 @@ describe("what the answers say beside their status", () => {
   it("each answer has the Via, From, To, Call-ID and CSeq of its request (RFC 3261 §8.2.6.2)", async () => {
     for (const file of corpus("rfc4475/").filter(({ outcome }) => outcome === "accept")) {
       const request = parseMessage(file.octets);
-      for (const stand of STANDS) {
+      // On a stream a file may be two messages.
+      for (const stand of STANDS.filter(({ transport }) => transport !== "TCP")) {
         const { responses } = await send(engineFor(file), stand, file);
         for (const response of responses) {
           expect(response.callId).toBe(request.callId);

@@ -21,6 +21,8 @@ export interface Outcome {
   readonly isClosed: boolean;
   /** Requests, and responses that belong to nothing: none may come. */
   readonly strays: readonly string[];
+  /** Answers to STUN (RFC 8489 §5: their first octet is 0 or 1, which no SIP message begins with). */
+  readonly stunAnswers: number;
 }
 
 /** Who asks, and for which domain. */
@@ -102,6 +104,7 @@ export async function exchange(options: ExchangeOptions): Promise<Outcome> {
   const responses: SipResponse[] = [];
   const strays: string[] = [];
   let isClosed = false;
+  let stunAnswers = 0;
   line.send(octets);
   let probe = buildOptions(line, asker);
   let startedAt = performance.now();
@@ -117,6 +120,10 @@ export async function exchange(options: ExchangeOptions): Promise<Outcome> {
       probe = buildOptions(line, asker);
       startedAt = performance.now();
       line.send(serializeMessage(probe));
+      continue;
+    }
+    if ((arrival[0] ?? 0) < 2) {
+      stunAnswers += 1;
       continue;
     }
     for (const piece of splitStream(line, arrival)) {
@@ -137,6 +144,7 @@ export async function exchange(options: ExchangeOptions): Promise<Outcome> {
     probeStatus: answer?.statusCode ?? 0,
     isClosed,
     strays,
+    stunAnswers,
   };
 }
 

@@ -6,7 +6,7 @@ import { SipPeer } from "../harness/sip-peer.ts";
 import type { CorpusFile } from "../signaling/message/corpus.ts";
 import { signIn } from "./exchange.ts";
 import type { Asker } from "./exchange.ts";
-import { udpLine, webSocketLine } from "./line.ts";
+import { tcpLine, udpLine, webSocketLine } from "./line.ts";
 import type { Line } from "./line.ts";
 
 /** An address of a trunk, and one that belongs to nobody. The ports are those of each Via. */
@@ -32,10 +32,25 @@ export interface Stand {
   readonly name: string;
   readonly transport: Line["transport"];
   open(engine: ConformanceEngine, file: CorpusFile): Promise<Line>;
-  /** The status of the answer; null: none. */
-  expected(file: CorpusFile): number | null;
+  expected(file: CorpusFile): Expected;
   /** What OPTIONS gets there. */
   readonly probeStatus: number;
+}
+
+/** What must come back. */
+export interface Expected {
+  /** Final responses, in order. */
+  readonly statuses: readonly number[];
+  /** The connection is closed behind it. */
+  readonly isClosed: boolean;
+  /** The rest of the message is waited for, so that nothing behind it is answered. */
+  readonly waits: boolean;
+  /** What the OPTIONS behind it gets. */
+  readonly probe: number;
+}
+
+function only(status: number | null, probe: number): Expected {
+  return { statuses: status === null ? [] : [status], isClosed: false, waits: false, probe };
 }
 
 export const STANDS: readonly Stand[] = [
@@ -43,7 +58,7 @@ export const STANDS: readonly Stand[] = [
     name: "UDP, a trunk",
     transport: "UDP",
     open: ({ engine }, file) => udpLine({ host: TRUNK_HOST, port: viaPortOf(file) }, engine.udp),
-    expected: ({ answers }) => answers.trunk,
+    expected: ({ answers }) => only(answers.trunk, 200),
     probeStatus: 200,
   },
   {
@@ -54,10 +69,17 @@ export const STANDS: readonly Stand[] = [
     expected: ({ answers, outcome }) => {
       const isHeard =
         answers.stranger === 401 || (outcome === "accept" && answers.stranger === 400);
-      if (!isHeard) return answers.stranger;
-      return answers.trunk === 513 ? 513 : 403;
+      if (!isHeard) return only(answers.stranger, 403);
+      return only(answers.trunk === 513 ? 513 : 403, 403);
     },
     probeStatus: 403,
+  },
+  {
+    name: "TCP, a trunk",
+    transport: "TCP",
+    open: ({ engine }) => tcpLine(TRUNK_HOST, engine.tcp),
+    expected: ({ answers }) => answers.stream ?? only(answers.trunk, 200),
+    probeStatus: 200,
   },
   {
     name: "WS, signed in",
@@ -67,14 +89,14 @@ export const STANDS: readonly Stand[] = [
       await signIn(line, askerOf(file, domain), PASSWORD);
       return line;
     },
-    expected: ({ answers }) => answers.browser,
+    expected: ({ answers }) => only(answers.browser, 200),
     probeStatus: 200,
   },
   {
     name: "WS, a stranger",
     transport: "WS",
     open: ({ engine }) => webSocketLine(engine.webSocketUrl),
-    expected: ({ answers }) => answers.stranger,
+    expected: ({ answers }) => only(answers.stranger, 401),
     probeStatus: 401,
   },
 ];
@@ -110,6 +132,7 @@ export async function startEngine(domain: string): Promise<ConformanceEngine> {
   const engine = await TestEngine.start({
     domain,
     logger,
+    isOnTcp: true,
     trunks: [
       { id: "office", peer: `sip:${TRUNK_HOST}:5060` },
       { id: "bystander", peer: `sip:${toward.host}:${toward.port}`, accept: ["192.0.2.77"] },

@@ -57,26 +57,29 @@ describe("RFC 7118 §8.1 the handshake", () => {
     socket.destroy();
   });
 
-  it.each(STANDS)("F2 is no SIP, and gets no answer over $name", async (stand) => {
-    const file = {
-      file: "rfc7118/s8.1-f2-101-switching-protocols.http",
-      octets: SWITCHING,
-      outcome: "refuse" as const,
-      answers: { trunk: null, browser: null, stranger: null },
-    };
-    const open = (): Promise<Line> => stand.open(subject, file);
-    const line = await open();
-    const outcome = await exchange({
-      line,
-      octets: SWITCHING,
-      asker: ASKER,
-      isAnswered: false,
-      reopen: open,
-    });
-    await line.close();
-    expect(outcome).toMatchObject({ statuses: [], strays: [], isClosed: false });
-    expect(outcome.probeStatus).toBe(stand.probeStatus);
-  });
+  it.each(STANDS.filter(({ transport }) => transport !== "TCP"))(
+    "F2 is no SIP, and gets no answer over $name",
+    async (stand) => {
+      const file = {
+        file: "rfc7118/s8.1-f2-101-switching-protocols.http",
+        octets: SWITCHING,
+        outcome: "refuse" as const,
+        answers: { trunk: null, browser: null, stranger: null },
+      };
+      const open = (): Promise<Line> => stand.open(subject, file);
+      const line = await open();
+      const outcome = await exchange({
+        line,
+        octets: SWITCHING,
+        asker: ASKER,
+        isAnswered: false,
+        reopen: open,
+      });
+      await line.close();
+      expect(outcome).toMatchObject({ statuses: [], strays: [], isClosed: false });
+      expect(outcome.probeStatus).toBe(stand.probeStatus);
+    },
+  );
 });
 
 describe("RFC 7118 §5 one SIP message in one WebSocket message", () => {
@@ -126,6 +129,8 @@ describe("names of JavaScript's own in a message", () => {
         const { octets } = file;
         await exchange({ line, octets, asker: ASKER, isAnswered: true, reopen: open });
         await line.close();
+        // Else the same branch on another transport would be a retransmission (RFC 3261 §17.2.3).
+        subject.engine.clock.advance(40_000);
       }
     }
     expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);

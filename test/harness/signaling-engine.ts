@@ -191,6 +191,8 @@ export class OutgoingLog implements OutgoingInviteHandler {
 export interface EngineOptions {
   /** Default {@link DOMAIN}. */
   readonly domain?: string;
+  /** Whether it listens on TCP too, on a free port. */
+  readonly isOnTcp?: boolean;
   /** Default: 1001 and 1002. */
   readonly credentials?: EmbeddedEngineOptions["credentials"];
   readonly trunks?: readonly EngineTrunk[];
@@ -252,6 +254,12 @@ export class TestEngine {
       clock,
       logger: options.logger ?? silentLogger,
       udp: [{ host: "127.0.0.1", port: options.udpPort ?? 0 }],
+      ...(options.isOnTcp === true
+        ? {
+            tcp: [{ host: "127.0.0.1", port: 0 }],
+            streams: { limits: { firstMessageMs: 100_000_000, pingIdleMs: 100_000_000 } },
+          }
+        : {}),
       webSocket: {
         sentBy: "127.0.0.1:8080",
         isOriginAllowed: () => true,
@@ -291,6 +299,14 @@ export class TestEngine {
     const listener = this.engine.listeners.find((text) => text.startsWith(`${transport}:`));
     const address = tryParseSocketAddress(listener?.slice(transport.length + 1) ?? "");
     if (address === undefined) throw new Error(`nothing listens on ${transport}`);
+    return address;
+  }
+
+  /** Where it takes TCP connections. @throws Error when it does not */
+  get tcp(): SocketAddress {
+    const listener = this.engine.listeners.find((text) => text.startsWith("tcp:"));
+    const address = tryParseSocketAddress(listener?.slice(4) ?? "");
+    if (address === undefined) throw new Error("no TCP listener");
     return address;
   }
 

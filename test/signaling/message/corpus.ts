@@ -15,7 +15,14 @@ const Manifest = z.object({
         trunk: z.number().nullable(),
         browser: z.number().nullable(),
         stranger: z.number().nullable(),
-        stream: z.union([z.number(), z.literal("closed"), z.literal("waits")]).nullish(),
+        stream: z
+          .object({
+            statuses: z.array(z.number()),
+            isClosed: z.boolean().default(false),
+            waits: z.boolean().default(false),
+            probe: z.number().default(200),
+          })
+          .optional(),
       }),
       why: z.string().optional(),
     }),
