@@ -23,7 +23,8 @@ import { CallRecords } from "./observe/call-records.ts";
 import { createLogger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { AttemptLimit } from "./signaling/auth/attempt-limit.ts";
-import { createEmbeddedEngine, type EmbeddedEngine } from "./signaling/endpoint.ts";
+import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
+import { createEmbeddedEngine } from "./signaling/endpoint.ts";
 import { MemoryLocations } from "./storage/memory-locations.ts";
 
 /** How long a call waits for a browser whose connection went. */

@@ -1,31 +1,19 @@
-import { createHmac, randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { formatSocketAddress } from "../core/address.ts";
 import type { SocketAddress } from "../core/address.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Logger } from "../core/logger.ts";
 import { AttemptLimit } from "./auth/attempt-limit.ts";
 import { Authenticator } from "./auth/authenticator.ts";
-import type { Credentials } from "./auth/authenticator.ts";
 import { ChallengeAnswer } from "./auth/challenge-answer.ts";
 import { Nonces } from "./auth/nonces.ts";
 import { DEFAULT_LIMITS } from "./dialog/dialog-context.ts";
-import type { DialogLimits } from "./dialog/dialog-context.ts";
 import { DialogLayer } from "./dialog/dialog-layer.ts";
 import { DialogTable } from "./dialog/dialog-table.ts";
-import type { LegTerms } from "./dialog/leg-terms.ts";
 import { ALLOW, CALL_OPTIONS, SUPPORTED } from "./dialog/our-headers.ts";
-import {
-  methodResponse,
-  optionsResponse,
-  ourResponse,
-  requireRefusal,
-} from "./dialog/responses.ts";
+import { methodResponse, optionsResponse, requireRefusal } from "./dialog/responses.ts";
 import type { Peer } from "./dialog/peer.ts";
 import type { InviteExtras } from "./dialog/server-invite.ts";
 import type {
-  EngineHandler,
   Locations,
   OutgoingInvite,
   OutgoingInviteHandler,
@@ -46,121 +34,22 @@ import { tryParseReplaces } from "./message/replaces.ts";
 import { buildSipUri } from "./message/uri.ts";
 import { instanceOf } from "./registrar/contact.ts";
 import { InstancePaths } from "./registrar/instance-path.ts";
-import type { LocationStore } from "./registrar/location-store.ts";
 import { Registrar } from "./registrar/registrar.ts";
-import type { RegistrarLimits } from "./registrar/registrar.ts";
+import type { EmbeddedEngine, EmbeddedEngineOptions } from "./embedded-engine.ts";
 import { RefusalLog } from "./refusal-log.ts";
+import { isBrowser, Screen } from "./screen.ts";
 import { ScopedClock } from "./scoped-clock.ts";
 import { StandaloneRequests } from "./standalone-requests.ts";
-import type { SubscriptionLimits } from "./standalone-requests.ts";
 import { timerValuesOf } from "./transaction/timer-values.ts";
-import type { BaseTimerValues } from "./transaction/timer-values.ts";
 import { TransactionLayer } from "./transaction/transaction-layer.ts";
 import type { ServerTransaction, TransactionUser } from "./transaction/transaction.ts";
 import type { Flow, TransportHandler } from "./transport/flow.ts";
 import { CachingResolver } from "./transport/dns/caching-resolver.ts";
 import { NodeResolver } from "./transport/dns/node-resolver.ts";
-import type { DnsCacheLimits } from "./transport/dns/record-cache.ts";
-import type { DnsResolver } from "./transport/dns/resolver.ts";
-import type { ClientCertificates } from "./transport/stream-transport.ts";
-import type { TlsFiles } from "./transport/tls-contexts.ts";
 import { TransportLayer } from "./transport/transport-layer.ts";
-import type { StreamListeners } from "./transport/transport-layer.ts";
-import type { WebSocketLimits } from "./transport/websocket-flow.ts";
 import type { TrunkState } from "./trunk/channels.ts";
-import type { TargetView, TrunkTls } from "./trunk/trunk.ts";
+import type { TargetView } from "./trunk/trunk.ts";
 import { TrunkTable } from "./trunk/trunk-table.ts";
-
-/** A trunk as the configuration gives it. */
-export interface EngineTrunk {
-  readonly id: string;
-  /** A SIP URI. */
-  readonly peer: string;
-  /** Addresses and ranges that calls may come from, beside those of the peer. */
-  readonly accept?: readonly string[];
-  /** Answers this trunk's 401 and 407. */
-  readonly auth?: { readonly username: string; readonly password: string };
-  /** Interval of OPTIONS; undefined: none. */
-  readonly pingMs?: number;
-  /** A server that says nothing for this long is given up for the next one. Default 4000. */
-  readonly failoverAfterMs?: number;
-  /**
-   * May take over the dialogs of everybody with Replaces (RFC 3891 §8), not only those of its own
-   * calls. Default false.
-   */
-  readonly mayReplaceAny?: boolean;
-  readonly tls?: TrunkTls;
-  /** Reliable provisional responses and session timers; default: as toward a browser. */
-  readonly terms?: LegTerms;
-}
-
-/** What the embedded engine is built with. */
-export interface EmbeddedEngineOptions {
-  /** SIP domain of the web users; also the digest realm. */
-  readonly domain: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Listeners toward trunks; port 0 takes a free one. */
-  readonly udp: readonly SocketAddress[];
-  readonly tcp?: readonly SocketAddress[];
-  readonly tls?: readonly SocketAddress[];
-  /** PEM files of `tls` listeners, and of connections to trunks that have none of their own. */
-  readonly certificates?: TlsFiles & { readonly clients?: ClientCertificates | undefined };
-  /** Liveness, caps and back-pressure of TCP and TLS connections. */
-  readonly streams?: Pick<
-    StreamListeners,
-    "limits" | "maxConnections" | "maxConnectionsPerAddress"
-  >;
-  readonly webSocket: {
-    /** `host:port` of the Contact and the Via that browsers see. */
-    readonly sentBy: string;
-    isOriginAllowed(origin: string | undefined, request: IncomingMessage): boolean;
-    /** Default: the address of the TCP connection. */
-    clientAddress?(request: IncomingMessage): SocketAddress | undefined;
-    /** Liveness and back-pressure of connections. */
-    readonly limits?: Partial<WebSocketLimits>;
-  };
-  readonly credentials: Credentials;
-  /** Shared with the HTTP sign-in; default: one of the engine's own. */
-  readonly attempts?: AttemptLimit;
-  readonly locations: LocationStore;
-  readonly trunks: readonly EngineTrunk[];
-  readonly handler: EngineHandler;
-  /** Default: those of RFC 3261. */
-  readonly timers?: BaseTimerValues;
-  readonly registrar?: Partial<RegistrarLimits>;
-  readonly limits?: Partial<DialogLimits>;
-  /** How names are looked up; default: with the system's name servers and /etc/hosts. */
-  readonly dns?: {
-    /** `address` or `address:port` of other name servers. */
-    readonly servers?: readonly string[] | undefined;
-    /** Another resolver than the system's. */
-    readonly resolver?: DnsResolver;
-    readonly limits?: Partial<DnsCacheLimits>;
-  };
-  /** What may be subscribed to at us, when the handler takes subscriptions. */
-  readonly subscriptions?: Partial<SubscriptionLimits>;
-  /** 0 ≤ x < 1; default `Math.random`: nothing secret depends on it. */
-  readonly random?: () => number;
-}
-
-/** The embedded engine as the gateway sees it. */
-export interface EmbeddedEngine extends SignalingEngine {
-  /** Takes a WebSocket upgrade from the HTTP server (RFC 7118). */
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** What is listened on, as bound: `udp:127.0.0.1:5060`. */
-  readonly listeners: readonly string[];
-  /**
-   * Reads the certificates of TLS again, for new connections.
-   *
-   * @throws TransportError ERR_OFFHOOK_TRANSPORT_TLS; the old ones stay in use
-   */
-  reloadCertificates(): Promise<void>;
-  /** `unknown` without `pingMs`, and for a trunk that does not exist. */
-  trunkState(trunkId: string): TrunkState;
-  /** The servers of a trunk's peer; none of a trunk that does not exist. */
-  trunkTargets(trunkId: string): readonly TargetView[];
-}
 
 /**
  * Builds the SIP stack: transports, transactions, dialogs, authentication, registrar and trunks.
@@ -178,11 +67,7 @@ const KNOWN_SCHEMES: ReadonlySet<string> = new Set(["sip", "sips", "tel"]);
 /** Methods that mean something only inside a dialog. */
 const IN_DIALOG: ReadonlySet<string> = new Set(["BYE", "INFO", "UPDATE", "NOTIFY", "PRACK"]);
 
-/**
- * Dispatches by method, and decides who is let in. Every request passes `#screen` before a
- * transaction is made for it, so a stranger costs no memory: the refusal is computed, sent and
- * forgotten (RFC 3261 §8.2.7).
- */
+/** Owns the layers and dispatches by method. Every request passes the screen first. */
 class Endpoint implements EmbeddedEngine, TransportHandler {
   readonly locations: Locations;
   readonly #options: EmbeddedEngineOptions;
@@ -198,7 +83,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   readonly #refusals: RefusalLog;
   readonly #standalone: StandaloneRequests;
   readonly #loops = new LoopGuard();
-  readonly #tagKey = randomBytes(32);
+  readonly #screen: Screen;
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
 
   constructor(options: EmbeddedEngineOptions) {
@@ -271,6 +156,12 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
         ...trunk,
         challenges: auth === undefined ? undefined : new ChallengeAnswer(auth),
       })),
+    });
+    this.#screen = new Screen({
+      authenticator: this.#authenticator,
+      dialogs: this.#dialogs,
+      trunks: this.#trunks,
+      refusals: this.#refusals,
     });
   }
 
@@ -354,7 +245,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   onMessage(message: SipMessage, flow: Flow): void {
     if (message.kind === "request") {
-      const refusal = this.#screen(message, flow);
+      const refusal = this.#screen.refusalOf(message, flow);
       if (refusal !== undefined) {
         this.#transactions.sendStateless(refusal, flow);
         return;
@@ -394,7 +285,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     }
     // RFC 3261 §8.2.2.1
     if (!KNOWN_SCHEMES.has(request.uri.scheme)) {
-      transaction.respond(this.#refuse(request, 416));
+      transaction.respond(this.#screen.refuse(request, 416));
       return;
     }
     switch (request.method) {
@@ -415,48 +306,11 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
         return;
       default:
         transaction.respond(
-          IN_DIALOG.has(request.method) ? this.#refuse(request, 481) : methodResponse(request),
+          IN_DIALOG.has(request.method)
+            ? this.#screen.refuse(request, 481)
+            : methodResponse(request),
         );
     }
-  }
-
-  /** Who is not let in gets this response; undefined lets the request pass. */
-  #screen(request: SipRequest, flow: Flow): SipResponse | undefined {
-    // Neither can be challenged or refused (RFC 3261 §22.1); both do nothing without an INVITE.
-    if (request.method === "ACK" || request.method === "CANCEL") return undefined;
-    return isBrowser(flow) ? this.#screenBrowser(request, flow) : this.#screenTrunk(request, flow);
-  }
-
-  #screenBrowser(request: SipRequest, flow: Flow): SipResponse | undefined {
-    if (request.toTag !== undefined) {
-      // Inside a dialog nobody is challenged: whoever has signed in goes to the dialog's own check.
-      if (this.#authenticator.hasPrincipal(flow)) return undefined;
-      const peer = this.#dialogs.find(request)?.peer;
-      if (peer === undefined) return this.#refuse(request, 481);
-      // But one: a browser that has lost its connection and has not registered on this one yet may
-      // prove that it is the one.
-      const isAway = peer.flowTo(request.requestUri) === undefined;
-      if (peer.party.kind !== "user" || !isAway) {
-        this.#refusals.note(request, flow, 403);
-        return this.#refuse(request, 403);
-      }
-    }
-    const admission = this.#authenticator.admit(request, flow);
-    if (admission.kind === "admitted") return undefined;
-    const { status, reasonPhrase, fields } = admission;
-    if (status !== 401) this.#refusals.note(request, flow, status);
-    return this.#refuse(request, status, {
-      ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
-      fields,
-    });
-  }
-
-  #screenTrunk(request: SipRequest, flow: Flow): SipResponse | undefined {
-    if (this.#trunks.byFlow(flow) !== undefined) return undefined;
-    this.#refusals.note(request, flow, 403);
-    const isUnknownDialog =
-      request.toTag !== undefined && this.#dialogs.find(request) === undefined;
-    return this.#refuse(request, isUnknownDialog ? 481 : 403);
   }
 
   #onInvite(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
@@ -468,18 +322,18 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     const peer = this.#senderOf(request, flow);
     const called = this.#registrar.calledBy(request);
     if (typeof called === "number") {
-      transaction.respond(this.#refuse(request, called));
+      transaction.respond(this.#screen.refuse(request, called));
       return;
     }
     const calledNumber = called?.userId ?? request.uri.user ?? "";
     if (this.#loops.isLoop({ request, party: peer.party, calledNumber })) {
-      transaction.respond(this.#refuse(request, 482)); // RFC 5393 §4.2
+      transaction.respond(this.#screen.refuse(request, 482)); // RFC 5393 §4.2
       return;
     }
     const replaced = this.#replacedBy(request, flow, peer);
     if (typeof replaced === "number") {
       if (replaced === 403) this.#refusals.note(request, flow, 403);
-      transaction.respond(this.#refuse(request, replaced));
+      transaction.respond(this.#screen.refuse(request, replaced));
       return;
     }
     const invite = this.#dialogs.receive(transaction, peer, {
@@ -540,11 +394,11 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   #refusalOfInvite(request: SipRequest, flow: Flow): SipResponse | undefined {
     if (this.#state !== "running") {
-      return this.#refuse(request, 503, { fields: [["Retry-After", RETRY_AFTER_SECONDS]] });
+      return this.#screen.refuse(request, 503, { fields: [["Retry-After", RETRY_AFTER_SECONDS]] });
     }
     const fault = inviteRefusal(request);
     if (fault !== undefined) {
-      return this.#refuse(request, fault.status, { fields: fault.fields ?? [] });
+      return this.#screen.refuse(request, fault.status, { fields: fault.fields ?? [] });
     }
     const { handlesReplaces = false } = this.#options.handler;
     const understood = handlesReplaces ? [...CALL_OPTIONS, "replaces"] : CALL_OPTIONS;
@@ -552,7 +406,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     if (missing !== undefined) return missing;
     // A web user calls numbers of this gateway; other domains are not ours to reach.
     return isBrowser(flow) && !this.#isOurHost(request.uri.host, flow)
-      ? this.#refuse(request, 404)
+      ? this.#screen.refuse(request, 404)
       : undefined;
   }
 
@@ -595,23 +449,6 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     // A domain without a dot, such as `localhost`, means nothing to another machine.
     return domain.includes(".") || flow === undefined ? domain : hostOf(flow.sentBy);
   }
-
-  #refuse(
-    request: SipRequest,
-    status: number,
-    options: Omit<Parameters<typeof ourResponse>[2] & object, "toTag"> = {},
-  ): SipResponse {
-    return ourResponse(request, status, { ...options, toTag: this.#tagOf(request) });
-  }
-
-  /** RFC 3261 §8.2.7: without state, the same request must get the same To-tag again. */
-  #tagOf(request: SipRequest): string {
-    const { callId, fromTag, cseq, topmostVia } = request;
-    return createHmac("sha256", this.#tagKey)
-      .update([callId, fromTag ?? "", cseq.number, topmostVia.branch ?? ""].join("\n"), "latin1")
-      .digest("base64url")
-      .slice(0, 16);
-  }
 }
 
 function asListener({ host, port }: SocketAddress): { readonly listen: SocketAddress } {
@@ -623,10 +460,6 @@ function listenersOf(
   transport: "UDP" | "TCP" | "TLS",
 ): readonly SocketAddress[] {
   return { UDP: udp, TCP: tcp, TLS: tls }[transport];
-}
-
-function isBrowser(flow: Flow): boolean {
-  return flow.transport === "WS" || flow.transport === "WSS";
 }
 
 /** The host of `host:port`, without brackets. */

@@ -10,7 +10,7 @@ import type {
   EmbeddedEngine,
   EmbeddedEngineOptions,
   EngineTrunk,
-} from "../../src/signaling/endpoint.ts";
+} from "../../src/signaling/embedded-engine.ts";
 import type {
   Dialog,
   DialogHandler,

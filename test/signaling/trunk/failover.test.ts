@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { EngineTrunk } from "../../../src/signaling/endpoint.ts";
+import type { EngineTrunk } from "../../../src/signaling/embedded-engine.ts";
 import type { SipRequest } from "../../../src/signaling/message/message.ts";
 import { FakeResolver, srv } from "../../harness/fake-resolver.ts";
 import { SipPeer } from "../../harness/sip-peer.ts";

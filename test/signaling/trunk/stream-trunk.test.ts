@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Logger } from "../../../src/core/logger.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
-import type { EngineTrunk } from "../../../src/signaling/endpoint.ts";
+import type { EngineTrunk } from "../../../src/signaling/embedded-engine.ts";
 import { Authority } from "../../harness/certificates.ts";
 import type { Certificate } from "../../harness/certificates.ts";
 import { OutgoingLog, TestEngine, sdpOf } from "../../harness/signaling-engine.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import type { EngineTrunk } from "../../../src/signaling/endpoint.ts";
+import type { EngineTrunk } from "../../../src/signaling/embedded-engine.ts";
 import { tryParseDigestCredentials } from "../../../src/signaling/message/auth-header.ts";
 import { trunkStateFacts } from "../../../src/signaling/trunk/channels.ts";
 import type { TrunkStateFact } from "../../../src/signaling/trunk/channels.ts";

@@ -1,0 +1,113 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import type { SocketAddress } from "../core/address.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { AttemptLimit } from "./auth/attempt-limit.ts";
+import type { Credentials } from "./auth/authenticator.ts";
+import type { DialogLimits } from "./dialog/dialog-context.ts";
+import type { LegTerms } from "./dialog/leg-terms.ts";
+import type { EngineHandler, SignalingEngine } from "./engine.ts";
+import type { LocationStore } from "./registrar/location-store.ts";
+import type { RegistrarLimits } from "./registrar/registrar.ts";
+import type { SubscriptionLimits } from "./standalone-requests.ts";
+import type { BaseTimerValues } from "./transaction/timer-values.ts";
+import type { DnsCacheLimits } from "./transport/dns/record-cache.ts";
+import type { DnsResolver } from "./transport/dns/resolver.ts";
+import type { ClientCertificates } from "./transport/stream-transport.ts";
+import type { TlsFiles } from "./transport/tls-contexts.ts";
+import type { StreamListeners } from "./transport/transport-layer.ts";
+import type { WebSocketLimits } from "./transport/websocket-flow.ts";
+import type { TrunkState } from "./trunk/channels.ts";
+import type { TargetView, TrunkTls } from "./trunk/trunk.ts";
+
+/** A trunk as the configuration gives it. */
+export interface EngineTrunk {
+  readonly id: string;
+  /** A SIP URI. */
+  readonly peer: string;
+  /** Addresses and ranges that calls may come from, beside those of the peer. */
+  readonly accept?: readonly string[];
+  /** Answers this trunk's 401 and 407. */
+  readonly auth?: { readonly username: string; readonly password: string };
+  /** Interval of OPTIONS; undefined: none. */
+  readonly pingMs?: number;
+  /** A server that says nothing for this long is given up for the next one. Default 4000. */
+  readonly failoverAfterMs?: number;
+  /**
+   * May take over the dialogs of everybody with Replaces (RFC 3891 §8), not only those of its own
+   * calls. Default false.
+   */
+  readonly mayReplaceAny?: boolean;
+  readonly tls?: TrunkTls;
+  /** Reliable provisional responses and session timers; default: as toward a browser. */
+  readonly terms?: LegTerms;
+}
+
+/** What the embedded engine is built with. */
+export interface EmbeddedEngineOptions {
+  /** SIP domain of the web users; also the digest realm. */
+  readonly domain: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Listeners toward trunks; port 0 takes a free one. */
+  readonly udp: readonly SocketAddress[];
+  readonly tcp?: readonly SocketAddress[];
+  readonly tls?: readonly SocketAddress[];
+  /** PEM files of `tls` listeners, and of connections to trunks that have none of their own. */
+  readonly certificates?: TlsFiles & { readonly clients?: ClientCertificates | undefined };
+  /** Liveness, caps and back-pressure of TCP and TLS connections. */
+  readonly streams?: Pick<
+    StreamListeners,
+    "limits" | "maxConnections" | "maxConnectionsPerAddress"
+  >;
+  readonly webSocket: {
+    /** `host:port` of the Contact and the Via that browsers see. */
+    readonly sentBy: string;
+    isOriginAllowed(origin: string | undefined, request: IncomingMessage): boolean;
+    /** Default: the address of the TCP connection. */
+    clientAddress?(request: IncomingMessage): SocketAddress | undefined;
+    /** Liveness and back-pressure of connections. */
+    readonly limits?: Partial<WebSocketLimits>;
+  };
+  readonly credentials: Credentials;
+  /** Shared with the HTTP sign-in; default: one of the engine's own. */
+  readonly attempts?: AttemptLimit;
+  readonly locations: LocationStore;
+  readonly trunks: readonly EngineTrunk[];
+  readonly handler: EngineHandler;
+  /** Default: those of RFC 3261. */
+  readonly timers?: BaseTimerValues;
+  readonly registrar?: Partial<RegistrarLimits>;
+  readonly limits?: Partial<DialogLimits>;
+  /** How names are looked up; default: with the system's name servers and /etc/hosts. */
+  readonly dns?: {
+    /** `address` or `address:port` of other name servers. */
+    readonly servers?: readonly string[] | undefined;
+    /** Another resolver than the system's. */
+    readonly resolver?: DnsResolver;
+    readonly limits?: Partial<DnsCacheLimits>;
+  };
+  /** What may be subscribed to at us, when the handler takes subscriptions. */
+  readonly subscriptions?: Partial<SubscriptionLimits>;
+  /** 0 ≤ x < 1; default `Math.random`: nothing secret depends on it. */
+  readonly random?: () => number;
+}
+
+/** The embedded engine as the gateway sees it. */
+export interface EmbeddedEngine extends SignalingEngine {
+  /** Takes a WebSocket upgrade from the HTTP server (RFC 7118). */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** What is listened on, as bound: `udp:127.0.0.1:5060`. */
+  readonly listeners: readonly string[];
+  /**
+   * Reads the certificates of TLS again, for new connections.
+   *
+   * @throws TransportError ERR_OFFHOOK_TRANSPORT_TLS; the old ones stay in use
+   */
+  reloadCertificates(): Promise<void>;
+  /** `unknown` without `pingMs`, and for a trunk that does not exist. */
+  trunkState(trunkId: string): TrunkState;
+  /** The servers of a trunk's peer; none of a trunk that does not exist. */
+  trunkTargets(trunkId: string): readonly TargetView[];
+}
