@@ -1,0 +1,104 @@
+import { spawnSync } from "node:child_process";
+import { describeMachine, hasProgram, missingPackages } from "./machine.ts";
+import { measureParsers } from "./parsers.ts";
+import { targetsOf, table, writeReport } from "./report.ts";
+import type { Results } from "./report.ts";
+import { measureCalls, measureLiveCalls, measureMemory } from "./stages.ts";
+import type { Effort } from "./stages.ts";
+
+/**
+ * `npm run bench`: measures parsers and the whole gateway beside Debian's Kamailio, and writes
+ * docs/performance.md. `-- --quick` takes under a minute, prints and writes nothing.
+ */
+
+const FULL: Effort = {
+  idleUsers: [100, 1000, 5000],
+  rates: [50, 100, 200, 400],
+  rateSeconds: 10,
+  liveCalls: [100, 1000, 5000],
+  liveSeconds: 8,
+  settleMs: 12_000,
+};
+const QUICK: Effort = {
+  idleUsers: [200],
+  rates: [100, 200],
+  rateSeconds: 3,
+  liveCalls: [50, 200],
+  liveSeconds: 2,
+  settleMs: 1000,
+};
+const OWN_NETWORK = "OFFHOOK_BENCH_IN_OWN_NETWORK";
+
+/** @returns the exit code */
+async function main(): Promise<number> {
+  const missing = missingPackages();
+  if (missing.length > 0) {
+    complain(`Missing: ${missing.join(", ")}. Install as root, then start again:\n`);
+    complain(
+      `  apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}\n`,
+    );
+    return 1;
+  }
+  if (process.env[OWN_NETWORK] === undefined) return inOwnNetwork();
+  const isQuick = process.argv.includes("--quick");
+  const effort = isQuick ? QUICK : FULL;
+  const startedMs = performance.now();
+  say("parsers");
+  const parsers = measureParsers(
+    isQuick ? { roundMs: 150, rounds: 3 } : { roundMs: 400, rounds: 5 },
+  );
+  say("calls");
+  const calls = await measureCalls(effort, say);
+  say("idle users");
+  const memory = await measureMemory(effort, say);
+  say("live calls");
+  const live = await measureLiveCalls(effort, say);
+  const date = new Date().toISOString().slice(0, 10);
+  const results: Results = { date, machine: describeMachine(), parsers, memory, calls, live };
+  print("");
+  for (const line of table(["what", "target", "here", ""], targetsOf(results), "left")) print(line);
+  print("");
+  if (!isQuick) for (const file of writeReport(results)) print(`wrote ${file}`);
+  print(`${Math.round((performance.now() - startedMs) / 1000)} seconds`);
+  return 0;
+}
+
+/** Runs this program again where only a loopback interface exists: no port is taken there. */
+function inOwnNetwork(): number {
+  if (!hasProgram("unshare")) {
+    complain("unshare is missing: it is part of Debian's util-linux.");
+    return 1;
+  }
+  const asRoot = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
+  const script = 'PATH="$PATH:/usr/sbin:/sbin"; ip link set lo up && exec "$@"';
+  const { status } = spawnSync(
+    "unshare",
+    [
+      ...asRoot,
+      "--net",
+      "--",
+      "sh",
+      "-c",
+      script,
+      "sh",
+      process.execPath,
+      ...process.argv.slice(1),
+    ],
+    { stdio: "inherit", env: { ...process.env, [OWN_NETWORK]: "yes" } },
+  );
+  return status ?? 1;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function complain(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+process.exitCode = await main();

@@ -1,0 +1,51 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { descendantsOf } from "../test/harness/process.ts";
+
+/**
+ * What a program has cost so far, by the kernel's books: the process and all its children, all
+ * threads. CPU time, not wall time: it stays true on a machine that does other work too.
+ */
+
+function family(pid: number): readonly number[] {
+  return [pid, ...descendantsOf(pid).map((relative) => relative.pid)];
+}
+
+/** CPU time in milliseconds, user and system (proc(5): the first field of `schedstat`, in ns). */
+export function cpuMs(pid: number): number {
+  let nanoseconds = 0;
+  for (const member of family(pid)) {
+    for (const task of tasksOf(member)) {
+      nanoseconds += Number(readText(`/proc/${member}/task/${task}/schedstat`).split(" ")[0] ?? 0);
+    }
+  }
+  return nanoseconds / 1e6;
+}
+
+/** Memory in kB: private pages, and of shared ones this program's share (PSS). */
+export function pssKilobytes(pid: number): number {
+  let total = 0;
+  for (const member of family(pid)) {
+    const line = readText(`/proc/${member}/smaps_rollup`)
+      .split("\n")
+      .find((text) => text.startsWith("Pss:"));
+    total += Number.parseInt(line?.slice(4).trim() ?? "0", 10);
+  }
+  return total;
+}
+
+function tasksOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** The file's text; empty when the process has just ended. */
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

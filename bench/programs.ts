@@ -1,0 +1,233 @@
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { stringify } from "yaml";
+import { Child } from "../test/harness/process.ts";
+import type { LoadCommand, LoadReply } from "./load/generator.ts";
+import { cpuMs, pssKilobytes } from "./process-figures.ts";
+
+/** Fixed ports: everything runs in a network namespace of its own. */
+const PORTS = { trunk: 5080, ng: 22222, offhook: [8080, 5060], kamailio: [8081, 5061] } as const;
+const START_MS = 20_000;
+/** Users that both gateways know; not all sign in. */
+export const MAX_USERS = 5000;
+
+/** A gateway under test. */
+export interface GatewayUnderTest {
+  readonly name: "offhook" | "kamailio";
+  readonly port: number;
+  /** Its first process; the others are children of it. */
+  readonly pid: number;
+  /** CPU time of all its processes so far, in milliseconds. */
+  cpuMs(): number;
+  /** PSS of all its processes, in kB. */
+  pssKilobytes(): number;
+  /** A number that it tells about itself, if it does. */
+  metric(name: string): Promise<number | undefined>;
+}
+
+/** Everything that a measurement needs, up and running. Ends all of it by pid. */
+export class Bench implements AsyncDisposable {
+  readonly #children: Child[];
+  readonly #directory: string;
+  readonly #load: ChildProcess;
+  readonly #rtpengines: readonly Child[];
+  readonly gateways: readonly GatewayUnderTest[];
+  readonly trunkPort = PORTS.trunk;
+
+  /** @param options.rtpengines one is enough for 2,000 calls; both gateways use the same ones */
+  static async start(options: {
+    readonly rtpengines: number;
+    readonly gatewayArguments?: readonly string[];
+  }): Promise<Bench> {
+    const directory = await mkdtemp(join(tmpdir(), "offhook-bench-"));
+    const children: Child[] = [];
+    const start = async (
+      name: string,
+      command: string,
+      args: readonly string[],
+    ): Promise<Child> => {
+      const child = await Child.start(command, args, { name, cwd: directory });
+      children.push(child);
+      return child;
+    };
+    const rtpengines: Child[] = [];
+    for (let index = 0; index < options.rtpengines; index += 1) {
+      rtpengines.push(await start("rtpengine", "rtpengine", rtpengineArguments(index)));
+    }
+    await start("sipp", "sipp", sippArguments());
+    const nodes = rtpengines.map((_, index) => `udp:127.0.0.1:${PORTS.ng + index}`);
+    const kamailio = await start("kamailio", "kamailio", kamailioArguments(nodes));
+    const file = join(directory, "offhook.yaml");
+    await writeFile(file, offhookConfiguration(nodes));
+    const offhook = await start("offhook", process.execPath, [
+      ...(options.gatewayArguments ?? []),
+      join(import.meta.dirname, "../src/main.ts"),
+      "run",
+      "--config",
+      file,
+    ]);
+    const load = fork(join(import.meta.dirname, "load/generator.ts"));
+    await Promise.all([
+      listening(PORTS.offhook[0], offhook),
+      listening(PORTS.kamailio[0], kamailio),
+    ]);
+    return new Bench({ children, directory, load, rtpengines, offhook, kamailio });
+  }
+
+  private constructor(parts: {
+    readonly children: Child[];
+    readonly directory: string;
+    readonly load: ChildProcess;
+    readonly rtpengines: readonly Child[];
+    readonly offhook: Child;
+    readonly kamailio: Child;
+  }) {
+    this.#children = parts.children;
+    this.#directory = parts.directory;
+    this.#load = parts.load;
+    this.#rtpengines = parts.rtpengines;
+    this.gateways = [
+      underTest("kamailio", PORTS.kamailio[0], parts.kamailio),
+      underTest("offhook", PORTS.offhook[0], parts.offhook),
+    ];
+  }
+
+  /** Gives the load generator a command and waits for its end. @throws when it failed */
+  async load(command: LoadCommand): Promise<LoadReply> {
+    this.#load.send(command);
+    const [reply] = (await once(this.#load, "message")) as [LoadReply];
+    if (reply.error !== undefined) throw new Error(`The load generator failed: ${reply.error}`);
+    return reply;
+  }
+
+  /** CPU time of rtpengine so far, in milliseconds. */
+  rtpengineCpuMs(): number {
+    return this.#rtpengines.reduce((sum, child) => sum + cpuMs(child.pid), 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#load.disconnect();
+    await Promise.all(this.#children.toReversed().map((child) => child.stop("SIGTERM", 3000)));
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+function underTest(name: "offhook" | "kamailio", port: number, child: Child): GatewayUnderTest {
+  return {
+    name,
+    port,
+    pid: child.pid,
+    cpuMs: () => cpuMs(child.pid),
+    pssKilobytes: () => pssKilobytes(child.pid),
+    metric: async (metric) => {
+      if (name !== "offhook") return undefined;
+      const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      const line = page.split("\n").find((text) => text.startsWith(`${metric} `));
+      return line === undefined ? undefined : Number(line.slice(metric.length + 1));
+    },
+  };
+}
+
+function rtpengineArguments(index: number): readonly string[] {
+  return [
+    "--config-file=none",
+    "--foreground",
+    "--log-stderr",
+    "--log-level=4",
+    "--table=-1",
+    `--interface=127.0.0.${1 + index}`,
+    `--listen-ng=127.0.0.1:${PORTS.ng + index}`,
+    "--port-min=10000",
+    "--port-max=59999",
+    // No sound flows: calls must not end for that.
+    "--timeout=3600",
+    "--silent-timeout=3600",
+    "--delete-delay=0",
+  ];
+}
+
+function sippArguments(): readonly string[] {
+  return [
+    "-sf",
+    join(import.meta.dirname, "sipp/uas.xml"),
+    "-i",
+    "127.0.0.1",
+    "-p",
+    String(PORTS.trunk),
+    "-nostdin",
+    "-l",
+    "100000",
+    "-buff_size",
+    "8000000",
+    "-f",
+    "60",
+  ];
+}
+
+function kamailioArguments(nodes: readonly string[]): readonly string[] {
+  const [webSocketPort, sipPort] = PORTS.kamailio;
+  return [
+    "-DD",
+    "-f",
+    join(import.meta.dirname, "kamailio/kamailio.cfg"),
+    "-Y",
+    ".",
+    "-m",
+    "512",
+    "-A",
+    `WS_PORT=${webSocketPort}`,
+    "-A",
+    `SIP_PORT=${sipPort}`,
+    "-A",
+    `PEER="sip:127.0.0.1:${PORTS.trunk}"`,
+    "-A",
+    `NG="${nodes.join(" ")}"`,
+    "-A",
+    `USERS=${MAX_USERS}`,
+  ];
+}
+
+function offhookConfiguration(nodes: readonly string[]): string {
+  const [webPort, sipPort] = PORTS.offhook;
+  const users = Array.from({ length: MAX_USERS }, (_, index): [string, object] => [
+    `u${index}`,
+    { name: `User ${index}`, password: `secret-${index}` },
+  ]);
+  return stringify({
+    domain: "bench.example.com",
+    http: { listen: `127.0.0.1:${webPort}` },
+    sip: { listen: [`udp:127.0.0.1:${sipPort}`] },
+    media: { rtpengine: [...nodes] },
+    users: Object.fromEntries(users),
+    trunks: { trunk: { peer: `sip:127.0.0.1:${PORTS.trunk};transport=udp`, ping: "1h" } },
+    dialplan: { country: "DE", routes: [{ name: "out", to: "_+X.", do: { dial: "trunk" } }] },
+    limits: { "max-calls": 100_000, "max-calls-per-user": 1000 },
+  });
+}
+
+async function listening(port: number, child: Child): Promise<void> {
+  const deadline = performance.now() + START_MS;
+  while (!(await canConnect(port))) {
+    if (performance.now() > deadline || !child.isRunning) {
+      throw new Error(`${child.name} does not listen on ${port}:\n${child.tail()}`);
+    }
+    await delay(50);
+  }
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

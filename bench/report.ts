@@ -1,0 +1,279 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ParserFigures } from "./parsers.ts";
+import { formatLineChart } from "./plot.ts";
+import type { Series } from "./plot.ts";
+import type { CallFigures, LiveFigures, MemoryFigures, Percentiles } from "./stages.ts";
+
+/** Everything that one run has measured. */
+export interface Results {
+  readonly date: string;
+  /** The machine and the versions, as name and value. */
+  readonly machine: readonly (readonly [name: string, value: string])[];
+  readonly parsers: readonly ParserFigures[];
+  readonly memory: readonly MemoryFigures[];
+  readonly calls: readonly CallFigures[];
+  readonly live: readonly LiveFigures[];
+}
+
+const COLOURS: Readonly<Record<string, string>> = {
+  kamailio: "#d97706",
+  offhook: "#2563eb",
+  direct: "#6b7280",
+};
+const NAMES: Readonly<Record<string, string>> = {
+  kamailio: "Kamailio",
+  offhook: "Offhook",
+  direct: "no gateway",
+};
+const DOCS = join(import.meta.dirname, "../docs");
+
+/** Writes docs/performance.md and its plots. @returns the files */
+export function writeReport(results: Results): readonly string[] {
+  const plots = join(DOCS, "performance");
+  mkdirSync(plots, { recursive: true });
+  const { calls, live } = results;
+  const gatewaysOnly = calls.filter(({ gateway }) => gateway !== "direct");
+  const files: readonly (readonly [string, string])[] = [
+    [
+      join(plots, "cpu-per-call.svg"),
+      formatLineChart({
+        title: "CPU time of the signaling, per call",
+        x: "calls per second",
+        y: "milliseconds",
+        series: seriesOf(gatewaysOnly, (figure) => [figure.perSecond, figure.cpuMs]),
+      }),
+    ],
+    [
+      join(plots, "post-dial-delay.svg"),
+      formatLineChart({
+        title: "INVITE to 180, median",
+        x: "calls per second",
+        y: "milliseconds",
+        series: seriesOf(calls, (figure) => [figure.perSecond, figure.ringing.p50]),
+      }),
+    ],
+    [
+      join(plots, "live-calls.svg"),
+      formatLineChart({
+        title: "CPU time of the signaling per call, while others are up",
+        x: "live calls",
+        y: "milliseconds",
+        series: seriesOf(live, (figure) => [figure.live, figure.cpuMs]),
+      }),
+    ],
+    [join(DOCS, "performance.md"), formatReport(results)],
+  ];
+  for (const [file, content] of files) writeFileSync(file, content);
+  return files.map(([file]) => file);
+}
+
+function seriesOf<Figure extends { readonly gateway: string }>(
+  figures: readonly Figure[],
+  point: (figure: Figure) => readonly [number, number],
+): readonly Series[] {
+  return [...new Set(figures.map(({ gateway }) => gateway))].map((gateway) => ({
+    name: NAMES[gateway] ?? gateway,
+    colour: COLOURS[gateway] ?? "#000",
+    points: figures.filter((figure) => figure.gateway === gateway).map(point),
+  }));
+}
+
+/** The whole page. */
+export function formatReport(results: Results): string {
+  const { parsers, memory, calls, live } = results;
+  return `${[
+    "# Performance",
+    "",
+    `Written by \`npm run bench\` on ${results.date}; run it to get the figures of your machine. ` +
+      "Only ratios of one run mean anything: all of it shared one machine, with the callers, the " +
+      "trunk and whatever else that machine did.",
+    "",
+    ...table(["", ""], results.machine, "left"),
+    "",
+    "Kamailio runs with [a configuration of ours](../bench/kamailio/kamailio.cfg) for the same " +
+      "work: digest sign-in, locations in memory, offer, answer and delete at rtpengine. It is a " +
+      "proxy: it keeps no call records, hides no topology and writes no log; Offhook does all three. " +
+      "CPU time is that of all threads and child processes, from the kernel's books. The callers are " +
+      "[a generator of ours](../bench/load/) on WebSockets, the trunk is sipp on UDP, which rings " +
+      "and answers at once; a call is held for a second.",
+    "",
+    "## Targets",
+    "",
+    ...table(["what", "target", "here", ""], targetsOf(results), "left"),
+    "",
+    "## Calls",
+    "",
+    "![CPU time per call](performance/cpu-per-call.svg)",
+    "",
+    ...table(
+      [
+        "calls/s",
+        "",
+        "completed",
+        "signaling CPU",
+        "rtpengine CPU",
+        "180: p50",
+        "p95",
+        "p99",
+        "200: p50",
+        "p95",
+        "p99",
+      ],
+      calls.map((figure) => [
+        String(figure.perSecond),
+        NAMES[figure.gateway] ?? figure.gateway,
+        `${figure.completed} of ${figure.started}`,
+        figure.gateway === "direct" ? "" : `${figure.cpuMs.toFixed(2)} ms`,
+        figure.gateway === "direct" ? "" : `${figure.rtpengineCpuMs.toFixed(2)} ms`,
+        ...cells(figure.ringing),
+        ...cells(figure.answer),
+      ]),
+    ),
+    "",
+    "CPU is per completed call; delays are milliseconds from the INVITE, seen by the caller.",
+    "",
+    "![Median of INVITE to 180](performance/post-dial-delay.svg)",
+    "",
+    "## Memory of idle users",
+    "",
+    "PSS per signed-in WebSocket user who does nothing, beyond the gateway with nobody signed in.",
+    "",
+    ...table(
+      ["users", "", "per user", "gateway alone"],
+      memory.map((figure) => [
+        figure.users.toLocaleString("en"),
+        NAMES[figure.gateway] ?? figure.gateway,
+        `${figure.kilobytesPerUser.toFixed(1)} kB`,
+        `${(figure.baseKilobytes / 1000).toFixed(0)} MB`,
+      ]),
+    ),
+    "",
+    "## Cost against live calls",
+    "",
+    "![CPU time per call against live calls](performance/live-calls.svg)",
+    "",
+    "CPU of the signaling per call at 100 calls/s on top of calls that stay up, with rtpengine " +
+      "holding the media of all of them (no sound flows).",
+    "",
+    ...table(
+      ["live calls", "", "signaling CPU", "PSS", "SIP transactions"],
+      live.map((figure) => [
+        figure.live.toLocaleString("en"),
+        NAMES[figure.gateway] ?? figure.gateway,
+        `${figure.cpuMs.toFixed(2)} ms`,
+        `${(figure.pssKilobytes / 1000).toFixed(0)} MB`,
+        figure.transactions?.toLocaleString("en") ?? "",
+      ]),
+    ),
+    "",
+    "## Parsers",
+    "",
+    "One INVITE of a browser with its offer, one process, the best of several rounds. The last " +
+      "column: of the messages in RFC 4475 that a parser must refuse, how many it refuses.",
+    "",
+    ...table(
+      ["", "messages/s", "refuses"],
+      parsers.map(({ name, perSecond, refused }) => [
+        name,
+        Math.round(perSecond).toLocaleString("en"),
+        refused === undefined ? "" : `${refused.count} of ${refused.of}`,
+      ]),
+    ),
+  ].join("\n")}\n`;
+}
+
+/** The targets that this project has set itself, and how this run stands to them. */
+export function targetsOf(results: Results): readonly (readonly string[])[] {
+  const { parsers, memory, calls, live } = results;
+  const at = (gateway: string, perSecond: number): CallFigures | undefined =>
+    calls.find((figure) => figure.gateway === gateway && figure.perSecond === perSecond);
+  const rows: (readonly string[])[] = [];
+  const row = (what: string, target: string, here: string, isMet: boolean): void => {
+    rows.push([what, target, here, isMet ? "met" : "missed"]);
+  };
+  const ours = at("offhook", 200)?.cpuMs ?? Number.NaN;
+  const theirs = at("kamailio", 200)?.cpuMs ?? Number.NaN;
+  row(
+    "signaling CPU per call at 200 calls/s",
+    `Kamailio's, ${theirs.toFixed(2)} ms`,
+    `${ours.toFixed(2)} ms (${(ours / theirs).toFixed(2)} times)`,
+    ours <= theirs,
+  );
+  const with100 = at("offhook", 100)?.ringing;
+  const without100 = at("direct", 100)?.ringing;
+  for (const [name, most] of [
+    ["p50", 3],
+    ["p99", 15],
+  ] as const) {
+    const added = (with100?.[name] ?? Number.NaN) - (without100?.[name] ?? Number.NaN);
+    row(
+      `added post-dial delay at 100 calls/s, ${name}`,
+      `${most} ms`,
+      `${added.toFixed(2)} ms`,
+      added <= most,
+    );
+  }
+  const users = Math.max(...memory.map((figure) => figure.users));
+  const perUser =
+    memory.find((figure) => figure.gateway === "offhook" && figure.users === users)
+      ?.kilobytesPerUser ?? Number.NaN;
+  row(
+    `memory per idle user at ${users.toLocaleString("en")}`,
+    "30 kB",
+    `${perUser.toFixed(1)} kB`,
+    perUser <= 30,
+  );
+  const costs = live.filter(({ gateway }) => gateway === "offhook").map(({ cpuMs }) => cpuMs);
+  const growth = ((costs.at(-1) ?? Number.NaN) / (costs[0] ?? Number.NaN) - 1) * 100;
+  const most = Math.max(...live.map((figure) => figure.live)).toLocaleString("en");
+  row(
+    `cost per call with ${most} calls up`,
+    "within 10 %",
+    `${growth.toFixed(0)} % more`,
+    growth <= 10,
+  );
+  const [parser] = parsers;
+  const rate = parser?.perSecond ?? 0;
+  row("INVITEs parsed", "100,000/s", `${Math.round(rate).toLocaleString("en")}/s`, rate >= 100_000);
+  const strict = parsers
+    .slice(1)
+    .filter(({ refused }) => refused !== undefined && refused.count === refused.of);
+  const fastest = Math.max(...strict.map(({ perSecond }) => perSecond));
+  row(
+    "against the fastest other parser that refuses all of RFC 4475's",
+    "2 times",
+    strict.length === 0 ? "there is none" : `${(rate / fastest).toFixed(1)} times`,
+    strict.length === 0 || rate >= 2 * fastest,
+  );
+  return rows;
+}
+
+function cells({ p50, p95, p99 }: Percentiles): readonly string[] {
+  return [p50, p95, p99].map((value) => value.toFixed(1));
+}
+
+/** A table as the formatter of this project prints it: columns padded. */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  align: "left" | "right" = "right",
+): readonly string[] {
+  const widths = head.map((title, column) =>
+    Math.max(3, title.length, ...rows.map((row) => (row[column] ?? "").length)),
+  );
+  const isRight = (column: number): boolean =>
+    align === "right" &&
+    rows.every((row) => /^[\d.,]*( (ms|kB|MB|of \d+))?$/.test(row[column] ?? ""));
+  const line = (row: readonly string[]): string =>
+    `| ${widths
+      .map((width, column) => {
+        const cell = row[column] ?? "";
+        return isRight(column) ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join(" | ")} |`;
+  const rule = `| ${widths
+    .map((width, column) => (isRight(column) ? `${"-".repeat(width - 1)}:` : "-".repeat(width)))
+    .join(" | ")} |`;
+  return [line(head), rule, ...rows.map(line)];
+}
