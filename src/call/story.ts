@@ -1,3 +1,4 @@
+import { ownCopy } from "../core/own-copy.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import type { MediaDirection } from "../media/direction.ts";
@@ -52,22 +53,23 @@ export class Story {
     this.#clock = options.clock;
     this.#from = {
       kind: party.kind,
-      id: party.kind === "user" ? party.userId : party.trunkId,
-      number: options.callerNumber,
+      id: party.kind === "user" ? ownCopy(party.userId) : party.trunkId,
+      number: ownCopy(options.callerNumber),
     };
-    this.#to = options.invite.calledNumber;
+    // Records are kept by the thousand: none may keep the messages of its call.
+    this.#to = ownCopy(options.invite.calledNumber);
     this.#route = options.route;
     this.#policy = options.policy;
     this.#startedWallMs = options.clock.wallMs();
     this.#startedMs = options.clock.monotonicMs();
-    const agent = options.invite.request.headers.get("User-Agent");
+    const agent = ownCopy(options.invite.request.headers.get("User-Agent"));
     this.#legs.set("caller", {
       tag: "caller",
       kind: this.#from.kind,
       id: this.#from.id,
       ...(party.kind === "user" ? { instanceId: party.instanceId } : {}),
       direction: "in",
-      sipCallId: options.invite.callId,
+      sipCallId: ownCopy(options.invite.callId),
       ...(agent === undefined ? {} : { remoteAgent: agent }),
       state: "trying",
     });
@@ -108,7 +110,7 @@ export class Story {
         this.#legs.set(tag, { ...other, state: "ended" });
       }
     }
-    const agent = dialog.remoteAgent;
+    const agent = ownCopy(dialog.remoteAgent);
     this.#legs.set(leg.tag, {
       ...leg,
       state: "answered",
@@ -158,7 +160,11 @@ export class Story {
   ended(reason: EndReason, by: CallRecord["end"]["by"], result: CallResult): void {
     this.#endedMs = this.#clock.monotonicMs();
     this.#state = "ended";
-    this.#end = { ...reason, by };
+    this.#end = {
+      ...reason,
+      ...(reason.text === undefined ? {} : { text: ownCopy(reason.text) }),
+      by,
+    };
     this.#result = result;
     for (const [tag, leg] of this.#legs) this.#legs.set(tag, { ...leg, state: "ended" });
     this.note("ended", `${reason.sipStatus} by ${by}`);

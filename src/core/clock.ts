@@ -21,10 +21,10 @@ export interface Clock {
 
 /** The machine's clock. Its timers keep the process alive only as long as sockets do. */
 export class SystemClock implements Clock {
-  #pending = 0;
+  readonly #live = { count: 0 };
 
   get pendingTimers(): number {
-    return this.#pending;
+    return this.#live.count;
   }
 
   monotonicMs(): number {
@@ -36,21 +36,37 @@ export class SystemClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    let isLive = true;
-    this.#pending += 1;
-    const settle = (): boolean => {
-      if (!isLive) return false;
-      isLive = false;
-      this.#pending -= 1;
-      return true;
-    };
-    const handle = setTimeout(() => {
-      if (settle()) action();
-    }, delayMs);
-    return {
-      cancel: () => {
-        if (settle()) clearTimeout(handle);
-      },
-    };
+    return new SystemTimer(this.#live, delayMs, action);
+  }
+}
+
+/** Lets go of its action as soon as it is over: a cancelled timer must keep nothing else alive. */
+class SystemTimer implements Timer {
+  readonly #live: { count: number };
+  readonly #handle: NodeJS.Timeout;
+  #action: (() => void) | undefined;
+
+  constructor(live: { count: number }, delayMs: number, action: () => void) {
+    this.#live = live;
+    this.#action = action;
+    live.count += 1;
+    this.#handle = setTimeout(SystemTimer.#fire, delayMs, this);
+  }
+
+  cancel(): void {
+    if (this.#settle() !== undefined) clearTimeout(this.#handle);
+  }
+
+  static #fire(this: void, timer: SystemTimer): void {
+    timer.#settle()?.();
+  }
+
+  /** @returns the action when the timer was still live */
+  #settle(): (() => void) | undefined {
+    const action = this.#action;
+    if (action === undefined) return undefined;
+    this.#action = undefined;
+    this.#live.count -= 1;
+    return action;
   }
 }

@@ -28,25 +28,36 @@ export class ScopedClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    const timer = this.#clock.after(delayMs, () => {
-      this.#timers.delete(timer);
+    return new ScopedTimer(this.#clock, this.#timers, delayMs, () => {
       try {
         action();
       } catch (cause) {
         this.#logger.error("a timer of the SIP engine failed", { cause });
       }
     });
-    this.#timers.add(timer);
-    return {
-      cancel: () => {
-        if (this.#timers.delete(timer)) timer.cancel();
-      },
-    };
   }
 
   /** Cancels every timer that is left. */
   close(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+  }
+}
+
+class ScopedTimer implements Timer {
+  readonly #timers: Set<Timer>;
+  readonly #timer: Timer;
+
+  constructor(clock: Clock, timers: Set<Timer>, delayMs: number, action: () => void) {
+    this.#timers = timers;
+    timers.add(this);
+    this.#timer = clock.after(delayMs, () => {
+      timers.delete(this);
+      action();
+    });
+  }
+
+  cancel(): void {
+    if (this.#timers.delete(this)) this.#timer.cancel();
   }
 }

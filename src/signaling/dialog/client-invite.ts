@@ -74,7 +74,8 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   readonly callId = randomToken(TAG_LENGTH);
   readonly #context: DialogContext;
   readonly #options: ClientInviteOptions;
-  readonly #handler: OutgoingInviteHandler;
+  /** Let go after the final callback: late responses of forks must not keep a whole call alive. */
+  #handler: OutgoingInviteHandler | undefined;
   readonly #localTag = randomToken(TAG_LENGTH);
   readonly #terms: LegTerms;
   readonly #session: SessionOffer;
@@ -228,7 +229,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     const early = this.#earlyOf(request, response);
     // RFC 3262 §4: one that came before or out of order is dropped.
     if (early?.receive(response) === false) return;
-    this.#handler.onProvisional({
+    this.#handler?.onProvisional({
       status,
       reasonPhrase: response.reasonPhrase,
       sdp: response.sdp,
@@ -256,9 +257,9 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
       offer: this.#options.sdp,
       onAccept: (accept) => this.#onAccept(accept, undefined),
       onReinvite:
-        handler.onReinvite === undefined
+        handler?.onReinvite === undefined
           ? undefined
-          : () => (offer) => handler.onReinvite?.(offer, tag),
+          : () => (offer) => handler?.onReinvite?.(offer, tag),
     });
     this.#early.set(tag, early);
     return early;
@@ -339,7 +340,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     this.#close();
     this.#state = { name: "accepted", dialog };
     dialog.onAccepted(request, response, this.#options.sdp === undefined);
-    this.#handler.onAccepted(dialog, agreed, response);
+    this.#takeHandler()?.onAccepted(dialog, agreed, response);
   }
 
   #hangUp(request: SipRequest, response: SipResponse): void {
@@ -430,7 +431,13 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     if (this.#state.name === "failed" || this.#state.name === "accepted") return;
     this.#close();
     this.#state = { name: "failed" };
-    this.#handler.onFailed(failure);
+    this.#takeHandler()?.onFailed(failure);
+  }
+
+  #takeHandler(): OutgoingInviteHandler | undefined {
+    const handler = this.#handler;
+    this.#handler = undefined;
+    return handler;
   }
 
   #close(): void {
@@ -440,7 +447,8 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     this.#unwatch();
     const { clock, table, timers } = this.#context;
     // RFC 3261 §13.2.2.4: other forks may still answer for 64·T1.
-    table.retireInvite(this.callId, this.#localTag, clock.monotonicMs() + 64 * timers.t1);
+    const nowMs = clock.monotonicMs();
+    table.retireInvite(this.callId, this.#localTag, { nowMs, expiresAtMs: nowMs + 64 * timers.t1 });
     table.end(this);
   }
 

@@ -1,3 +1,4 @@
+import { ownCopy } from "../../core/own-copy.ts";
 import { buildRequest } from "../message/build.ts";
 import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
@@ -40,15 +41,16 @@ export class DialogState {
     readonly remoteCseq: number | undefined;
     readonly remoteTarget: string;
   }) {
-    this.callId = init.callId;
-    this.localTag = init.localTag;
-    this.remoteTag = init.remoteTag;
-    this.#local = init.local;
-    this.#remote = init.remote;
+    // A dialog outlives its messages by far: it must not keep their octets.
+    this.callId = ownCopy(init.callId);
+    this.localTag = ownCopy(init.localTag);
+    this.remoteTag = ownCopy(init.remoteTag);
+    this.#local = ownCopy(init.local);
+    this.#remote = ownCopy(init.remote);
     this.#routeSet = init.routeSet;
     this.#localCseq = init.localCseq;
     this.#remoteCseq = init.remoteCseq;
-    this.#remoteTarget = init.remoteTarget;
+    this.#remoteTarget = ownCopy(init.remoteTarget);
   }
 
   /**

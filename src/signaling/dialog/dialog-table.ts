@@ -102,11 +102,16 @@ export class DialogTable {
   }
 
   /** The INVITE is over; a late 2xx is still led to it until `expiresAtMs` of the monotonic clock. */
-  retireInvite(callId: string, localTag: string, expiresAtMs: number): void {
+  retireInvite(
+    callId: string,
+    localTag: string,
+    { nowMs, expiresAtMs }: { readonly nowMs: number; readonly expiresAtMs: number },
+  ): void {
     const key = keyOf(callId, localTag, "");
     const usage = this.#invites.get(key);
     if (usage === undefined) return;
     this.#invites.delete(key);
+    this.#forgetOldInvites(nowMs);
     if (this.#recentInvites.size >= MAX_RECENT_INVITES) {
       const oldest = this.#recentInvites.keys().next().value;
       if (oldest !== undefined) this.#recentInvites.delete(oldest);
@@ -119,11 +124,15 @@ export class DialogTable {
     const key = keyOf(response.callId, response.fromTag ?? "", "");
     const live = this.#invites.get(key);
     if (live !== undefined) return live;
-    for (const [oldKey, entry] of this.#recentInvites) {
-      if (entry.expiresAtMs > nowMs) break;
-      this.#recentInvites.delete(oldKey);
-    }
+    this.#forgetOldInvites(nowMs);
     return this.#recentInvites.get(key)?.usage;
+  }
+
+  #forgetOldInvites(nowMs: number): void {
+    for (const [key, entry] of this.#recentInvites) {
+      if (entry.expiresAtMs > nowMs) break;
+      this.#recentInvites.delete(key);
+    }
   }
 
   /**
@@ -138,9 +147,10 @@ export class DialogTable {
     return true;
   }
 
-  /** The INVITE has its final response. */
-  settle(request: SipRequest): void {
-    this.#arriving.delete(arrivalKeyOf(request));
+  /** The INVITE has its final response: a CANCEL does nothing to it any more. */
+  settle(transaction: ServerTransaction): void {
+    this.#arriving.delete(arrivalKeyOf(transaction.request));
+    this.#cancellable.delete(transaction);
   }
 
   /** Says what a CANCEL does to this INVITE. */

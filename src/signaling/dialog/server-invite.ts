@@ -404,7 +404,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.#unwatch();
     this.#offers.cancel();
     const { table } = this.#context;
-    table.settle(this.request);
+    table.settle(this.#transaction);
     table.delete(this.callId, this.#localTag, this.#dialog.remoteTag, this);
     table.end(this);
   }

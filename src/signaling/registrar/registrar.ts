@@ -1,6 +1,7 @@
 import { formatSocketAddress } from "../../core/address.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import { randomToken } from "../../core/ids.ts";
+import { ownCopy } from "../../core/own-copy.ts";
 import { ourResponse } from "../dialog/responses.ts";
 import type { Binding, CalledInstance, Locations } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
@@ -270,18 +271,19 @@ export class Registrar implements Locations {
       this.#live.get(known.id)?.flow === flow;
     const binding: StoredBinding = {
       id: isSame ? known.id : randomToken(BINDING_ID_LENGTH),
-      userId,
-      instanceId: contact.instanceId ?? flow.id,
+      // A binding outlives its REGISTER: it must not keep the octets of it.
+      userId: ownCopy(userId),
+      instanceId: ownCopy(contact.instanceId ?? flow.id),
       hasInstance: contact.instanceId !== undefined,
       regId: contact.regId,
-      contactUri: contact.uri,
-      userAgent: request.headers.get("User-Agent"),
+      contactUri: ownCopy(contact.uri),
+      userAgent: ownCopy(request.headers.get("User-Agent")),
       remoteAddress: formatSocketAddress(flow.remote),
       ...(path.length === 0 ? {} : { path }),
       flowToken: this.#tokens.of(flow),
       registeredAtMs: isSame ? known.registeredAtMs : nowMs,
       expiresAtMs: nowMs + 1000 * seconds,
-      callId: request.callId,
+      callId: ownCopy(request.callId),
       cseqNumber: request.cseq.number,
     };
     if (isSame) this.#forget(known);
@@ -293,7 +295,7 @@ export class Registrar implements Locations {
     else here.set(binding.id, binding);
     store.put(binding);
     // The new one before the old one goes: the instance is never seen without a connection.
-    paths.bind(userId, binding.instanceId, flow, path.length > 0);
+    paths.bind(binding.userId, binding.instanceId, flow, path.length > 0);
     if (known !== undefined && !isSame) this.#remove(known, "replaced");
     boundFacts.publish({ binding, kind: isSame ? "refreshed" : "new" });
   }

@@ -1,6 +1,7 @@
 import type { Timer } from "../../core/clock.ts";
 import { buildResponse } from "../message/build.ts";
-import type { SipRequest, SipResponse } from "../message/message.ts";
+import { SipRequest } from "../message/message.ts";
+import type { SipResponse } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
 import { responseFlow, sendMessage } from "../transport/outbound.ts";
 import type { TransactionContext } from "./context.ts";
@@ -23,14 +24,16 @@ interface SentResponse {
  */
 export class InviteServerTransaction implements ServerTransaction {
   readonly id: string;
-  readonly request: SipRequest;
   readonly flow: Flow;
   #responseFlow: Flow;
   readonly #context: TransactionContext;
   readonly #onTerminated: () => void;
   #handler: ServerTransactionHandler = {};
   #state: InviteServerState = "proceeding";
+  #request: SipRequest;
+  /** To be sent again when the INVITE comes again; nothing in the state `accepted`. */
   #last: SentResponse | undefined;
+  #localTag: string | undefined;
   /** The wait before our own 100; then Timer G. */
   #retransmission: Timer | undefined;
   /** Timer H, then I; or L. */
@@ -44,7 +47,7 @@ export class InviteServerTransaction implements ServerTransaction {
     readonly onTerminated: () => void;
   }) {
     this.id = options.id;
-    this.request = options.request;
+    this.#request = options.request;
     this.flow = options.flow;
     this.#responseFlow = responseFlow(options.request.topmostVia, options.flow);
     this.#context = options.context;
@@ -55,9 +58,14 @@ export class InviteServerTransaction implements ServerTransaction {
     return this.#state;
   }
 
+  /** As it came, but without its body once it is accepted. */
+  get request(): SipRequest {
+    return this.#request;
+  }
+
   /** The To-tag of the response that was sent last. */
   get localTag(): string | undefined {
-    return this.#last?.message.toTag;
+    return this.#localTag;
   }
 
   attach(handler: ServerTransactionHandler): void {
@@ -178,6 +186,9 @@ export class InviteServerTransaction implements ServerTransaction {
       this.#terminate("done");
     });
     this.#send(response);
+    // Timer L is long and calls are many: what is left to do needs no octets of the messages.
+    const { method, requestUri, headers } = this.#request;
+    this.#request = new SipRequest(method, requestUri, headers);
   }
 
   #reject(response: SipResponse): void {
@@ -216,7 +227,9 @@ export class InviteServerTransaction implements ServerTransaction {
 
   #send(message: SipResponse): void {
     const octets = sendMessage(message, this.#way(), { onError: this.#onSendError });
-    this.#last = { message, octets };
+    this.#localTag = message.toTag;
+    // RFC 6026 §7.1: in `accepted` a repeated INVITE is absorbed, nothing is sent again.
+    this.#last = this.#state === "accepted" ? undefined : { message, octets };
   }
 
   #resend(): void {
