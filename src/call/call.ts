@@ -111,7 +111,7 @@ export class Call implements HuntHandler, DialogEndOwner {
         );
       },
     });
-    callStarted.publish(this.view());
+    if (callStarted.hasSubscribers) callStarted.publish(this.view());
     this.#hunt.start();
   }
 
@@ -132,7 +132,7 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   onProgress(attempt: Attempt, response: ProvisionalResponse): void {
     if (this.#state !== "hunting") return;
-    if (this.#story.attemptRang(attempt, response.status)) callChanged.publish(this.view());
+    if (this.#story.attemptRang(attempt, response.status)) this.#publishChange();
     const { sdp } = response;
     if (sdp === undefined || this.#isLateOffer) {
       this.#sendProgress(response.status === 183 ? 180 : response.status, undefined);
@@ -309,8 +309,8 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#caller.localSdp = sdp;
     this.#state = "connected";
     this.#story.answered();
-    callChanged.publish(this.view());
     this.#noteMedia();
+    this.#publishChange();
   }
 
   /** Brings the caller's answer to a late offer to the callee, in our ACK. */
@@ -353,16 +353,18 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#isRenegotiating = false;
     if (this.#state !== "connected" || direction === undefined) return;
     this.#story.directionChanged(end.leg.tag, direction);
-    callChanged.publish(this.view());
     this.#noteMedia();
+    this.#publishChange();
   }
 
-  /** Keeps what rtpengine negotiated for the views of the live call. */
+  /** Keeps what was negotiated for the views of the live call. */
   #noteMedia(): void {
-    void this.#media.query().then(
-      (report) => this.#story.mediaReported(report),
-      () => {},
-    );
+    this.#story.mediaReported(this.#media.negotiated());
+  }
+
+  /** A view is made only for those who look. */
+  #publishChange(): void {
+    if (callChanged.hasSubscribers) callChanged.publish(this.view());
   }
 
   #end(reason: EndReason, by: "caller" | "callee" | "gateway"): void {

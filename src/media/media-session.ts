@@ -2,6 +2,7 @@ import { randomToken } from "../core/ids.ts";
 import type { Codec } from "./codecs.ts";
 import { formatCodec, isSpeech } from "./codecs.ts";
 import { MediaError } from "./errors.ts";
+import { isDictionary } from "./ng-client.ts";
 import type { NgArguments, NgReply } from "./ng-client.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
 import { planCodecs, profileOf } from "./profile.ts";
@@ -59,6 +60,10 @@ export class RtpengineSession implements MediaSession {
   readonly #options: RtpengineSessionOptions;
   readonly #legs = new Map<string, LegState>();
   readonly #branches = new Map<string, BranchState>();
+  /** The tags of the two legs that the last answer joined. */
+  #joined: readonly string[] = [];
+  /** Branches that rtpengine has ever had. */
+  #attempts = 0;
   #node: RtpengineNode | undefined;
   #state: "open" | "closed" = "open";
   #queue: Promise<unknown> = Promise.resolve();
@@ -87,6 +92,11 @@ export class RtpengineSession implements MediaSession {
     } catch {
       // The session is closed, or rtpengine is gone: the branch is too.
     }
+  }
+
+  negotiated(): MediaReport {
+    const [one, other] = this.#joined.map((tag) => this.#legs.get(tag)?.codec?.key);
+    return { codecs: this.#codecs(), isTranscoded: one !== other, packetsFrom: {} };
   }
 
   query(): Promise<MediaReport> {
@@ -138,6 +148,7 @@ export class RtpengineSession implements MediaSession {
       ),
     };
     const reply = await this.#firstOrLaterOffer(command);
+    if (known === undefined) this.#attempts += 1;
     this.#branches.set(branch, {
       offer: command,
       offererTag: offerer.tag,
@@ -179,6 +190,7 @@ export class RtpengineSession implements MediaSession {
     const answererLeg = this.#leg(answerer.tag);
     answererLeg.layout = description.layout;
     answererLeg.codec = codecs.find(isSpeech);
+    this.#joined = [offerer.tag, answerer.tag];
     return this.#toLeg(offerer, "answer", reply);
   }
 
@@ -262,26 +274,43 @@ export class RtpengineSession implements MediaSession {
 
   async #end(): Promise<MediaReport | undefined> {
     if (this.#node === undefined) return undefined;
-    let report: MediaReport | undefined;
+    const pair = this.#onlyPair();
     try {
+      if (pair !== undefined) {
+        const reply = await this.#command("delete", { "from-tag": pair.offererTag });
+        // rtpengine has nothing to say of a call that it has forgotten.
+        return isDictionary(reply["tags"]) ? this.#report(reply) : undefined;
+      }
       // rtpengine 10.5's reply to a delete of a whole call has no statistics.
-      report = this.#report(await this.#command("query", {}));
+      const report = this.#report(await this.#command("query", {}));
+      await this.#command("delete", {});
+      return report;
     } catch {
-      report = undefined;
+      await this.#command("delete", {}).catch(() => {});
+      return undefined;
     }
-    await this.#command("delete", {}).catch(() => {});
-    return report;
+  }
+
+  /**
+   * The attempt of a call that has had one only, and that was answered: with one of its two tags
+   * rtpengine deletes the call and replies with its statistics, in one command.
+   */
+  #onlyPair(): BranchState | undefined {
+    const [only] = this.#branches.values();
+    return this.#attempts === 1 && only?.isAnswered === true ? only : undefined;
   }
 
   #report(reply: NgReply): MediaReport {
+    return { codecs: this.#codecs(), ...readMediaStatistics(reply, this.#legs.keys()) };
+  }
+
+  /** Codec by leg, as far as it is known. */
+  #codecs(): Readonly<Record<string, string>> {
     const codecs: [string, string][] = [];
     for (const [tag, { codec }] of this.#legs) {
       if (codec !== undefined) codecs.push([tag, formatCodec(codec)]);
     }
-    return {
-      codecs: Object.fromEntries(codecs),
-      ...readMediaStatistics(reply, this.#legs.keys()),
-    };
+    return Object.fromEntries(codecs);
   }
 }
 

@@ -67,7 +67,9 @@ export interface MediaSession {
   answer(exchange: Exchange, sdp: string): Promise<string>;
   /** Drops a lost attempt. Never throws. */
   dropBranch(branch: string): Promise<void>;
-  /** Statistics of the live call. @throws MediaError */
+  /** What has been negotiated so far; asks nobody, so it counts no packets. */
+  negotiated(): MediaReport;
+  /** Statistics of the live call, from rtpengine. @throws MediaError */
   query(): Promise<MediaReport>;
   /** Ends the media. Idempotent, never throws; undefined when rtpengine no longer knew the call. */
   close(): Promise<MediaReport | undefined>;

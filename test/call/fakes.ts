@@ -185,6 +185,7 @@ export class ScriptedMedia implements MediaEngine {
         this.log.push(`drop ${branch}`);
         return Promise.resolve();
       },
+      negotiated: () => report,
       query: () => Promise.resolve(report),
       close: () => {
         if (isOpen) this.open -= 1;

@@ -172,7 +172,9 @@ describe("sound between Chromium and rtpengine", () => {
       const last = await toBrowser();
       await expectTone(page);
       expect(transportOf(last)[0]).toBe(transportOf(first)[0]);
-      expect((await session.query()).isTranscoded).toBe(isTranscoded);
+      const { codecs, isTranscoded: asked } = await session.query();
+      expect(asked).toBe(isTranscoded);
+      expect(session.negotiated()).toEqual({ codecs, isTranscoded, packetsFrom: {} });
       await session.close();
       await page.close();
     },

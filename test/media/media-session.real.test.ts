@@ -134,8 +134,10 @@ describe("a media session on a real rtpengine", () => {
       expect(reply).toContain("a=setup:active\r\n");
       expect(reply).toContain("a=rtcp-mux\r\n");
 
+      expect(session.negotiated().isTranscoded).toBe(isTranscoded);
       const report = await session.close();
       expect(report?.isTranscoded).toBe(isTranscoded);
+      expect(report?.packetsFrom).toEqual({ caller: 0, "callee-b1": 0 });
       expect(report?.codecs).toEqual({
         caller: isTranscoded ? "opus/48000/2" : "PCMU/8000",
         "callee-b1": "PCMU/8000",
