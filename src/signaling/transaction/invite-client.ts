@@ -1,6 +1,7 @@
 import type { Timer } from "../../core/clock.ts";
 import type { HeaderField } from "../message/headers.ts";
-import type { SipRequest, SipResponse } from "../message/message.ts";
+import { SipRequest } from "../message/message.ts";
+import type { SipResponse } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
 import { sendMessage } from "../transport/outbound.ts";
 import type { Recover, TransactionContext } from "./context.ts";
@@ -57,12 +58,13 @@ export class InviteClientTransaction implements ClientTransaction {
     this.#onTerminated = options.onTerminated;
   }
 
-  get state(): InviteClientState {
-    return this.#state;
-  }
-
+  /** As it was sent; once it is accepted, without its body. */
   get request(): SipRequest {
     return this.#request;
+  }
+
+  get state(): InviteClientState {
+    return this.#state;
   }
 
   get flow(): Flow {
@@ -173,6 +175,9 @@ export class InviteClientTransaction implements ClientTransaction {
       this.#terminate();
     });
     this.#tellResponse(response);
+    // Timer M is long and calls are many: the 2xx of other forks need no body of ours.
+    const { method, requestUri, headers } = this.#request;
+    this.#request = new SipRequest(method, requestUri, headers);
   }
 
   #receiveRejected(response: SipResponse): void {

@@ -1,16 +1,19 @@
 import type { Timer } from "../../core/clock.ts";
 import { buildResponse } from "../message/build.ts";
-import { SipRequest } from "../message/message.ts";
-import type { SipResponse } from "../message/message.ts";
+import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
 import { responseFlow, sendMessage } from "../transport/outbound.ts";
 import type { TransactionContext } from "./context.ts";
+import { remainderOf } from "./remainder.ts";
 import type {
   InviteServerState,
   ServerTransaction,
   ServerTransactionEnd,
   ServerTransactionHandler,
 } from "./transaction.ts";
+
+/** What still identifies an INVITE that has been accepted (RFC 3261 §17.2.3). */
+const REMAINDER = ["Via", "From", "To", "Call-ID", "CSeq"];
 
 interface SentResponse {
   readonly message: SipResponse;
@@ -58,7 +61,7 @@ export class InviteServerTransaction implements ServerTransaction {
     return this.#state;
   }
 
-  /** As it came, but without its body once it is accepted. */
+  /** As it came; once it is accepted, without its body and all but the fields that identify it. */
   get request(): SipRequest {
     return this.#request;
   }
@@ -186,9 +189,8 @@ export class InviteServerTransaction implements ServerTransaction {
       this.#terminate("done");
     });
     this.#send(response);
-    // Timer L is long and calls are many: what is left to do needs no octets of the messages.
-    const { method, requestUri, headers } = this.#request;
-    this.#request = new SipRequest(method, requestUri, headers);
+    // Timer L is long and calls are many: what is left to do needs little of the message.
+    this.#request = remainderOf(this.#request, REMAINDER);
   }
 
   #reject(response: SipResponse): void {
