@@ -37,6 +37,8 @@ export function tryParseSocketAddress(text: string): SocketAddress | undefined {
 /** A set of addresses and CIDR ranges; IPv4-mapped IPv6 addresses count as IPv4. */
 export class AddressSet {
   readonly #list = new BlockList();
+  /** The single addresses as they were written: found without a walk through the list. */
+  readonly #single = new Set<string>();
 
   /** @param ranges each `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32` or the like */
   constructor(ranges: Iterable<string> = []) {
@@ -55,6 +57,7 @@ export class AddressSet {
     if (family === undefined) return false;
     if (slash < 0) {
       this.#list.addAddress(host, family);
+      this.#single.add(host);
       return true;
     }
     const prefix = Number(range.slice(slash + 1));
@@ -68,6 +71,7 @@ export class AddressSet {
 
   has(host: string): boolean {
     const plain = host.startsWith("::ffff:") && isIPv4(host.slice(7)) ? host.slice(7) : host;
+    if (this.#single.has(plain)) return true;
     if (isIPv4(plain)) return this.#list.check(plain, "ipv4");
     return isIPv6(plain) && this.#list.check(plain, "ipv6");
   }

@@ -30,7 +30,7 @@ interface LegState {
   readonly originId: string;
   readonly tlsId: string;
   version: number;
-  /** The last SDP that the leg got, as printed with version 0. */
+  /** The last SDP that the leg got. */
   lastSent: string | undefined;
   layout: LegLayout | undefined;
   codec: Codec | undefined;
@@ -316,12 +316,12 @@ export class RtpengineSession implements MediaSession {
 
 /** RFC 3264 §8: the same origin in every SDP to a leg, its version one more when the body changes. */
 function printForLeg(leg: LegState, sdp: Sdp): string {
-  const body = formatSdp(sdp, { id: leg.originId, version: 0 });
-  if (leg.lastSent !== body) {
-    leg.lastSent = body;
-    leg.version += 1;
-  }
-  return formatSdp(sdp, { id: leg.originId, version: leg.version });
+  const id = leg.originId;
+  const again = leg.version === 0 ? undefined : formatSdp(sdp, { id, version: leg.version });
+  if (again !== undefined && again === leg.lastSent) return again;
+  leg.version += 1;
+  leg.lastSent = formatSdp(sdp, { id, version: leg.version });
+  return leg.lastSent;
 }
 
 function noRtpengine(): MediaError {

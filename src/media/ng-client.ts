@@ -263,11 +263,11 @@ function delayMs({ resendAtMs, deadlineMs }: NgTiming, attempt: number): number 
 }
 
 function encode(cookie: string, command: NgCommand, args: NgArguments): Buffer {
-  const present = Object.entries(args).filter(([, value]) => value !== undefined);
-  return rtpengineClient.Client.encodeMessage(cookie, {
-    ...Object.fromEntries(present),
-    command,
-  });
+  const message: Record<string, NgValue> = { command };
+  for (const [name, value] of Object.entries(args)) {
+    if (value !== undefined) message[name] = value;
+  }
+  return rtpengineClient.Client.encodeMessage(cookie, message);
 }
 
 function refusal(command: NgCommand, reason: unknown): MediaError {

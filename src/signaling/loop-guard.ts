@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import { randomToken } from "../core/ids.ts";
 import type { IncomingInvite, Party } from "./engine.ts";
 import type { HeaderField } from "./message/headers.ts";
@@ -29,11 +29,12 @@ const DEFAULT_HOPS = 70;
  */
 export class LoopGuard {
   readonly #id = randomToken(ID_LENGTH);
-  readonly #key = randomBytes(32);
+  readonly #key = createSecretKey(randomBytes(32));
 
   /** Whether this call has been here before in the same way (RFC 5393 §4.2: 482). */
   isLoop(passage: Passage): boolean {
     const passes = this.#passesOf(passage.request);
+    if (passes.length === 0) return false;
     return passes.length >= MAX_PASSES || passes.includes(this.#passOf(passage));
   }
 

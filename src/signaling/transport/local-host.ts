@@ -56,7 +56,9 @@ export function chooseListener<Listener extends { readonly local: SocketAddress 
   listeners: readonly Listener[],
   host: string,
 ): Listener | undefined {
-  const family = listeners.filter(({ local }) => isIPv6(local.host) === isIPv6(host));
+  // Of literal addresses only those of IPv6 have a colon.
+  const family = listeners.filter(({ local }) => local.host.includes(":") === host.includes(":"));
+  if (family.length <= 1) return family[0];
   const fitting = family.find(
     ({ local }) => isWildcard(local.host) || isLoopback(local.host) === isLoopback(host),
   );
