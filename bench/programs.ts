@@ -127,7 +127,9 @@ function underTest(name: "offhook" | "kamailio", port: number, child: Child): Ga
     pssKilobytes: () => pssKilobytes(child.pid),
     metric: async (metric) => {
       if (name !== "offhook") return undefined;
-      const page = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: "close" } })).text();
+      const page = await (
+        await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: "close" } })
+      ).text();
       const line = page.split("\n").find((text) => text.startsWith(`${metric} `));
       return line === undefined ? undefined : Number(line.slice(metric.length + 1));
     },
