@@ -14,17 +14,21 @@ import type { Effort } from "./stages.ts";
 const FULL: Effort = {
   idleUsers: [100, 1000, 5000],
   rates: [50, 100, 200, 400],
-  rateSeconds: 10,
+  rateSeconds: 6,
+  warmUpSeconds: 20,
   liveCalls: [100, 1000, 5000],
-  liveSeconds: 8,
+  liveSeconds: 6,
+  rounds: 2,
   settleMs: 12_000,
 };
 const QUICK: Effort = {
   idleUsers: [200],
   rates: [100, 200],
   rateSeconds: 2,
+  warmUpSeconds: 4,
   liveCalls: [50, 150],
   liveSeconds: 1,
+  rounds: 1,
   settleMs: 500,
 };
 const OWN_NETWORK = "OFFHOOK_BENCH_IN_OWN_NETWORK";

@@ -96,7 +96,7 @@ export function formatReport(results: Results): string {
       "proxy: it keeps no call records, hides no topology and writes no log; Offhook does all three. " +
       "CPU time is that of all threads and child processes, from the kernel's books. The callers are " +
       "[a generator of ours](../bench/load/) on WebSockets, the trunk is sipp on UDP, which rings " +
-      "and answers at once; a call is held for a second.",
+      "and answers at once; a call is held for a second. Of two rounds the one with less CPU time counts.",
     "",
     "## Targets",
     "",

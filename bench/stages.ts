@@ -8,8 +8,11 @@ export interface Effort {
   readonly idleUsers: readonly number[];
   readonly rates: readonly number[];
   readonly rateSeconds: number;
+  readonly warmUpSeconds: number;
   readonly liveCalls: readonly number[];
   readonly liveSeconds: number;
+  /** Each figure is taken so often, and the one with the least CPU time counts. */
+  readonly rounds: number;
   /** How long a gateway is left alone before its memory is read. */
   readonly settleMs: number;
 }
@@ -45,7 +48,6 @@ export interface CallFigures {
 export interface LiveFigures {
   readonly gateway: string;
   readonly live: number;
-  readonly completed: number;
   readonly cpuMs: number;
   readonly pssKilobytes: number;
   /** Live SIP transactions at the end, where the gateway tells. */
@@ -98,20 +100,26 @@ export async function measureCalls(effort: Effort, say: Progress): Promise<CallF
     const load = { do: "calls", perSecond, calls, holdMs: HOLD_MS } as const;
     const reply = await bench.load({ ...load, subject: direct });
     figures.push(callFigures("direct", perSecond, reply, 0, 0));
-    for (const gateway of bench.gateways) {
-      const cpuBefore = gateway.cpuMs();
-      const rtpengineBefore = bench.rtpengineCpuMs();
-      const answer = await bench.load({ ...load, subject: subjectOf(gateway) });
-      const cpu = gateway.cpuMs() - cpuBefore;
-      const rtpengineCpu = bench.rtpengineCpuMs() - rtpengineBefore;
-      const figure = callFigures(gateway.name, perSecond, answer, cpu, rtpengineCpu);
-      figures.push(figure);
-      say(
-        `${gateway.name}: ${perSecond} calls/s, ${figure.completed} of ${figure.started} completed, ` +
-          `${figure.cpuMs.toFixed(2)} ms CPU a call, ringing after ${figure.ringing.p50.toFixed(2)} ms`,
-      );
-      for (const fault of answer.faults) say(fault);
+    const best = new Map<string, CallFigures>();
+    for (let round = 0; round < effort.rounds; round += 1) {
+      for (const gateway of bench.gateways) {
+        const cpuBefore = gateway.cpuMs();
+        const rtpengineBefore = bench.rtpengineCpuMs();
+        const answer = await bench.load({ ...load, subject: subjectOf(gateway) });
+        const cpu = gateway.cpuMs() - cpuBefore;
+        const rtpengineCpu = bench.rtpengineCpuMs() - rtpengineBefore;
+        const figure = callFigures(gateway.name, perSecond, answer, cpu, rtpengineCpu);
+        if (figure.cpuMs < (best.get(gateway.name)?.cpuMs ?? Infinity)) {
+          best.set(gateway.name, figure);
+        }
+        say(
+          `${gateway.name}: ${perSecond} calls/s, ${figure.completed} of ${figure.started} completed, ` +
+            `${figure.cpuMs.toFixed(2)} ms CPU a call, ringing after ${figure.ringing.p50.toFixed(2)} ms`,
+        );
+        for (const fault of answer.faults) say(fault);
+      }
     }
+    figures.push(...best.values());
   }
   return figures;
 }
@@ -129,26 +137,28 @@ export async function measureLiveCalls(effort: Effort, say: Progress): Promise<L
       const calls = wanted - live;
       await bench.load({ do: "calls", subject, perSecond: 150, calls, holdMs: undefined });
       live = wanted;
-      const before = gateway.cpuMs();
-      const reply = await bench.load({
-        do: "calls",
-        subject,
-        perSecond: LIVE_PER_SECOND,
-        calls: LIVE_PER_SECOND * effort.liveSeconds,
-        holdMs: HOLD_MS,
-      });
-      const { completed } = reply.counts;
-      const cpuMs = (gateway.cpuMs() - before) / completed;
+      let best = Infinity;
+      for (let round = 0; round < effort.rounds; round += 1) {
+        const before = gateway.cpuMs();
+        const reply = await bench.load({
+          do: "calls",
+          subject,
+          perSecond: LIVE_PER_SECOND,
+          calls: LIVE_PER_SECOND * effort.liveSeconds,
+          holdMs: HOLD_MS,
+        });
+        const cpuMs = (gateway.cpuMs() - before) / reply.counts.completed;
+        best = Math.min(best, cpuMs);
+        say(`${gateway.name}: ${live} calls up, ${cpuMs.toFixed(2)} ms CPU a call`);
+        for (const fault of reply.faults) say(fault);
+      }
       figures.push({
         gateway: gateway.name,
         live,
-        completed,
-        cpuMs,
+        cpuMs: best,
         pssKilobytes: gateway.pssKilobytes(),
         transactions: await gateway.metric("offhook_sip_transactions"),
       });
-      say(`${gateway.name}: ${live} calls up, ${cpuMs.toFixed(2)} ms CPU a call`);
-      for (const fault of reply.faults) say(fault);
     }
     await bench.load({ do: "hang up", perSecond: 400 });
     await bench.load({ do: "users", subject, users: 0 });
@@ -162,7 +172,7 @@ async function warmUp(bench: Bench, gateway: GatewayUnderTest, effort: Effort): 
     do: "calls",
     subject: subjectOf(gateway),
     perSecond: WARM_UP_PER_SECOND,
-    calls: WARM_UP_PER_SECOND * effort.rateSeconds * 2,
+    calls: WARM_UP_PER_SECOND * effort.warmUpSeconds,
     holdMs: 500,
   });
 }
