@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { stringify } from "yaml";
 import { Child } from "../test/harness/process.ts";
+import { NODE_FLAGS } from "../scripts/setup/node-flags.mjs";
 import type { LoadCommand, LoadReply } from "./load/generator.ts";
 import { cpuMs, pssKilobytes } from "./process-figures.ts";
 
@@ -66,6 +67,7 @@ export class Bench implements AsyncDisposable {
     const file = join(directory, "offhook.yaml");
     await writeFile(file, offhookConfiguration(nodes));
     const offhook = await start("offhook", process.execPath, [
+      ...NODE_FLAGS,
       ...(options.gatewayArguments ?? []),
       join(import.meta.dirname, "../src/main.ts"),
       "run",

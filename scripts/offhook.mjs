@@ -1,9 +1,10 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { runInForeground } from "./setup/foreground.mjs";
+import { NODE_FLAGS } from "./setup/node-flags.mjs";
 import { isNewEnough, pinnedNode } from "./setup/npm-packages.mjs";
 
 // The `offhook` command. The sources are TypeScript that Node runs as it is; a Node that is too old
@@ -18,9 +19,13 @@ if (isNewEnough(process.version)) {
     process.stderr.write("offhook needs its npm packages; install them with:\n\n  npm start\n\n");
     process.exit(1);
   }
-  const code = await runInForeground(node, [join(root, "src/main.ts"), ...process.argv.slice(2)], {
-    cwd: process.cwd(),
-    env: process.env,
-  });
+  const code = await runInForeground(
+    node,
+    [...NODE_FLAGS, join(root, "src/main.ts"), ...process.argv.slice(2)],
+    {
+      cwd: process.cwd(),
+      env: process.env,
+    },
+  );
   process.exit(code);
 }

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 
+import { NODE_FLAGS } from "../../scripts/setup/node-flags.mjs";
 import { makeTemporaryDirectory } from "../harness/temporary.ts";
 
 const project = join(import.meta.dirname, "../..");
@@ -135,8 +136,19 @@ describe("docker/Dockerfile", () => {
 
   it("ends without root, at the program that there is", () => {
     expect(instruction("USER")).toEqual(["offhook", "turnserver"]);
-    expect(instruction("ENTRYPOINT")[0]).toBe('["node", "/opt/offhook/src/main.ts"]');
+    expect(instruction("ENTRYPOINT")[0]).toContain('"/opt/offhook/src/main.ts"]');
     expect(existsSync(join(project, "src/main.ts"))).toBe(true);
+  });
+
+  it("starts Node with the flags of every other way to start the gateway", () => {
+    const [program, ...flags] = z
+      .array(z.string())
+      .parse(JSON.parse(instruction("ENTRYPOINT")[0] ?? ""));
+    expect(program).toBe("node");
+    expect(flags.slice(0, -1)).toEqual(NODE_FLAGS);
+    expect(read("scripts/offhook.mjs").split("\n")[0]).toBe(
+      `#!/usr/bin/env -S node ${NODE_FLAGS.join(" ")}`,
+    );
   });
 
   it("is made of Debian 13, whose rtpengine has the fix", () => {
