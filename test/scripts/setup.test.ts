@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { gatewayArguments } from "../../scripts/setup/arguments.mjs";
+import { chooseMirror, findChroot, needsChroots } from "../../scripts/setup/chroots.mjs";
 import { installCommand, missingDebianPackages } from "../../scripts/setup/debian-packages.mjs";
 import { hasExternalMediaServer } from "../../scripts/setup/media-server.mjs";
 import { isNewEnough, missingPackages } from "../../scripts/setup/npm-packages.mjs";
@@ -211,5 +212,45 @@ describe("outcome of a test run", () => {
         { passed: 10, failed: 20, skipped: 30 },
       ]),
     ).toEqual({ passed: 11, failed: 22, skipped: 33 });
+  });
+});
+
+describe("other releases of Debian for the tests", () => {
+  it.each([
+    [
+      "Debian's own archive, not the security one and nobody else's",
+      [
+        "Debian|main|bookworm-security|http://mirror.test/debian-security/",
+        "Somebody|main|bookworm|https://packages.test/",
+        "Debian|main|bookworm-updates|http://mirror.test/debian/",
+        "Debian|main|bookworm|http://mirror.test/debian/",
+      ],
+      "http://mirror.test/debian/",
+    ],
+    [
+      "what is called debian before apt knows the origins",
+      ["|main|stable|https://packages.test/", "|main|bookworm|http://mirror.test/debian/"],
+      "http://mirror.test/debian/",
+    ],
+    ["none where there is none", ["Ubuntu|main|noble|http://archive.test/ubuntu/"], undefined],
+    ["none that debootstrap cannot read", ["Debian|main|bookworm|file:/srv/debian"], undefined],
+  ])("come from %s", (_what, targets, expected) => {
+    expect(chooseMirror(targets.join("\n"))).toBe(expected);
+  });
+
+  it("are needed by the tests that start a program out of one, and by no others", () => {
+    expect(needsChroots(project, [])).toBe(true);
+    expect(needsChroots(project, ["rtpengine-generation"])).toBe(true);
+    expect(needsChroots(project, ["dialplan"])).toBe(false);
+  });
+
+  it("count only when they are whole, and built for what the tests start", async () => {
+    const cache = await makeTemporaryDirectory("chroots");
+    expect(findChroot("forky", cache)).toBeUndefined();
+    await mkdir(join(cache, "forky"));
+    expect(findChroot("forky", cache)).toBeUndefined();
+    await writeFile(join(cache, "forky", "offhook-chroot.json"), '{"recipe":0}\n');
+    expect(findChroot("forky", cache)).toBeUndefined();
+    expect(findChroot("no-such-suite", cache)).toBeUndefined();
   });
 });
