@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { dialplanLines, measureDialplan } from "./dialplan.ts";
 import { describeMachine, hasProgram, missingPackages } from "./machine.ts";
 import { measureParsers } from "./parsers.ts";
 import { targetsOf, table, writeReport } from "./report.ts";
@@ -35,6 +36,7 @@ const OWN_NETWORK = "OFFHOOK_BENCH_IN_OWN_NETWORK";
 
 /** @returns the exit code */
 async function main(): Promise<number> {
+  if (process.argv.includes("dialplan")) return printDialplan();
   const missing = missingPackages();
   if (missing.length > 0) {
     complain(`Missing: ${missing.join(", ")}. Install as root, then start again:\n`);
@@ -92,6 +94,12 @@ function inOwnNetwork(): number {
     { stdio: "inherit", env: { ...process.env, [OWN_NETWORK]: "yes" } },
   );
   return status ?? 1;
+}
+
+/** `-- dialplan`: the decisions alone, which need no peer. */
+function printDialplan(): number {
+  for (const line of dialplanLines(measureDialplan([10, 1000, 100_000]))) print(line);
+  return 0;
 }
 
 function say(text: string): void {

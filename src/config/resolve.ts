@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net";
 import { dirname, resolve } from "node:path";
 
 import { defaultPlan } from "../dialplan/default-plan.ts";
-import { compact } from "../dialplan/schema.ts";
+import { compact } from "../dialplan/schema-tools.ts";
 import type { ActionSource, DialplanSource } from "../dialplan/source.ts";
 import type {
   Config,

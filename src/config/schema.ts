@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-import { compact, dialplanSchema } from "../dialplan/schema.ts";
+import { compact } from "../dialplan/schema-tools.ts";
+import { dialplanSchema } from "../dialplan/schema.ts";
 import {
   duration,
   flag,

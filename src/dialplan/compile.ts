@@ -5,6 +5,7 @@ import type { Condition, DialplanProblem, Path, Surroundings } from "./condition
 import type { Action, CallQuery, Caller, Decision, TraceStep } from "./decision.ts";
 import { Directory } from "./directory.ts";
 import type { DialplanUser } from "./directory.ts";
+import { RouteIndex } from "./route-index.ts";
 import { WallClock } from "./schedule.ts";
 import type { DialplanSource } from "./source.ts";
 
@@ -40,10 +41,7 @@ export class Dialplan {
   readonly #directory: Directory;
   readonly #trunks: ReadonlyMap<string, unknown>;
   readonly #routes: readonly Route[];
-  /** Routes by the exact text that they want, in order. */
-  readonly #byLiteral: ReadonlyMap<string, readonly number[]>;
-  /** Routes that each call has to look at, in order. */
-  readonly #scanned: readonly number[];
+  readonly #index: RouteIndex;
 
   /** @internal use compileDialplan */
   constructor(parts: {
@@ -51,15 +49,13 @@ export class Dialplan {
     readonly directory: Directory;
     readonly trunks: ReadonlyMap<string, unknown>;
     readonly routes: readonly Route[];
-    readonly byLiteral: ReadonlyMap<string, readonly number[]>;
-    readonly scanned: readonly number[];
+    readonly index: RouteIndex;
   }) {
     this.clock = parts.clock;
     this.#directory = parts.directory;
     this.#trunks = parts.trunks;
     this.#routes = parts.routes;
-    this.#byLiteral = parts.byLiteral;
-    this.#scanned = parts.scanned;
+    this.#index = parts.index;
   }
 
   /**
@@ -71,21 +67,10 @@ export class Dialplan {
   decide(query: CallQuery, options: { readonly explain?: boolean } = {}): Decision {
     if (query.to.length > MAX_NUMBER_LENGTH) return tooLong(query.to.length);
     const context = new CallContext(capped(query), this.#directory, this.clock);
-    const explain = options.explain ?? true;
     const trace: TraceStep[] = [];
-    for (const index of explain ? this.#routes.keys() : this.#candidates(query.to)) {
-      const route = this.#routes[index];
-      if (route === undefined) continue;
-      const failed = route.conditions.find((condition) => !condition.holds(context));
-      if (failed === undefined) return take(route, context, trace);
-      if (explain) {
-        trace.push({
-          route: route.name,
-          matched: false,
-          failed: { condition: failed.key, expected: failed.expected, saw: failed.saw(context) },
-        });
-      }
-    }
+    const decided =
+      (options.explain ?? true) ? this.#search(context, trace) : this.#find(context, query.to);
+    if (decided !== undefined) return take(decided, context, trace);
     return {
       route: undefined,
       action: { kind: "reject", status: 404, reasonPhrase: undefined },
@@ -109,19 +94,32 @@ export class Dialplan {
     return this.#directory.caller(from) ?? `no user has the id or the number "${from}"`;
   }
 
-  /** Indexes of the routes that can match, in order: two sorted lists in one. */
-  *#candidates(to: string): Generator<number> {
-    const literal = this.#byLiteral.get(to) ?? [];
-    const scanned = this.#scanned;
-    let left = 0;
-    let right = 0;
-    while (left < literal.length || right < scanned.length) {
-      const a = literal[left] ?? Number.POSITIVE_INFINITY;
-      const b = scanned[right] ?? Number.POSITIVE_INFINITY;
-      if (a < b) left += 1;
-      else right += 1;
-      yield Math.min(a, b);
+  /** The first route that holds, by the index. */
+  #find(context: CallContext, to: string): Route | undefined {
+    const candidates = this.#index.candidates({
+      from: context.query.from,
+      to,
+      isUser: () => context.dialledUsers.length > 0,
+    });
+    for (let index = candidates.next(); index !== undefined; index = candidates.next()) {
+      const route = this.#routes[index];
+      if (route?.conditions.every((condition) => condition.holds(context)) === true) return route;
     }
+    return undefined;
+  }
+
+  /** The first route that holds, with what failed at each one before it. */
+  #search(context: CallContext, trace: TraceStep[]): Route | undefined {
+    for (const route of this.#routes) {
+      const failed = route.conditions.find((condition) => !condition.holds(context));
+      if (failed === undefined) return route;
+      trace.push({
+        route: route.name,
+        matched: false,
+        failed: { condition: failed.key, expected: failed.expected, saw: failed.saw(context) },
+      });
+    }
+    return undefined;
   }
 }
 
@@ -178,8 +176,7 @@ export function compileDialplan(source: DialplanSource, world: DialplanWorld): C
     warn: (path, message) => warnings.push({ path, message }),
   };
   const routes: Route[] = [];
-  const byLiteral = new Map<string, number[]>();
-  const scanned: number[] = [];
+  const routeIndex = new RouteIndex();
   let catchAll: string | undefined;
   let isWarned = false;
   for (const [index, route] of source.routes.entries()) {
@@ -189,16 +186,11 @@ export function compileDialplan(source: DialplanSource, world: DialplanWorld): C
       isWarned = true;
       around.warn(path, `"${name}" is never reached: "${catchAll}" before it takes every call`);
     }
-    const { conditions, literals, groupCount } = compileConditions(route, path, around);
+    const { conditions, numbers, groupCount } = compileConditions(route, path, around);
     if (conditions.length === 0) catchAll ??= name;
     const plan = compileAction(route.do, [...path, "do"], groupCount, around);
     routes.push({ name, conditions, plan });
-    if (literals === undefined) scanned.push(index);
-    for (const literal of literals ?? []) {
-      const indexes = byLiteral.get(literal);
-      if (indexes === undefined) byLiteral.set(literal, [index]);
-      else indexes.push(index);
-    }
+    routeIndex.add(index, numbers, route.from);
   }
   if (problems.length > 0) return { ok: false, problems };
   const dialplan = new Dialplan({
@@ -206,8 +198,7 @@ export function compileDialplan(source: DialplanSource, world: DialplanWorld): C
     directory,
     trunks: world.trunks,
     routes,
-    byLiteral,
-    scanned,
+    index: routeIndex,
   });
   return { ok: true, dialplan, warnings };
 }

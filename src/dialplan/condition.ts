@@ -3,6 +3,7 @@ import { didYouMean } from "./closest.ts";
 import type { Directory } from "./directory.ts";
 import { compileMatcher } from "./pattern.ts";
 import type { NumberMatcher } from "./pattern.ts";
+import type { IndexedNumbers } from "./route-index.ts";
 import { DAY_NAMES, isWithinHours } from "./schedule.ts";
 import type { LocalTime, WallClock } from "./schedule.ts";
 import type { AtSource, FromSource, RouteSource } from "./source.ts";
@@ -64,8 +65,8 @@ export interface Condition {
 /** The conditions of a route, cheapest and most telling first. */
 export interface RouteConditions {
   readonly conditions: readonly Condition[];
-  /** Every text that `to` may be; undefined when it cannot be looked up in a table. */
-  readonly literals: readonly string[] | undefined;
+  /** What `to` may be, for the index; undefined: anything. */
+  readonly numbers: IndexedNumbers | undefined;
   /** The highest group that every `to` of the route has; -1 without a regular expression. */
   readonly groupCount: number;
 }
@@ -95,7 +96,7 @@ export function compileConditions(
   const to = route.to === undefined ? undefined : toCondition(route.to, path, around);
   if (to !== undefined) conditions.push(to.condition);
   if (route.at !== undefined) conditions.push(...atConditions(route.at));
-  return { conditions, literals: to?.literals, groupCount: to?.groupCount ?? -1 };
+  return { conditions, numbers: to?.numbers, groupCount: to?.groupCount ?? -1 };
 }
 
 function fromConditions(from: FromSource, path: Path, around: Surroundings): readonly Condition[] {
@@ -215,9 +216,8 @@ function toCondition(
   to: readonly string[],
   path: Path,
   around: Surroundings,
-): RouteConditions & { readonly condition: Condition } {
+): Omit<RouteConditions, "conditions"> & { readonly condition: Condition } {
   const matchers: NumberMatcher[] = [];
-  const literals = new Set<string>();
   let hasUsers = false;
   let groupCount = Number.POSITIVE_INFINITY;
   for (const [index, source] of to.entries()) {
@@ -232,33 +232,47 @@ function toCondition(
       );
     } else {
       for (const matcher of numberMatchers([source], [...path, "to"], pinned(around, place))) {
-        if (matcher.kind === "literal") literals.add(matcher.text);
-        else matchers.push(matcher);
+        matchers.push(matcher);
         groupCount = Math.min(groupCount, matcher.kind === "expression" ? matcher.groupCount : -1);
       }
     }
   }
+  const holds = numberTest(matchers);
   const condition: Condition = {
     key: "to",
     expected: anyOf(to),
-    holds: (context) => {
-      const dialled = context.query.to;
-      if (literals.has(dialled)) return true;
-      for (const matcher of matchers) {
-        const groups = matchNumber(matcher, dialled);
-        if (groups === undefined) continue;
-        context.groups = groups;
-        return true;
-      }
-      return hasUsers && context.dialledUsers.length > 0;
-    },
+    holds: hasUsers ? (context) => holds(context) || context.dialledUsers.length > 0 : holds,
     saw: ({ query }) => query.to,
   };
   return {
     condition,
-    conditions: [condition],
-    literals: matchers.length === 0 && !hasUsers ? [...literals] : undefined,
+    numbers: { matchers, hasUsers },
     groupCount: Number.isFinite(groupCount) ? groupCount : -1,
+  };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Whether one of the matchers takes what was dialled; keeps the groups that it found. */
+function numberTest(matchers: readonly NumberMatcher[]): (context: CallContext) => boolean {
+  const [first, ...others] = matchers;
+  if (first?.kind === "literal" && others.length === 0) {
+    const { text } = first;
+    return ({ query }) => query.to === text;
+  }
+  const texts = matchers.flatMap((matcher) => (matcher.kind === "literal" ? [matcher.text] : []));
+  const literals = texts.length === 0 ? NONE : new Set(texts);
+  const slower = matchers.filter(({ kind }) => kind !== "literal");
+  return (context) => {
+    const dialled = context.query.to;
+    if (literals.has(dialled)) return true;
+    for (const matcher of slower) {
+      const groups = matchNumber(matcher, dialled);
+      if (groups === undefined) continue;
+      context.groups = groups;
+      return true;
+    }
+    return false;
   };
 }
 

@@ -1,4 +1,4 @@
-import { DEFAULT_DIAL_MS, DEFAULT_RING_MS } from "./schema.ts";
+import { DEFAULT_DIAL_MS, DEFAULT_RING_MS } from "./action-schema.ts";
 import type { DialplanSource, RouteSource } from "./source.ts";
 
 /**

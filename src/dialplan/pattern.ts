@@ -1,4 +1,6 @@
-import { RE2JS } from "re2js";
+import { compileLinear } from "./expression.ts";
+import type { Expression } from "./expression.ts";
+import type { NumberPattern, PatternTail } from "./number-trie.ts";
 
 /**
  * The three ways to write a number in a condition: a literal, a `_pattern` and a `/regular
@@ -6,9 +8,15 @@ import { RE2JS } from "re2js";
  */
 export type NumberMatcher =
   | { readonly kind: "literal"; readonly text: string }
-  | { readonly kind: "pattern"; readonly matches: (number: string) => boolean }
+  | {
+      readonly kind: "pattern";
+      readonly pattern: NumberPattern;
+      readonly matches: (number: string) => boolean;
+    }
   | {
       readonly kind: "expression";
+      /** What every number that matches begins with; "" when nothing is known. */
+      readonly prefix: string;
       readonly groupCount: number;
       /** The groups, the whole match first; undefined when it does not match. */
       readonly exec: (number: string) => readonly string[] | undefined;
@@ -36,9 +44,6 @@ function problem(message: string): MatcherProblem {
   return { kind: "problem", message };
 }
 
-/** How a pattern ends: with the last element, with one or more, with zero or more of anything. */
-type Tail = "end" | "some" | "any";
-
 const CLASSES: Readonly<Record<string, string>> = {
   X: "0123456789",
   Z: "123456789",
@@ -47,7 +52,7 @@ const CLASSES: Readonly<Record<string, string>> = {
 
 function compilePattern(source: string): NumberMatcher | MatcherProblem {
   const elements: string[] = [];
-  let tail: Tail = "end";
+  let tail: PatternTail = "end";
   let position = 0;
   while (position < source.length) {
     const char = source.charAt(position);
@@ -71,7 +76,11 @@ function compilePattern(source: string): NumberMatcher | MatcherProblem {
     }
   }
   if (elements.length === 0 && tail === "end") return problem("an empty pattern matches no number");
-  return { kind: "pattern", matches: patternMatcher(elements, tail) };
+  return {
+    kind: "pattern",
+    pattern: { elements, tail },
+    matches: patternMatcher(elements, tail),
+  };
 }
 
 function expandSet(source: string): string | MatcherProblem {
@@ -97,7 +106,10 @@ function expandSet(source: string): string | MatcherProblem {
   return set;
 }
 
-function patternMatcher(elements: readonly string[], tail: Tail): (number: string) => boolean {
+function patternMatcher(
+  elements: readonly string[],
+  tail: PatternTail,
+): (number: string) => boolean {
   const count = elements.length;
   const minLength = tail === "some" ? count + 1 : count;
   return (number) => {
@@ -118,21 +130,12 @@ function compileExpression(source: string): NumberMatcher | MatcherProblem {
   if (flags !== "" && flags !== "i") return problem(`unknown flag "${flags}"; only "i" is known`);
   const body = source.slice(1, close);
   if (body === "") return problem("an empty regular expression");
-  let expression: RE2JS;
+  let expression: Expression;
   try {
-    expression = RE2JS.compile(body, flags === "i" ? RE2JS.CASE_INSENSITIVE : 0);
+    expression = compileLinear(body, flags === "i");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return problem(`not a regular expression that runs in linear time: ${reason}`);
   }
-  const groupCount = expression.groupCount();
-  return {
-    kind: "expression",
-    groupCount,
-    exec: (number) => {
-      const matcher = expression.matcher(number);
-      if (!matcher.find()) return undefined;
-      return Array.from({ length: groupCount + 1 }, (_, index) => matcher.group(index) ?? "");
-    },
-  };
+  return { kind: "expression", ...expression };
 }

@@ -63,9 +63,15 @@ export function isWithinHours(time: LocalTime, ranges: NonNullable<AtSource["hou
   );
 }
 
+/** No zone changes its offset within a quarter of an hour that begins at :00, :15, :30 or :45. */
+const QUARTER_MS = 900_000;
+
 /** The wall clock of one time zone. */
 export class WallClock {
   readonly #format: Intl.DateTimeFormat;
+  /** The offset of the quarter of an hour that was asked for last: calls come in order of time. */
+  #quarter = Number.NaN;
+  #quarterOffsetMs = 0;
 
   /** @param timeZone IANA name; undefined: the machine's */
   constructor(timeZone?: string) {
@@ -82,7 +88,13 @@ export class WallClock {
   }
 
   localTime(at: Date): LocalTime {
-    const local = new Date(this.#localAsUtcMs(at.getTime()));
+    const utcMs = at.getTime();
+    const quarter = Math.floor(utcMs / QUARTER_MS);
+    if (quarter !== this.#quarter) {
+      this.#quarterOffsetMs = this.#offsetMs(utcMs);
+      this.#quarter = quarter;
+    }
+    const local = new Date(utcMs + this.#quarterOffsetMs);
     return { day: local.getUTCDay(), minutes: local.getUTCHours() * 60 + local.getUTCMinutes() };
   }
 

@@ -1,10 +1,11 @@
 import { z } from "zod";
 
 import { knownCountries } from "./number.ts";
-import { duration, oneOrMore, scalar, text, textLike, wholeNumber } from "./scalar.ts";
+import { ACTION_KEYS, ACTION_WORDS, actionSchema, rejectStatus } from "./action-schema.ts";
+import { oneOrMore, scalar, text } from "./scalar.ts";
 import { DAY_NAMES, isTimeZone, tryParseDays, tryParseHours } from "./schedule.ts";
+import { addProblem, compact } from "./schema-tools.ts";
 import type {
-  ActionSource,
   AtSource,
   DialplanSource,
   ExpectSource,
@@ -12,163 +13,6 @@ import type {
   RouteSource,
   TestSource,
 } from "./source.ts";
-
-/** How long a ring and a dial wait for an answer when the file does not say. */
-export const DEFAULT_RING_MS = 30_000;
-export const DEFAULT_DIAL_MS = 60_000;
-
-const ACTION_WORDS = ["echo", "play", "read-digits"] as const;
-const ACTION_KEYS = ["ring", "dial", "reject", "play"] as const;
-
-/** Takes the keys away whose value is undefined, so that absent means absent. */
-export function compact<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  // Only own enumerable keys with a value stay, so the narrower type holds.
-  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
-}
-
-/** Adds the problem that a value has beside its shape. */
-export function addProblem(
-  context: z.core.ParsePayload,
-  path: readonly (string | number)[],
-  message: string,
-  expected: string,
-): void {
-  context.issues.push({
-    code: "custom",
-    input: context.value,
-    path: [...path],
-    message,
-    params: { expected },
-  });
-}
-
-const rejectStatus = wholeNumber(400, 699);
-
-const rejectSchema = z.union([
-  rejectStatus.transform((status): { status: number; reason?: string } => ({ status })),
-  z.strictObject({
-    status: rejectStatus.meta({ description: "SIP status from 400 to 699", example: "486" }),
-    reason: text()
-      .optional()
-      .meta({ description: "Reason phrase", default: "the status's own", example: "Closed today" }),
-  }),
-]);
-
-const thenSchema: z.ZodType<readonly ActionSource[]> = oneOrMore(
-  z.lazy(() => actionSchema),
-  20,
-);
-
-const actionMap = z.strictObject({
-  ring: oneOrMore(text("a user's id or number, @to or $1"), 100).optional().meta({
-    description:
-      'Rings web users, several at once: user ids or numbers, `"@to"` (the users that were dialled), or text with `$1` to `$9` (the groups of `to`\'s regular expression)',
-    example: '"@to"',
-  }),
-  dial: oneOrMore(text("the id of a trunk"), 100).optional().meta({
-    description: "Calls out over this trunk, or these in order",
-    example: "[office, backup]",
-  }),
-  reject: rejectSchema
-    .optional()
-    .meta({ description: "Ends the call with this SIP status", example: "404" }),
-  play: text("the path of a sound file").optional().meta({
-    description: "Plays this sound file; the word `play` alone: the built-in announcement",
-    example: "welcome.wav",
-  }),
-  strip: wholeNumber(0, 64).optional().meta({
-    description: "With `dial`: characters to take off the front of the number",
-    default: "0",
-    example: "1",
-  }),
-  prepend: textLike(/^[+0-9A-Za-z*#._-]{0,64}$/, "digits, letters, + * # . _ - (at most 64)")
-    .optional()
-    .meta({
-      description: "With `dial`: put in front of the number, after `strip`",
-      example: '"+49"',
-    }),
-  caller: textLike(/^[+0-9A-Za-z*#._$-]{1,64}$/, "digits, letters, + * # . _ - or $1 (at most 64)")
-    .optional()
-    .meta({
-      description: "With `dial`: the calling number to present",
-      default: "the caller's own",
-      example: '"+493012345600"',
-    }),
-  timeout: duration("1s", "10m").optional().meta({
-    description: "With `ring` and `dial`: how long to wait for an answer",
-    default: "30s for `ring`, 60s for `dial`",
-    example: "25s",
-  }),
-  then: thenSchema.optional().meta({
-    description: "With `ring` and `dial`: what follows when there was no answer",
-    example: "[ { dial: office } ]",
-  }),
-});
-
-type ActionMap = z.output<typeof actionMap>;
-
-/** The keys that only some kinds of action have. */
-const EXTRA_KEYS = {
-  ring: ["timeout", "then"],
-  dial: ["strip", "prepend", "caller", "timeout", "then"],
-  reject: [],
-  play: [],
-} as const satisfies Readonly<Record<(typeof ACTION_KEYS)[number], readonly (keyof ActionMap)[]>>;
-
-function toAction(map: ActionMap, context: z.core.ParsePayload): ActionSource {
-  // A misspelt key is told by itself; what it leaves out follows from it.
-  if (context.issues.length > 0) return z.NEVER;
-  const [kind, other] = ACTION_KEYS.filter((key) => map[key] !== undefined);
-  if (kind === undefined || other !== undefined) {
-    const found = kind === undefined ? "names no action" : `names both ${kind} and ${other}`;
-    addProblem(context, [], found, `one of ${ACTION_KEYS.join(", ")}`);
-    return z.NEVER;
-  }
-  const allowed: readonly string[] = EXTRA_KEYS[kind];
-  for (const key of ["strip", "prepend", "caller", "timeout", "then"] as const) {
-    if (map[key] === undefined || allowed.includes(key)) continue;
-    addProblem(context, [key], `does not go with ${kind}`, `it only beside ${ownersOf(key)}`);
-  }
-  const then = map.then ?? [];
-  if (map.ring !== undefined) {
-    return { kind: "ring", targets: map.ring, timeoutMs: map.timeout ?? DEFAULT_RING_MS, then };
-  }
-  if (map.dial !== undefined) {
-    return {
-      kind: "dial",
-      trunks: map.dial,
-      strip: map.strip ?? 0,
-      prepend: map.prepend ?? "",
-      timeoutMs: map.timeout ?? DEFAULT_DIAL_MS,
-      then,
-      ...(map.caller !== undefined && { caller: map.caller }),
-    };
-  }
-  if (map.reject !== undefined) return { kind: "reject", ...compact(map.reject) };
-  return compact({ kind: "play", file: map.play });
-}
-
-function ownersOf(key: string): string {
-  return ACTION_KEYS.filter((kind) => EXTRA_KEYS[kind].some((extra) => extra === key)).join(
-    " and ",
-  );
-}
-
-const actionWord = scalar<ActionSource>({
-  expected: `one of ${ACTION_WORDS.join(", ")}, or a map such as { ring: "@to" }, { dial: office } or { reject: 404 }`,
-  parse: (value) => {
-    const kind = ACTION_WORDS.find((candidate) => candidate === value);
-    return kind === undefined ? undefined : { kind };
-  },
-  json: { type: "string", enum: ACTION_WORDS },
-});
-
-/** One action: `echo`, or a map such as `{ ring: "@to", timeout: 25s }`. */
-export const actionSchema: z.ZodType<ActionSource> = z
-  .union([actionWord, actionMap.transform(toAction)])
-  .meta({ id: "action" });
 
 const matcherText = text("a number, a _pattern, a /regex/ or @users");
 
