@@ -4,9 +4,13 @@ import { join } from "node:path";
 
 const made = new Set<string>();
 
-/** A new empty directory; gone when the test file ends, if nobody removes it before. */
-export async function makeTemporaryDirectory(name: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), `offhook-${name}-`));
+/**
+ * A new empty directory; gone when the test file ends, if nobody removes it before.
+ *
+ * @param parent default: the system's directory for such
+ */
+export async function makeTemporaryDirectory(name: string, parent = tmpdir()): Promise<string> {
+  const directory = await mkdtemp(join(parent, `offhook-${name}-`));
   made.add(directory);
   return directory;
 }
