@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the sounds of the services (*44, *45) again: headerless G.711 mu-law, 8 kHz, mono.
+# Makes the sounds of the services (*44, *45) and of failed calls again: headerless G.711 mu-law, 8 kHz, mono.
 # Needs espeak-ng and sox. The results are committed, so nobody else needs them.
 set -eu
 cd "$(dirname "$0")/../src/media/service/sounds"
@@ -42,3 +42,20 @@ for letter in a b c d; do
   speak "$letter" "$letter"
   encode "$letter"
 done
+
+# Why a call failed, in each language that there is.
+say() {
+  espeak-ng -v "$1" -s 150 -p 45 -w "$work/raw.wav" -- "$3"
+  sox "$work/raw.wav" -r 8000 -c 1 "$work/$2.$1.wav" \
+    highpass 200 lowpass 3400 silence 1 0.02 0.5% reverse silence 1 0.02 0.5% reverse \
+    norm -6 pad 0.02 0.08
+  sox "$work/$2.$1.wav" -t raw -e mu-law -b 8 -r 8000 -c 1 "$2.${1%%-*}.ulaw"
+}
+say en-us number-unknown "This number is not in use."
+say en-us busy "The number that you have called is busy."
+say en-us congestion "The network is busy. Please try again later."
+say en-us unavailable "Nobody answers at this number."
+say de number-unknown "Kein Anschluss unter dieser Nummer."
+say de busy "Der gewählte Anschluss ist besetzt."
+say de congestion "Das Netz ist überlastet. Bitte versuchen Sie es später noch einmal."
+say de unavailable "Unter dieser Nummer meldet sich niemand."

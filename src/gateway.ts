@@ -129,6 +129,7 @@ export class Gateway implements GatewayView {
       limits: this.#limits,
       codecPolicy: config.media.codecs,
       flowGraceMs: FLOW_GRACE_MS,
+      country: config.dialplan.country,
       user: (id) => this.#current.config.users.get(id),
       trunk: (id) => {
         const trunk = this.#current.config.trunks.get(id);

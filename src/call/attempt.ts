@@ -31,6 +31,8 @@ export class Attempt {
   readonly leg: MediaLeg;
   readonly target: InviteTarget;
   readonly exchange: Exchange;
+  /** Whether the call is recorded when this attempt answers. */
+  readonly isRecorded: boolean;
   readonly #context: CallContext;
   readonly #media: MediaSession;
   readonly #handler: AttemptHandler;
@@ -52,6 +54,7 @@ export class Attempt {
     readonly to: Identity;
     /** The call that this attempt is made for: a loop is found by it. */
     readonly onBehalfOf: IncomingInvite;
+    readonly isRecorded: boolean;
   }) {
     this.#context = options.context;
     this.#media = options.media;
@@ -62,6 +65,7 @@ export class Attempt {
     this.#from = options.from;
     this.#to = options.to;
     this.#onBehalfOf = options.onBehalfOf;
+    this.isRecorded = options.isRecorded;
   }
 
   get state(): AttemptState {

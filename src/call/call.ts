@@ -1,12 +1,7 @@
 import type { EndReason } from "../core/end-reason.ts";
+import { tryParseAnnouncement } from "../dialplan/announce.ts";
 import type { Decision } from "../dialplan/decision.ts";
-import type {
-  Exchange,
-  MediaLeg,
-  MediaSession,
-  ServiceEndpoint,
-  ServiceKind,
-} from "../media/session.ts";
+import type { Exchange, MediaLeg, MediaSession, ServiceEndpoint } from "../media/session.ts";
 import type {
   Dialog,
   Identity,
@@ -14,6 +9,7 @@ import type {
   IncomingReinvite,
   ProvisionalResponse,
 } from "../signaling/engine.ts";
+import { Announcement } from "./announcement.ts";
 import type { Attempt } from "./attempt.ts";
 import { completeReason, NORMAL_CLEARING, resultOf } from "./cause.ts";
 import { callChanged, callEnded, callStarted } from "./channels.ts";
@@ -23,6 +19,14 @@ import { Hunt, type HuntHandler } from "./hunt.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 import type { CallView } from "./record.ts";
 import { renegotiate, type Peer } from "./renegotiation.ts";
+import {
+  acknowledgeService,
+  createServiceOf,
+  sdpForCaller,
+  serviceExchange,
+  type ServiceChoice,
+} from "./service-call.ts";
+import { SERVICE_LEG } from "./service-leg.ts";
 import { Story } from "./story.ts";
 
 /**
@@ -52,6 +56,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   #caller: DialogEnd | undefined;
   #callee: DialogEnd | undefined;
   #service: ServiceEndpoint | undefined;
+  #announcement: Announcement | undefined;
   /** The exchange that joined the two ends; its branch serves every later one. */
   #exchange: Exchange | undefined;
   /** Whether the caller's offer is still to come, in its ACK. */
@@ -175,27 +180,13 @@ export class Call implements HuntHandler, DialogEndOwner {
     );
   }
 
-  onService(kind: ServiceKind): void {
+  onService(choice: ServiceChoice): void {
     this.#state = "answering";
-    const leg: MediaLeg = {
-      tag: "service",
-      kind: "rtp",
-      codecs: ["PCMU", "PCMA"],
-      hasFixedAddress: true,
-    };
-    const exchange: Exchange = { offerer: this.#callerLeg, answerer: leg, branch: "service" };
+    const exchange = serviceExchange(this.#callerLeg, this.#isLateOffer);
     this.#exchange = exchange;
-    this.#story.serviceChosen(kind);
-    const offer = this.#invite.sdp;
-    if (offer === undefined) {
-      this.#end(
-        { sipStatus: 488, q850: 88, text: "A service needs the offer in the INVITE" },
-        "gateway",
-      );
-      return;
-    }
+    this.#story.serviceChosen(choice.kind);
     void this.#join(async () => {
-      const service = await this.#context.media.createService(kind, {
+      const service = await createServiceOf(choice, this.#context, {
         onFinished: () => this.#end(NORMAL_CLEARING, "callee"),
         onDigit: (digit) => this.#story.note("digit", digit),
       });
@@ -204,13 +195,26 @@ export class Call implements HuntHandler, DialogEndOwner {
         return "";
       }
       this.#service = service;
-      const toService = await this.#media.offer(exchange, offer);
-      return this.#media.answer(exchange, await service.answer(toService));
+      return sdpForCaller(this.#media, service, exchange, this.#invite.sdp);
     });
   }
 
-  onExhausted(reason: EndReason): void {
-    this.#end(reason, this.#story.hasCallee ? "callee" : "gateway");
+  onExhausted(reason: EndReason, announce: string | undefined): void {
+    const by = this.#story.hasCallee ? "callee" : "gateway";
+    const offer = this.#invite.sdp;
+    if (announce === undefined || offer === undefined || this.#state === "ended") {
+      this.#end(reason, by);
+      return;
+    }
+    this.#story.note("announcement", tryParseAnnouncement(announce) ?? "file");
+    this.#announcement = new Announcement({
+      context: this.#context,
+      media: this.#media,
+      callerLeg: this.#callerLeg,
+      progress: (sdp) => this.#sendProgress(183, sdp),
+      onOver: () => this.#end(reason, by),
+    });
+    void this.#announcement.start(announce, completeReason(reason), offer);
   }
 
   // The two ends
@@ -221,11 +225,10 @@ export class Call implements HuntHandler, DialogEndOwner {
       return;
     }
     if (end.role !== "caller" || !this.#isLateOffer || sdp === undefined) return;
-    const callee = this.#callee;
     const exchange = this.#exchange;
-    if (callee === undefined || exchange === undefined || end.remoteSdp !== undefined) return;
+    if (exchange === undefined || end.remoteSdp !== undefined) return;
     end.remoteSdp = sdp;
-    void this.#acknowledgeLate(callee, exchange, sdp);
+    void this.#acknowledgeLate(exchange, sdp);
   }
 
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void {
@@ -255,7 +258,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     if (this.#callee !== undefined) return { kind: "dialog", end: this.#callee };
     return this.#service === undefined || this.#exchange === undefined
       ? undefined
-      : { kind: "service", service: this.#service, leg: this.#exchange.answerer };
+      : { kind: "service", service: this.#service, leg: SERVICE_LEG };
   }
 
   #sendProgress(status: number, sdp: string | undefined): void {
@@ -313,9 +316,16 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#publishChange();
   }
 
-  /** Brings the caller's answer to a late offer to the callee, in our ACK. */
-  async #acknowledgeLate(callee: DialogEnd, exchange: Exchange, sdp: string): Promise<void> {
+  /** Brings the caller's answer to a late offer to the callee, in our ACK, or to the service. */
+  async #acknowledgeLate(exchange: Exchange, sdp: string): Promise<void> {
+    const callee = this.#callee;
     try {
+      if (callee === undefined) {
+        if (this.#service !== undefined) {
+          await acknowledgeService(this.#media, this.#service, exchange, sdp);
+        }
+        return;
+      }
       const answer = await this.#media.answer(
         { ...exchange, offerer: callee.leg, answerer: this.#callerLeg },
         sdp,
@@ -386,6 +396,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#caller?.hangUp(complete);
     this.#callee?.hangUp(complete);
     this.#service?.close();
+    this.#announcement?.close();
     const result = resultOf(complete, before === "connected", by !== "gateway");
     this.#story.ended(complete, by, result);
     void this.#publishRecord();

@@ -14,6 +14,8 @@ export interface CallContext {
   readonly codecPolicy: CodecPolicy;
   /** How long a call waits for a browser whose connection went, milliseconds. */
   readonly flowGraceMs: number;
+  /** ISO 3166 code: whose tones and language callers hear; undefined: those of ITU-T E.180. */
+  readonly country: string | undefined;
   user(userId: string): { readonly name: string; readonly numbers: readonly string[] } | undefined;
   trunk(trunkId: string): { readonly codecs: readonly string[] | undefined } | undefined;
 }

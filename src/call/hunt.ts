@@ -1,7 +1,7 @@
 import type { Timer } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import type { Action } from "../dialplan/decision.ts";
-import type { MediaLeg, MediaSession, ServiceKind } from "../media/session.ts";
+import type { MediaLeg, MediaSession } from "../media/session.ts";
 import type {
   Dialog,
   Identity,
@@ -11,6 +11,7 @@ import type {
 } from "../signaling/engine.ts";
 import { Attempt, type AttemptHandler } from "./attempt.ts";
 import type { CallContext } from "./context.ts";
+import type { ServiceChoice } from "./service-call.ts";
 
 /** What a hunt reports. `onAnswered`, `onService` or `onExhausted` comes once, last. */
 export interface HuntHandler {
@@ -20,8 +21,9 @@ export interface HuntHandler {
   onMovedOn(reason: EndReason): void;
   /** The handler attaches to the dialog before it returns. */
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void;
-  onService(kind: ServiceKind): void;
-  onExhausted(reason: EndReason): void;
+  onService(service: ServiceChoice): void;
+  /** @param announce what the caller shall hear first: a name of an announcement, or a file */
+  onExhausted(reason: EndReason, announce: string | undefined): void;
 }
 
 /** Attempts that run together; the next stage begins when all have failed or the time is over. */
@@ -32,6 +34,8 @@ interface Stage {
   readonly otherwise: EndReason;
   /** Whether the next stage is the next trunk of the same action: only the trunk's own failure leads there. */
   readonly isFailover: boolean;
+  /** Whether a call that is answered here is recorded. */
+  readonly isRecorded: boolean;
 }
 
 interface Target {
@@ -77,6 +81,8 @@ export class Hunt implements AttemptHandler {
   #timer: Timer | undefined;
   #isFailover = false;
   #reason: EndReason | undefined;
+  /** Of the last action that named one. */
+  #announce: string | undefined;
   #attemptCount = 0;
   #isOver = false;
 
@@ -148,17 +154,19 @@ export class Hunt implements AttemptHandler {
       if (action === undefined) {
         this.#isOver = true;
         this.releasePlaces();
-        this.#handler.onExhausted(this.#reason ?? NOBODY);
+        this.#handler.onExhausted(this.#reason ?? NOBODY, this.#announce);
         return;
       }
       this.#actions = rest;
       switch (action.kind) {
         case "ring":
           this.#actions = [...action.then, ...rest];
-          this.#stages = [this.#ringStage(action.users, action.timeoutMs)];
+          this.#announce = action.announce ?? this.#announce;
+          this.#stages = [this.#ringStage(action)];
           break;
         case "dial":
           this.#actions = [...action.then, ...rest];
+          this.#announce = action.announce ?? this.#announce;
           this.#stages = action.trunks.map((trunkId) => this.#dialStage(trunkId, action));
           break;
         case "echo":
@@ -166,21 +174,24 @@ export class Hunt implements AttemptHandler {
         case "read-digits":
           this.#isOver = true;
           this.releasePlaces();
-          this.#handler.onService(action.kind);
+          this.#handler.onService(action);
           return;
         case "reject":
           this.#isOver = true;
           this.releasePlaces();
-          this.#handler.onExhausted({
-            sipStatus: action.status,
-            ...(action.reasonPhrase === undefined ? {} : { text: action.reasonPhrase }),
-          });
+          this.#handler.onExhausted(
+            {
+              sipStatus: action.status,
+              ...(action.reasonPhrase === undefined ? {} : { text: action.reasonPhrase }),
+            },
+            action.announce,
+          );
           return;
       }
     }
   }
 
-  #ringStage(users: readonly string[], timeoutMs: number): Stage {
+  #ringStage({ users, timeoutMs, record }: Extract<Action, { kind: "ring" }>): Stage {
     const { party, calledInstance } = this.#caller.invite;
     const targets: Target[] = [];
     for (const userId of users) {
@@ -211,6 +222,7 @@ export class Hunt implements AttemptHandler {
       timeoutMs,
       otherwise: { sipStatus: 480, q850: 20, text: "The user is not signed in" },
       isFailover: false,
+      isRecorded: record === true,
     };
   }
 
@@ -231,6 +243,7 @@ export class Hunt implements AttemptHandler {
       timeoutMs: action.timeoutMs,
       otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
       isFailover: true,
+      isRecorded: action.record === true,
     };
   }
 
@@ -257,6 +270,7 @@ export class Hunt implements AttemptHandler {
         target,
         from,
         to,
+        isRecorded: stage.isRecorded,
       });
       started.push(attempt);
     }

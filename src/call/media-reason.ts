@@ -6,6 +6,10 @@ export function reasonOfMediaError(error: unknown): EndReason {
   if (error instanceof OffhookError && error.code === "ERR_OFFHOOK_MEDIA_SDP") {
     return { sipStatus: 488, q850: 88, text: error.message };
   }
+  if (error instanceof OffhookError && error.code === "ERR_OFFHOOK_MEDIA_SOUND") {
+    // Its text names a path of this machine.
+    return { sipStatus: 500, q850: 41, text: "The sound cannot be played" };
+  }
   const text = error instanceof OffhookError ? error.message : "The media server failed";
   return { sipStatus: 503, q850: 47, text };
 }

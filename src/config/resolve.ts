@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import { dirname, resolve } from "node:path";
 
+import { tryParseAnnouncement } from "../dialplan/announce.ts";
 import { defaultPlan } from "../dialplan/default-plan.ts";
 import { compact } from "../dialplan/schema-tools.ts";
 import type { ActionSource, DialplanSource } from "../dialplan/source.ts";
@@ -273,14 +274,27 @@ function withAbsoluteFiles(action: ActionSource, absolute: (file: string) => str
   switch (action.kind) {
     case "ring":
     case "dial":
-      return { ...action, then: action.then.map((next) => withAbsoluteFiles(next, absolute)) };
+      return {
+        ...withAbsoluteAnnounce(action, absolute),
+        then: action.then.map((next) => withAbsoluteFiles(next, absolute)),
+      };
     case "play":
       return action.file === undefined ? action : { ...action, file: absolute(action.file) };
+    case "reject":
+      return withAbsoluteAnnounce(action, absolute);
     case "echo":
     case "read-digits":
-    case "reject":
       return action;
   }
+}
+
+function withAbsoluteAnnounce<T extends { readonly announce?: string }>(
+  action: T,
+  absolute: (file: string) => string,
+): T {
+  const { announce } = action;
+  if (announce === undefined || tryParseAnnouncement(announce) !== undefined) return action;
+  return { ...action, announce: absolute(announce) };
 }
 
 const MIN_TOKEN_LENGTH = 16;

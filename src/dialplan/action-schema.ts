@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-import { duration, oneOrMore, scalar, text, textLike, wholeNumber } from "./scalar.ts";
+import { ANNOUNCE_TEXT, tryParseAnnounce } from "./announce.ts";
+import { duration, flag, oneOrMore, scalar, text, textLike, wholeNumber } from "./scalar.ts";
 import { addProblem, compact } from "./schema-tools.ts";
 import type { ActionSource } from "./source.ts";
 
@@ -71,6 +72,23 @@ const actionMap = z.strictObject({
     default: "30s for `ring`, 60s for `dial`",
     example: "25s",
   }),
+  announce: scalar({
+    expected: ANNOUNCE_TEXT,
+    parse: tryParseAnnounce,
+    json: { type: "string" },
+  })
+    .optional()
+    .meta({
+      description:
+        "With `ring`, `dial` and `reject`: what the caller hears before the call fails, as early media; the status and its cause stay. `auto`: by the reason; `number-unknown`, `busy`, `congestion`, `unavailable`; or a WAV file",
+      default: "none: the status alone",
+      example: "auto",
+    }),
+  record: flag().optional().meta({
+    description: "With `ring` and `dial`: records the call from its answer on, see `recording`",
+    default: "false",
+    example: "true",
+  }),
   then: thenSchema.optional().meta({
     description: "With `ring` and `dial`: what follows when there was no answer",
     example: "[ { dial: office } ]",
@@ -81,11 +99,13 @@ type ActionMap = z.output<typeof actionMap>;
 
 /** The keys that only some kinds of action have. */
 const EXTRA_KEYS = {
-  ring: ["timeout", "then"],
-  dial: ["strip", "prepend", "caller", "timeout", "then"],
-  reject: [],
+  ring: ["timeout", "then", "announce", "record"],
+  dial: ["strip", "prepend", "caller", "timeout", "then", "announce", "record"],
+  reject: ["announce"],
   play: [],
 } as const satisfies Readonly<Record<(typeof ACTION_KEYS)[number], readonly (keyof ActionMap)[]>>;
+
+const EXTRAS = ["strip", "prepend", "caller", "timeout", "then", "announce", "record"] as const;
 
 function toAction(map: ActionMap, context: z.core.ParsePayload): ActionSource {
   // A misspelt key is told by itself; what it leaves out follows from it.
@@ -97,13 +117,16 @@ function toAction(map: ActionMap, context: z.core.ParsePayload): ActionSource {
     return z.NEVER;
   }
   const allowed: readonly string[] = EXTRA_KEYS[kind];
-  for (const key of ["strip", "prepend", "caller", "timeout", "then"] as const) {
+  for (const key of EXTRAS) {
     if (map[key] === undefined || allowed.includes(key)) continue;
     addProblem(context, [key], `does not go with ${kind}`, `it only beside ${ownersOf(key)}`);
   }
   const then = map.then ?? [];
+  const announce = map.announce === undefined ? {} : { announce: map.announce };
+  const asides = { ...announce, ...(map.record !== undefined && { record: map.record }) };
   if (map.ring !== undefined) {
-    return { kind: "ring", targets: map.ring, timeoutMs: map.timeout ?? DEFAULT_RING_MS, then };
+    const timeoutMs = map.timeout ?? DEFAULT_RING_MS;
+    return { kind: "ring", targets: map.ring, timeoutMs, then, ...asides };
   }
   if (map.dial !== undefined) {
     return {
@@ -114,9 +137,10 @@ function toAction(map: ActionMap, context: z.core.ParsePayload): ActionSource {
       timeoutMs: map.timeout ?? DEFAULT_DIAL_MS,
       then,
       ...(map.caller !== undefined && { caller: map.caller }),
+      ...asides,
     };
   }
-  if (map.reject !== undefined) return { kind: "reject", ...compact(map.reject) };
+  if (map.reject !== undefined) return { kind: "reject", ...compact(map.reject), ...announce };
   return compact({ kind: "play", file: map.play });
 }
 

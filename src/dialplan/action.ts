@@ -41,8 +41,24 @@ export function compileAction(
     case "play":
       return constant({ kind: "play", file: source.file });
     case "reject":
-      return constant({ kind: "reject", status: source.status, reasonPhrase: source.reason });
+      return constant({
+        kind: "reject",
+        status: source.status,
+        reasonPhrase: source.reason,
+        ...(source.announce !== undefined && { announce: source.announce }),
+      });
   }
+}
+
+/** What goes along with a ring and a dial. */
+function asidesOf({ announce, record }: ActionSource & { kind: "ring" | "dial" }): {
+  readonly announce?: string;
+  readonly record?: boolean;
+} {
+  return {
+    ...(announce !== undefined && { announce }),
+    ...(record !== undefined && { record }),
+  };
 }
 
 function constant(action: Action): ActionPlan {
@@ -93,7 +109,9 @@ function compileRing(
       for (const id of ids) users.add(id);
     }
     const next = then(context, onFailure);
-    if (users.size > 0) return [{ kind: "ring", users: [...users], timeoutMs, then: next }];
+    if (users.size > 0) {
+      return [{ kind: "ring", users: [...users], timeoutMs, then: next, ...asidesOf(source) }];
+    }
     onFailure({
       status: 404,
       failed: {
@@ -126,7 +144,9 @@ function compileDial(
     if (number !== "") {
       const callerNumber =
         caller === undefined ? undefined : expandTemplate(caller, context.groups) || undefined;
-      return [{ kind: "dial", trunks, number, callerNumber, timeoutMs, then: next }];
+      return [
+        { kind: "dial", trunks, number, callerNumber, timeoutMs, then: next, ...asidesOf(source) },
+      ];
     }
     onFailure({
       status: 484,

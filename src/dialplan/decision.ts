@@ -30,6 +30,10 @@ export type Action =
       readonly users: readonly string[];
       readonly timeoutMs: number;
       readonly then: readonly Action[];
+      /** What the caller hears when nobody was reached: a name of announce.ts, or a sound file. */
+      readonly announce?: string;
+      /** Whether the call is recorded from its answer on. */
+      readonly record?: boolean;
     }
   | {
       readonly kind: "dial";
@@ -41,11 +45,18 @@ export type Action =
       readonly callerNumber: string | undefined;
       readonly timeoutMs: number;
       readonly then: readonly Action[];
+      readonly announce?: string;
+      readonly record?: boolean;
     }
   | { readonly kind: "echo" }
   | { readonly kind: "play"; readonly file: string | undefined }
   | { readonly kind: "read-digits" }
-  | { readonly kind: "reject"; readonly status: number; readonly reasonPhrase: string | undefined };
+  | {
+      readonly kind: "reject";
+      readonly status: number;
+      readonly reasonPhrase: string | undefined;
+      readonly announce?: string;
+    };
 
 /** One rule as the decision saw it. */
 export interface TraceStep {

@@ -12,6 +12,9 @@ export type ActionSource =
       readonly targets: readonly string[];
       readonly timeoutMs: number;
       readonly then: readonly ActionSource[];
+      /** The name of an announcement, or a sound file. */
+      readonly announce?: string;
+      readonly record?: boolean;
     }
   | {
       readonly kind: "dial";
@@ -22,11 +25,18 @@ export type ActionSource =
       readonly caller?: string;
       readonly timeoutMs: number;
       readonly then: readonly ActionSource[];
+      readonly announce?: string;
+      readonly record?: boolean;
     }
   | { readonly kind: "echo" }
   | { readonly kind: "play"; readonly file?: string }
   | { readonly kind: "read-digits" }
-  | { readonly kind: "reject"; readonly status: number; readonly reason?: string };
+  | {
+      readonly kind: "reject";
+      readonly status: number;
+      readonly reason?: string;
+      readonly announce?: string;
+    };
 
 /** Whom a route takes calls from; every key that is present must hold. */
 export interface FromSource {

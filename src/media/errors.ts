@@ -7,6 +7,7 @@ import { OffhookError } from "../core/errors.ts";
  * - `ERR_OFFHOOK_MEDIA_NOT_INSTALLED`: the managed rtpengine has no binary on this machine.
  * - `ERR_OFFHOOK_MEDIA_START`: the managed rtpengine did not come up.
  * - `ERR_OFFHOOK_MEDIA_PORT`: no UDP port could be bound for a service.
+ * - `ERR_OFFHOOK_MEDIA_SOUND`: a sound file of the configuration cannot be played.
  */
 export type MediaErrorCode =
   | "ERR_OFFHOOK_MEDIA_SDP"
@@ -14,7 +15,8 @@ export type MediaErrorCode =
   | "ERR_OFFHOOK_MEDIA_REFUSED"
   | "ERR_OFFHOOK_MEDIA_NOT_INSTALLED"
   | "ERR_OFFHOOK_MEDIA_START"
-  | "ERR_OFFHOOK_MEDIA_PORT";
+  | "ERR_OFFHOOK_MEDIA_PORT"
+  | "ERR_OFFHOOK_MEDIA_SOUND";
 
 /** Every error of src/media. */
 export class MediaError extends OffhookError {

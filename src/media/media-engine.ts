@@ -14,6 +14,7 @@ import type {
   ServiceEndpoint,
   ServiceHandler,
   ServiceKind,
+  ServiceOptions,
 } from "./session.ts";
 
 /** Where the rtpengines are: one that we start, or others' that we are told of. */
@@ -102,11 +103,16 @@ class RtpengineMediaEngine implements MediaEngine {
     return new RtpengineSession({ policy: options.policy, nodes: () => this.#healthyNodes() });
   }
 
-  async createService(kind: ServiceKind, handler: ServiceHandler): Promise<ServiceEndpoint> {
+  async createService(
+    kind: ServiceKind,
+    handler: ServiceHandler,
+    options: ServiceOptions = {},
+  ): Promise<ServiceEndpoint> {
     const { clock, logger } = this.#options;
     const endpoint = await createServiceEndpoint({
       kind,
       handler,
+      sound: options.sound,
       clock,
       logger,
       address: await this.#serviceAddress(),

@@ -7,10 +7,11 @@ import { formatSocketAddress } from "../core/address.ts";
 import type { SocketAddress } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import { encodeBencode } from "./bencode.ts";
+import type { NgValue } from "./bencode.ts";
 import { MediaError } from "./errors.ts";
 
-/** A value of the ng protocol's bencode dictionaries. */
-export type NgValue = string | number | readonly NgValue[] | { readonly [key: string]: NgValue };
+export type { NgValue } from "./bencode.ts";
 
 /** Arguments of a command: a dictionary whose undefined values are left out. */
 export type NgArguments = Readonly<Record<string, NgValue | undefined>>;
@@ -19,7 +20,20 @@ export type NgArguments = Readonly<Record<string, NgValue | undefined>>;
 export type NgReply = Readonly<Record<string, unknown>>;
 
 /** The ng commands that we send. */
-export type NgCommand = "ping" | "offer" | "answer" | "delete" | "query" | "list";
+export type NgCommand =
+  | "ping"
+  | "offer"
+  | "answer"
+  | "delete"
+  | "query"
+  | "list"
+  | "play media"
+  | "stop media"
+  | "block media"
+  | "unblock media"
+  | "subscribe request"
+  | "subscribe answer"
+  | "unsubscribe";
 
 /** How often, and how long, a command is sent before it counts as lost. */
 export interface NgTiming {
@@ -263,11 +277,7 @@ function delayMs({ resendAtMs, deadlineMs }: NgTiming, attempt: number): number 
 }
 
 function encode(cookie: string, command: NgCommand, args: NgArguments): Buffer {
-  const message: Record<string, NgValue> = { command };
-  for (const [name, value] of Object.entries(args)) {
-    if (value !== undefined) message[name] = value;
-  }
-  return rtpengineClient.Client.encodeMessage(cookie, message);
+  return Buffer.concat([Buffer.from(`${cookie} `), encodeBencode({ ...args, command })]);
 }
 
 function refusal(command: NgCommand, reason: unknown): MediaError {

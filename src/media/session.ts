@@ -78,6 +78,11 @@ export interface MediaSession {
 /** A service of ours that answers a call instead of a person. Plain RTP, PCMU and PCMA. */
 export type ServiceKind = "echo" | "play" | "read-digits";
 
+export interface ServiceOptions {
+  /** `play`: this sound once, µ-law of 8 kHz; default: the built-in announcement, twice. */
+  readonly sound?: Buffer | undefined;
+}
+
 export interface ServiceHandler {
   /** The service is done (an announcement has ended) and the call may be hung up. */
   onFinished(): void;
@@ -89,6 +94,10 @@ export interface ServiceHandler {
 export interface ServiceEndpoint {
   /** Answers an offer that rtpengine made for a plain `rtp` leg, also again in a later exchange. */
   answer(sdp: string): Promise<string>;
+  /** An offer of the service's own, for a caller that brought none. */
+  offer(): Promise<string>;
+  /** The answer to that offer, as rtpengine made it for the service. */
+  accept(sdp: string): Promise<void>;
   close(): void;
 }
 
@@ -100,7 +109,11 @@ export interface MediaEngine {
   stop(): Promise<void>;
   createSession(options: { readonly policy: CodecPolicy }): MediaSession;
   /** @throws MediaError when no port could be bound */
-  createService(kind: ServiceKind, handler: ServiceHandler): Promise<ServiceEndpoint>;
+  createService(
+    kind: ServiceKind,
+    handler: ServiceHandler,
+    options?: ServiceOptions,
+  ): Promise<ServiceEndpoint>;
   /** Sessions that rtpengine holds now (ng `list`). @throws MediaError */
   sessionCount(): Promise<number>;
 }

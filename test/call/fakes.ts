@@ -200,6 +200,11 @@ export class ScriptedMedia implements MediaEngine {
     this.services.push(service);
     return Promise.resolve({
       answer: (sdp: string) => Promise.resolve(`service(${sdp})`),
+      offer: () => Promise.resolve("service-offer"),
+      accept: (sdp: string) => {
+        this.log.push(`service accepts ${sdp}`);
+        return Promise.resolve();
+      },
       close: () => {
         service.isClosed = true;
       },
@@ -294,6 +299,7 @@ export function makeRig(
     }),
     codecPolicy: "auto",
     flowGraceMs: 30_000,
+    country: undefined,
     user: (userId) => ({ name: `User ${userId}`, numbers: [] }),
     trunk: () => ({ codecs: ["PCMU"] }),
   };

@@ -234,6 +234,7 @@ export class SipPeer {
   async receive<Found extends SipMessage>(
     fits: (message: SipMessage) => message is Found,
     what: string,
+    timeoutMs = RECEIVE_TIMEOUT_MS,
   ): Promise<Found> {
     const find = async (): Promise<Found> => {
       for (;;) {
@@ -248,7 +249,7 @@ export class SipPeer {
     };
     return await within(find(), {
       what,
-      timeoutMs: RECEIVE_TIMEOUT_MS,
+      timeoutMs,
       detail: () => `unread: ${this.#queue.map((message) => nameOf(message)).join(", ")}`,
     });
   }

@@ -57,7 +57,11 @@ export class DeskCall {
     peer: SipPeer,
     gateway: Gateway,
     number: string,
-    options: { readonly headers?: readonly HeaderField[]; readonly sdp?: string } = {},
+    options: {
+      readonly headers?: readonly HeaderField[];
+      /** `late`: none, so that the 200 brings the offer. */
+      readonly sdp?: string;
+    } = {},
   ): DeskCall {
     const to = `sip:${number}@${formatSocketAddress(gateway.sip)}`;
     const tag = randomToken(8);
@@ -67,7 +71,7 @@ export class DeskCall {
       to: `<${to}>`,
       callId: randomToken(16),
       headers: [["Contact", peer.contact], ...(options.headers ?? [])],
-      body: options.sdp ?? telephoneSdp(peer.local.host),
+      ...(options.sdp === "late" ? {} : { body: options.sdp ?? telephoneSdp(peer.local.host) }),
     });
     return new DeskCall(peer, invite, tag);
   }
@@ -108,8 +112,8 @@ export class DeskCall {
   }
 
   /** 200 with SDP, then the gateway's ACK. */
-  async answer(): Promise<SipRequest> {
-    this.respond(200, { sdp: telephoneSdp(this.peer.local.host) });
+  async answer(sdp = telephoneSdp(this.peer.local.host)): Promise<SipRequest> {
+    this.respond(200, { sdp });
     return await this.expectRequest("ACK");
   }
 
@@ -140,17 +144,52 @@ export class DeskCall {
     return await this.expectResponse(200, "BYE");
   }
 
-  /** Waits for the 200 to our INVITE and acknowledges it. */
-  async answered(): Promise<SipResponse> {
+  /**
+   * Waits for the 200 to our INVITE and acknowledges it.
+   *
+   * @param sdp the answer, when the 200 brought the offer
+   */
+  async answered(sdp?: string): Promise<SipResponse> {
     const response = await this.expectResponse(200, "INVITE");
     this.#dialog = PeerDialog.asCaller(this.peer, this.invite, response);
-    this.#dialog.request("ACK", { cseq: this.invite.cseq.number });
+    this.#dialog.request("ACK", {
+      cseq: this.invite.cseq.number,
+      ...(sdp === undefined ? {} : { body: sdp }),
+    });
+    return response;
+  }
+
+  /**
+   * Sends a re-INVITE and acknowledges its 200.
+   *
+   * @param sdp the offer; undefined asks for one
+   * @param answer brought by the ACK when the 200 has the offer
+   */
+  async reinvite(
+    sdp: string | undefined,
+    answer?: (offer: string) => string,
+  ): Promise<SipResponse> {
+    const request = this.dialog.request("INVITE", sdp === undefined ? {} : { body: sdp });
+    const response = await this.peer.receive(
+      (message): message is SipResponse =>
+        this.#isMine(message) &&
+        message.kind === "response" &&
+        message.statusCode >= 200 &&
+        message.cseq.method === "INVITE" &&
+        message.cseq.number === request.cseq.number,
+      "the answer to a re-INVITE of the desk's",
+    );
+    const body = answer?.(response.body.toString());
+    this.dialog.request("ACK", {
+      cseq: request.cseq.number,
+      ...(body === undefined ? {} : { body }),
+    });
     return response;
   }
 
   /** Waits for the final refusal of our INVITE and acknowledges it. */
-  async refused(): Promise<SipResponse> {
-    const response = await this.expectResponse((status) => status >= 300, "INVITE");
+  async refused(timeoutMs?: number): Promise<SipResponse> {
+    const response = await this.expectResponse((status) => status >= 300, "INVITE", timeoutMs);
     this.peer.request("ACK", {
       uri: this.invite.requestUri,
       from: this.invite.headers.get("From") ?? "",
@@ -186,6 +225,7 @@ export class DeskCall {
   async expectResponse(
     status: number | ((status: number) => boolean),
     method: string,
+    timeoutMs?: number,
   ): Promise<SipResponse> {
     const fits = typeof status === "number" ? (code: number) => code === status : status;
     return await this.peer.receive(
@@ -195,6 +235,7 @@ export class DeskCall {
         fits(message.statusCode) &&
         message.cseq.method === method,
       `${typeof status === "number" ? status : "a final response"} to ${method} at the desk`,
+      timeoutMs,
     );
   }
 

@@ -23,6 +23,8 @@ type Section = Readonly<Record<string, YamlValue>>;
 export interface OfficeOptions {
   /** Routes that come before the usual ones. */
   readonly routes?: readonly Section[];
+  /** More keys of the dialplan. */
+  readonly plan?: Section;
   /** More keys of the two trunks. */
   readonly office?: Section;
   readonly desk?: Section;
@@ -52,6 +54,7 @@ export async function startOffice(options: OfficeOptions = {}): Promise<Office> 
         desk: { peer: `sip:${DESK_HOST}:${desk.local.port}`, ...options.desk },
       },
       dialplan: {
+        ...options.plan,
         routes: [
           ...(options.routes ?? []),
           { name: "echo", to: "*43", do: "echo" },

@@ -23,6 +23,8 @@ import { createService } from "./service.ts";
 export interface ServiceEndpointOptions {
   readonly kind: ServiceKind;
   readonly handler: ServiceHandler;
+  /** `play`: what to play, µ-law of 8 kHz; default the built-in announcement. */
+  readonly sound?: Buffer | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The address to bind: one that rtpengine can reach. */
@@ -118,7 +120,7 @@ class RtpServiceEndpoint implements ServiceEndpoint {
     this.#address = options.address;
     this.#onClosed = options.onClosed;
     this.#socket = socket;
-    this.#service = createService(options.kind, options.handler, options.clock);
+    this.#service = createService(options.kind, options.handler, options.clock, options.sound);
     this.#sender = new RtpSender((octets) => {
       this.#transmit(octets);
     });
@@ -134,6 +136,39 @@ class RtpServiceEndpoint implements ServiceEndpoint {
     if (this.#state.name === "closed") {
       throw new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "the service is closed");
     }
+    const { voice, event, direction } = this.#connectTo(sdp);
+    this.#version += 1;
+    return this.#format([voice], event, direction);
+  }
+
+  async offer(): Promise<string> {
+    if (this.#state.name === "closed") {
+      throw new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "the service is closed");
+    }
+    this.#version += 1;
+    return this.#format(OFFERED_VOICE, OFFERED_EVENT, "sendrecv");
+  }
+
+  async accept(sdp: string): Promise<void> {
+    if (this.#state.name !== "closed") this.#connectTo(sdp);
+  }
+
+  close(): void {
+    if (this.#state.name === "closed") return;
+    this.#state = { name: "closed" };
+    this.#frameTimer?.cancel();
+    this.#connectTimer?.cancel();
+    this.#service.close();
+    this.#socket.close();
+    this.#onClosed?.();
+  }
+
+  /** Takes the far end's SDP, and begins when it is the first one. */
+  #connectTo(sdp: string): {
+    readonly voice: Codec;
+    readonly event: Codec | undefined;
+    readonly direction: string;
+  } {
     const description = readDescription(sdp, "rtp");
     const voice = description.codecs.find(isG711);
     if (voice === undefined) throw unusable("a service speaks only PCMU and PCMA");
@@ -156,25 +191,15 @@ class RtpServiceEndpoint implements ServiceEndpoint {
       },
     };
     if (wasIdle) this.#begin();
-    this.#version += 1;
-    return this.#formatAnswer(voice, event, direction);
+    return { voice, event, direction };
   }
 
-  close(): void {
-    if (this.#state.name === "closed") return;
-    this.#state = { name: "closed" };
-    this.#frameTimer?.cancel();
-    this.#connectTimer?.cancel();
-    this.#service.close();
-    this.#socket.close();
-    this.#onClosed?.();
-  }
-
-  #formatAnswer(voice: Codec, event: Codec | undefined, direction: string): string {
+  #format(voices: readonly Codec[], event: Codec | undefined, direction: string): string {
     const { port } = this.#socket.address();
-    const attributes: SdpAttribute[] = [
-      { name: "rtpmap", value: `${voice.payloadType} ${voice.name}/8000` },
-    ];
+    const attributes: SdpAttribute[] = voices.map(({ payloadType, name }) => ({
+      name: "rtpmap",
+      value: `${payloadType} ${name}/8000`,
+    }));
     if (event !== undefined) {
       attributes.push(
         { name: "rtpmap", value: `${event.payloadType} telephone-event/8000` },
@@ -196,7 +221,7 @@ class RtpServiceEndpoint implements ServiceEndpoint {
             type: "audio",
             port,
             protocol: "RTP/AVP",
-            formats: [voice, event].flatMap((codec) => codec?.payloadType ?? []),
+            formats: [...voices, event].flatMap((codec) => codec?.payloadType ?? []),
             connection: undefined,
             attributes,
           },
@@ -302,6 +327,19 @@ class RtpServiceEndpoint implements ServiceEndpoint {
     return true;
   }
 }
+
+/** What a service offers when it is asked to. */
+const OFFERED_VOICE: readonly Codec[] = [
+  { payloadType: "0", name: "PCMU", key: "pcmu", clockRate: 8000, channels: 1 },
+  { payloadType: "8", name: "PCMA", key: "pcma", clockRate: 8000, channels: 1 },
+];
+const OFFERED_EVENT: Codec = {
+  payloadType: "101",
+  name: "telephone-event",
+  key: "telephone-event",
+  clockRate: 8000,
+  channels: 1,
+};
 
 function isG711(codec: Codec): boolean {
   return (codec.key === "pcmu" || codec.key === "pcma") && codec.clockRate === 8000;

@@ -21,6 +21,36 @@ function encodeALaw(sample: number): number {
   return (sign | (exponent << 4) | mantissa) ^ 0x55;
 }
 
+/** G.711's µ-law encoding of a 16-bit sample. */
+export function encodeMuLaw(sample: number): number {
+  const sign = sample < 0 ? 0x80 : 0;
+  const magnitude = Math.min(sample < 0 ? -sample : sample, 32_635) + 0x84;
+  let exponent = 7;
+  for (let mask = 0x4000; (magnitude & mask) === 0 && exponent > 0; mask >>= 1) exponent -= 1;
+  const mantissa = (magnitude >> (exponent + 3)) & 0x0f;
+  return ~(sign | (exponent << 4) | mantissa) & 0xff;
+}
+
+/** G.711's decoding of an A-law octet to 13 bits, here scaled to 16. */
+function decodeALaw(octet: number): number {
+  const bits = octet ^ 0x55;
+  const exponent = (bits & 0x70) >> 4;
+  const step = ((bits & 0x0f) << 4) + 8;
+  const magnitude = exponent === 0 ? step : (step + 0x100) << (exponent - 1);
+  return (bits & 0x80) === 0 ? -magnitude : magnitude;
+}
+
+const LINEAR: Readonly<Record<G711Law, Int16Array>> = {
+  PCMU: Int16Array.from({ length: 256 }, (_, octet) => decodeMuLaw(octet)),
+  PCMA: Int16Array.from({ length: 256 }, (_, octet) => decodeALaw(octet)),
+};
+
+/** Octets of either law as 16-bit samples. */
+export function toLinear(octets: Buffer, law: G711Law): Int16Array {
+  const table = LINEAR[law];
+  return Int16Array.from(octets, (octet) => table[octet] ?? 0);
+}
+
 const MU_TO_A = Buffer.from(
   Array.from({ length: 256 }, (_, octet) => encodeALaw(decodeMuLaw(octet))),
 );

@@ -18,12 +18,17 @@ export interface Service {
 }
 
 /** Makes the service of a kind. */
-export function createService(kind: ServiceKind, handler: ServiceHandler, clock: Clock): Service {
+export function createService(
+  kind: ServiceKind,
+  handler: ServiceHandler,
+  clock: Clock,
+  sound?: Buffer,
+): Service {
   switch (kind) {
     case "echo":
       return echo;
     case "play":
-      return new AnnouncementService(handler);
+      return new AnnouncementService(handler, sound);
     case "read-digits":
       return new ReadDigitsService(handler, clock);
   }
@@ -40,22 +45,28 @@ const echo: Service = {
 
 const PAUSE_MS = 800;
 
-/** Says its text twice, then is done. */
+/** Says the built-in text twice, or plays another sound once; then it is done. */
 class AnnouncementService implements Service {
   readonly isEcho = false;
   readonly #handler: ServiceHandler;
+  readonly #sound: Buffer | undefined;
   readonly #playlist = new Playlist();
   #state: "waiting" | "playing" | "done" = "waiting";
 
-  constructor(handler: ServiceHandler) {
+  constructor(handler: ServiceHandler, sound: Buffer | undefined) {
     this.#handler = handler;
+    this.#sound = sound;
   }
 
   onConnected(): void {
-    const announcement = loadSound("announcement");
-    this.#playlist.add(announcement);
-    this.#playlist.addPause(PAUSE_MS);
-    this.#playlist.add(announcement);
+    if (this.#sound === undefined) {
+      const announcement = loadSound("announcement");
+      this.#playlist.add(announcement);
+      this.#playlist.addPause(PAUSE_MS);
+      this.#playlist.add(announcement);
+    } else {
+      this.#playlist.add(this.#sound);
+    }
     this.#playlist.addPause(PAUSE_MS);
     this.#state = "playing";
   }

@@ -1,0 +1,61 @@
+import { loadSoundFile } from "../media/sound/sound-file.ts";
+import type {
+  Exchange,
+  MediaLeg,
+  MediaSession,
+  ServiceEndpoint,
+  ServiceHandler,
+  ServiceKind,
+} from "../media/session.ts";
+import type { CallContext } from "./context.ts";
+import { SERVICE_LEG } from "./service-leg.ts";
+
+/** A service of ours in the callee's place. */
+export interface ServiceChoice {
+  readonly kind: ServiceKind;
+  /** `play`: a sound file of the user's; undefined: the built-in announcement. */
+  readonly file?: string | undefined;
+}
+
+/** The exchange of a call whose caller offers, or which the service makes the offer of. */
+export function serviceExchange(callerLeg: MediaLeg, isLateOffer: boolean): Exchange {
+  return isLateOffer
+    ? { offerer: SERVICE_LEG, answerer: callerLeg, branch: "service" }
+    : { offerer: callerLeg, answerer: SERVICE_LEG, branch: "service" };
+}
+
+/** Makes the service. @throws MediaError when it has no port or no sound */
+export async function createServiceOf(
+  { kind, file }: ServiceChoice,
+  context: CallContext,
+  handler: ServiceHandler,
+): Promise<ServiceEndpoint> {
+  const sound = file === undefined ? undefined : await loadSoundFile(file);
+  return context.media.createService(kind, handler, { sound });
+}
+
+/**
+ * The SDP of the 200 to the caller: the answer to its offer, or the service's offer.
+ *
+ * @throws MediaError
+ */
+export async function sdpForCaller(
+  media: MediaSession,
+  service: ServiceEndpoint,
+  exchange: Exchange,
+  callerOffer: string | undefined,
+): Promise<string> {
+  if (callerOffer === undefined) return media.offer(exchange, await service.offer());
+  const toService = await media.offer(exchange, callerOffer);
+  return media.answer(exchange, await service.answer(toService));
+}
+
+/** Brings the caller's answer to a late offer, out of its ACK, to the service. @throws MediaError */
+export async function acknowledgeService(
+  media: MediaSession,
+  service: ServiceEndpoint,
+  exchange: Exchange,
+  answer: string,
+): Promise<void> {
+  await service.accept(await media.answer(exchange, answer));
+}
