@@ -6,14 +6,14 @@ import type { CallContext } from "./call/context.ts";
 import { CallLimits } from "./call/limits.ts";
 import type { Config, SipListen } from "./config/config.ts";
 import type { LoadResult } from "./config/load.ts";
-import { formatSocketAddress } from "./core/address.ts";
+import { AddressSet, formatSocketAddress } from "./core/address.ts";
 import { SystemClock } from "./core/clock.ts";
 import type { EndReason } from "./core/end-reason.ts";
 import type { Logger, LogLevel } from "./core/logger.ts";
 import type { Dialplan } from "./dialplan/compile.ts";
 import { simulate } from "./dialplan/simulate.ts";
 import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
-import type { GatewayView, Readiness, TrunkView } from "./http/ports.ts";
+import type { BanView, GatewayView, Readiness, TrunkView } from "./http/ports.ts";
 import type { HttpSettings } from "./http/route.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { SessionCredentials } from "./http/session-credentials.ts";
@@ -25,6 +25,8 @@ import { Metrics } from "./observe/metrics.ts";
 import { AttemptLimit } from "./signaling/auth/attempt-limit.ts";
 import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
 import { createEmbeddedEngine } from "./signaling/endpoint.ts";
+import { Overload } from "./signaling/guard/overload.ts";
+import { SourceLimit } from "./signaling/guard/source-limit.ts";
 import { MemoryLocations } from "./storage/memory-locations.ts";
 
 /** How long a call waits for a browser whose connection went. */
@@ -69,6 +71,9 @@ export class Gateway implements GatewayView {
   readonly #engine: EmbeddedEngine;
   readonly #calls: CallTable;
   readonly #limits: CallLimits;
+  readonly #attempts: AttemptLimit;
+  readonly #sources: SourceLimit;
+  readonly #overload: Overload | undefined;
   readonly #http: HttpServer;
   readonly #records = new CallRecords();
   readonly #metrics: Metrics;
@@ -86,19 +91,71 @@ export class Gateway implements GatewayView {
       rtpengine: rtpengineSource(config.media),
       clock: this.#clock,
       logger: logger.child({ room: "media" }),
+      sdpLimits: config.limits.sdp,
     });
     const credentials = new SessionCredentials({
       clock: this.#clock,
       key: keepKey(options.dataDirectory),
     });
-    const attempts = new AttemptLimit({ clock: this.#clock });
+    const { limits } = config;
+    const exempt = new AddressSet(limits.exempt);
+    const attempts = new AttemptLimit({ clock: this.#clock, ...limits.signIns, exempt });
+    this.#attempts = attempts;
+    const security = logger.child({ room: "security" });
+    this.#sources = new SourceLimit({
+      clock: this.#clock,
+      limits: limits.requests,
+      exempt,
+      isTrunk: (host) => this.#engine.isTrunk(host),
+      onBan: ({ network, way, untilMs }) => {
+        const until = new Date(untilMs).toISOString();
+        security.warn("a source is banned", { event: "rate-limited", source: network, way, until });
+      },
+      onLifted: ({ network, way, dropped }, by) => {
+        security.info("a ban is lifted", {
+          event: "ban-lifted",
+          source: network,
+          way,
+          by,
+          dropped,
+        });
+      },
+    });
+    this.#overload =
+      limits.overload === undefined
+        ? undefined
+        : new Overload({
+            clock: this.#clock,
+            limits: limits.overload,
+            random: Math.random,
+            onChange: (isOverloaded) => {
+              if (isOverloaded)
+                security.warn("overloaded: new calls are rationed", { event: "overload" });
+              else security.info("no longer overloaded", { event: "overload-ended" });
+            },
+          });
+    const connections = {
+      maxConnections: limits.maxConnections,
+      maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
+      exempt,
+      limits: { firstMessageMs: limits.firstMessageMs },
+    };
     this.#originPolicy = createOriginPolicy({ origins: config.http.origins });
     this.#engine = createEmbeddedEngine({
       domain: config.domain,
       clock: this.#clock,
       logger: logger.child({ room: "signaling" }),
       ...sipListeners(config.sip),
+      streams: connections,
+      messages: { parser: limits.message, maxDatagramOctets: limits.maxDatagramOctets },
+      maxTransactions: limits.maxTransactions,
+      registrar: { maxBindings: limits.maxContactsPerUser },
+      sources: this.#sources,
+      ...(this.#overload === undefined ? {} : { overload: this.#overload }),
+      scanners: limits.scanners,
       webSocket: {
+        ...connections,
+        upgradesPerSecond: limits.maxConnectionsPerSecond,
         sentBy: formatSocketAddress(config.http.listen),
         isOriginAllowed: (origin, request) => this.#originPolicy(origin, request),
       },
@@ -118,6 +175,7 @@ export class Gateway implements GatewayView {
     });
     this.#limits = new CallLimits({
       maxCalls: config.limits.maxCalls,
+      perSecond: { calls: limits.maxCallsPerSecond, clock: this.#clock },
       maxCallsPerUser: config.limits.maxCallsPerUser,
       maxCallsOfTrunk: (id) => this.#current.config.trunks.get(id)?.maxCalls,
     });
@@ -152,6 +210,17 @@ export class Gateway implements GatewayView {
         isMediaReady: () => this.#media.isReady,
         isDraining: () => this.#state === "draining",
         callTimers: () => this.#callClock.pendingTimers,
+        isOverloaded: () => this.#overload?.isOverloaded ?? false,
+        waitingConnections: () => this.#engine.guardCounts.waitingConnections,
+        bans: () => this.#sources.banCount,
+        bansMade: () => this.#sources.counts.bans,
+        dropped: () => ({
+          "rate-limited": this.#sources.counts.rateLimited,
+          banned: this.#sources.counts.banned,
+          stranger: this.#sources.counts.strangers,
+          scanner: this.#engine.guardCounts.scanners,
+          overload: this.#overload?.refused ?? 0,
+        }),
       },
     });
     this.#http = createHttpServer({
@@ -169,6 +238,11 @@ export class Gateway implements GatewayView {
         metrics: this.#metrics,
       },
       settings: this.#httpSettings(),
+      limits: {
+        connections: limits.maxConnections,
+        connectionsPerAddress: 2 * limits.maxConnectionsPerAddress,
+        exempt,
+      },
     });
   }
 
@@ -181,6 +255,7 @@ export class Gateway implements GatewayView {
     try {
       await this.#media.start();
       await this.#engine.start();
+      this.#overload?.start();
       const http = await this.#http.start();
       this.#state = "running";
       const scheme = this.#options.config.http.tls === undefined ? "http" : "https";
@@ -219,6 +294,8 @@ export class Gateway implements GatewayView {
     await this.#engine.stop();
     await this.#http.stop();
     await this.#media.stop();
+    this.#sources.close();
+    this.#overload?.close();
     this.#metrics.close();
     this.#records.close();
   }
@@ -272,6 +349,7 @@ export class Gateway implements GatewayView {
     if (this.#state === "draining") reasons.push("The gateway is draining.");
     if (this.#state === "stopped") reasons.push("The gateway is not running.");
     if (!this.#media.isReady) reasons.push("No rtpengine answers.");
+    if (this.#overload?.isOverloaded === true) reasons.push("The gateway is overloaded.");
     return { ready: reasons.length === 0, reasons };
   }
 
@@ -305,6 +383,34 @@ export class Gateway implements GatewayView {
         ...(maxCalls === undefined ? {} : { maxCalls }),
       };
     }
+  }
+
+  *bans(): Iterable<BanView> {
+    for (const { network, way, sinceMs, untilMs, dropped } of this.#sources.bans()) {
+      yield {
+        address: network,
+        reason: "rate-limited",
+        way,
+        since: new Date(sinceMs).toISOString(),
+        until: new Date(untilMs).toISOString(),
+        dropped,
+      };
+    }
+    const nowMs = this.#clock.wallMs();
+    for (const { network, leftMs } of this.#attempts.blockedSources()) {
+      yield {
+        address: network,
+        reason: "failed-sign-ins",
+        way: "connection",
+        since: new Date(nowMs + leftMs - this.#attempts.blockMs).toISOString(),
+        until: new Date(nowMs + leftMs).toISOString(),
+      };
+    }
+  }
+
+  liftBan(address: string): boolean {
+    const isLifted = this.#sources.lift(address);
+    return this.#attempts.liftSource(address) || isLifted;
   }
 
   records() {

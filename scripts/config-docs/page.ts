@@ -61,6 +61,15 @@ The name in a trunk's \`peer\` leads to its servers as RFC 3263 says: a name wit
 - A server that failed is called last for 30 s, doubled by each further failure up to 5 min, or for as long as its \`Retry-After\` says. With \`ping\`, every server gets OPTIONS, so that it is known before a call meets it.
 - Name servers are asked before their answers run out, never by a call. While they fail, the last answer is used for up to 24 h.
 
+## Floods, scanners and overload
+
+- **Before anybody has signed in nothing is kept.** A challenge carries all that is needed to check its answer; a stranger's request is answered and forgotten.
+- **One address** may ask \`limits.requests\`. What is too much gets no answer over UDP, and 503 with \`Retry-After\` on a connection; who goes on is banned: its datagrams are not read, its connections are closed. The log, the metrics and \`GET /api/v1/bans\` show it. Trunks and users who have signed in are not shut out by it ([why](adr/0007-who-may-be-shut-out.md)).
+- **Behind a reverse proxy** every phone has the proxy's address: one on the same machine is exempt already; name another one in \`limits.exempt\`.
+- **Scanners** that say who they are get no answer at all.
+- **An overloaded gateway** rations new calls and new sign-ins to what it can bear, and refuses the others with 503 and a random \`Retry-After\`; calls in progress go on, and \`/readyz\` says 503. \`limits.overload\` says when that begins.
+- **Everybody at once**, after a restart or a power cut: WebSocket connections are completed at the pace of \`limits.max-connections-per-second\`.
+
 ## The dialplan
 
 The routes are tried from the top; the first whose conditions all hold decides. When none does, the call ends with 404. \`npx offhook route --from 1001 --to 030123456\` says for each route which condition failed first, what it wanted and what it saw.

@@ -1,8 +1,11 @@
+import type { Clock } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
 
 export interface CallLimitsOptions {
   /** Calls of the whole gateway. */
   readonly maxCalls: number;
+  /** New calls a second of the whole gateway; undefined: no limit. */
+  readonly perSecond?: { readonly calls: number; readonly clock: Clock };
   /** Calls in which one web user takes part as the caller. */
   readonly maxCallsPerUser: number;
   /** Calls of a trunk, both directions; undefined: no limit of its own. */
@@ -18,9 +21,15 @@ export class CallLimits {
   readonly #byUser = new Map<string, number>();
   readonly #byTrunk = new Map<string, number>();
   #total = 0;
+  /** New calls that may begin now: at most those of a second. */
+  #fresh: number;
+  #freshAtMs: number;
 
   constructor(options: CallLimitsOptions) {
     this.#options = options;
+    const { perSecond } = options;
+    this.#fresh = perSecond?.calls ?? 0;
+    this.#freshAtMs = perSecond?.clock.monotonicMs() ?? 0;
   }
 
   get total(): number {
@@ -38,12 +47,27 @@ export class CallLimits {
         refused: { sipStatus: 503, q850: 42, text: "The gateway has reached its call limit" },
       };
     }
+    if (!this.#mayBegin()) {
+      return { refused: { sipStatus: 503, q850: 42, text: "Too many new calls at once" } };
+    }
     this.#total += 1;
     return {
       release: once(() => {
         this.#total -= 1;
       }),
     };
+  }
+
+  #mayBegin(): boolean {
+    const { perSecond } = this.#options;
+    if (perSecond === undefined) return true;
+    const nowMs = perSecond.clock.monotonicMs();
+    const gained = ((nowMs - this.#freshAtMs) / 1000) * perSecond.calls;
+    this.#fresh = Math.min(perSecond.calls, this.#fresh + gained);
+    this.#freshAtMs = nowMs;
+    if (this.#fresh < 1) return false;
+    this.#fresh -= 1;
+    return true;
   }
 
   takeUser(userId: string): { readonly release: () => void } | { readonly refused: EndReason } {

@@ -157,6 +157,49 @@ export interface LimitsConfig {
   readonly maxCalls: number;
   /** Calls at once of one user. */
   readonly maxCallsPerUser: number;
+  /** New calls a second in the whole gateway. */
+  readonly maxCallsPerSecond: number;
+  /** Live SIP transactions of each side. */
+  readonly maxTransactions: number;
+  /** Contacts of one user. */
+  readonly maxContactsPerUser: number;
+  /** SIP connections over WebSocket, TCP and TLS, each. */
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** WebSocket upgrades that are completed in a second. */
+  readonly maxConnectionsPerSecond: number;
+  /** Until the first message must have come on a connection. */
+  readonly firstMessageMs: number;
+  readonly message: {
+    readonly messageOctets: number;
+    readonly headerLines: number;
+    readonly headerOctets: number;
+    readonly vias: number;
+    readonly requestUriOctets: number;
+  };
+  readonly maxDatagramOctets: number;
+  readonly sdp: { readonly media: number; readonly candidates: number };
+  /** Failed sign-ins of one address or account. */
+  readonly signIns: {
+    readonly maxFailures: number;
+    readonly windowMs: number;
+    readonly blockMs: number;
+  };
+  /** SIP requests of one address. */
+  readonly requests: {
+    readonly perSecond: number;
+    readonly burst: number;
+    readonly banAfter: number;
+    readonly banMs: number;
+    readonly strangersPerSecond: number;
+    readonly perUserConnection: number;
+  };
+  /** Undefined: never overloaded. */
+  readonly overload?: { readonly delayMs: number };
+  /** Addresses and ranges that no limit by address holds for. */
+  readonly exempt: readonly string[];
+  /** Parts of the User-Agent of programs that get no answer, in lower case. */
+  readonly scanners: readonly string[];
 }
 
 /** The demo's secrets, for the lines that the start prints. */

@@ -17,6 +17,7 @@ import type {
   TrunkTlsConfig,
   UserConfig,
 } from "./config.ts";
+import { toLimits } from "./limits.ts";
 import { notBuiltYet } from "./not-built.ts";
 import { ownAddress } from "./own-address.ts";
 import type { Interfaces } from "./own-address.ts";
@@ -71,10 +72,7 @@ export function resolveConfig(values: FileValues, context: ResolveContext): Conf
         values.api?.tokens ??
         (adminToken === undefined ? [] : [{ name: "demo", token: adminToken, role: "admin" }]),
     },
-    limits: {
-      maxCalls: values.limits?.["max-calls"] ?? 1000,
-      maxCallsPerUser: values.limits?.["max-calls-per-user"] ?? 10,
-    },
+    limits: toLimits(values.limits),
     warnings: [],
     ...(file !== undefined && { file }),
     ...(demo !== undefined && { demo: demoInUse(demo, values) }),

@@ -13,6 +13,7 @@ import {
   word,
 } from "../dialplan/scalar.ts";
 import type { CodecPolicy } from "./config.ts";
+import { limitsSchema } from "./limits.ts";
 import {
   tryParseHost,
   tryParseListen,
@@ -411,16 +412,6 @@ const apiSchema = z.strictObject({
     .meta({ description: "Bearer tokens of the REST API", default: "[]" }),
 });
 
-const limitsSchema = z.strictObject({
-  "max-calls": wholeNumber(1, 1_000_000).optional().meta({
-    description: "Calls at once in the whole gateway; one more gets 503",
-    default: "1000",
-  }),
-  "max-calls-per-user": wholeNumber(1, 1_000_000)
-    .optional()
-    .meta({ description: "Calls at once of one user", default: "10" }),
-});
-
 /** The whole file. */
 export const fileSchema = z.strictObject({
   domain: like("a host name such as voice.example.com", tryParseHost).optional().meta({
@@ -446,7 +437,9 @@ export const fileSchema = z.strictObject({
     .optional()
     .meta({ description: "What happens with a call", default: "the built-in plan" }),
   api: apiSchema.optional().meta({ description: "The REST API" }),
-  limits: limitsSchema.optional().meta({ description: "Upper bounds of calls" }),
+  limits: limitsSchema
+    .optional()
+    .meta({ description: "What is taken at most, of whom, and how fast" }),
 });
 
 /** The file after the schema, before the defaults. */

@@ -76,3 +76,30 @@ export class AddressSet {
     return isIPv6(plain) && this.#list.check(plain, "ipv6");
   }
 }
+
+/** An IPv4 address that a dual-stack socket shows as `::ffff:192.0.2.1` in its plain form. */
+export function plainHost(host: string): string {
+  if (!host.startsWith("::ffff:")) return host;
+  const v4 = host.slice(7);
+  return isIPv4(v4) ? v4 : host;
+}
+
+/**
+ * What one party has at its disposal: an IPv4 address, or the /64 of an IPv6 address, written as
+ * its first address (RFC 4291 §2.5.4). Text that is no address is its own network.
+ */
+export function networkOf(host: string): string {
+  if (!host.includes(":")) return host;
+  const plain = plainHost(host.split("%", 1)[0] ?? "");
+  if (!isIPv6(plain)) return plain;
+  const [head = "", tail] = plain.split("::", 2);
+  const groups = head === "" ? [] : head.split(":");
+  if (tail !== undefined) {
+    const after = tail === "" ? [] : tail.split(":");
+    const missing = Math.max(0, 8 - groups.length - after.length);
+    groups.push(...Array.from({ length: missing }, () => "0"), ...after);
+  }
+  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  while (network.at(-1) === "0") network.pop();
+  return `${network.join(":")}::`;
+}

@@ -16,6 +16,10 @@ export interface GatewayView {
   /** Live registrations of web users. */
   registrations(): Iterable<Binding>;
   trunks(): Iterable<TrunkView>;
+  /** Addresses that are not heard now. */
+  bans(): Iterable<BanView>;
+  /** Lets an address in again. @returns false when it was not banned */
+  liftBan(address: string): boolean;
   /** Finished calls. */
   records(): RecordLog;
   /** Decides a call without placing it. */
@@ -26,6 +30,20 @@ export interface Readiness {
   readonly ready: boolean;
   /** Empty when ready. */
   readonly reasons: readonly string[];
+}
+
+/** An address that is not heard. */
+export interface BanView {
+  /** An IPv4 address, or the first address of an IPv6 /64. */
+  readonly address: string;
+  readonly reason: "rate-limited" | "failed-sign-ins";
+  /** What is refused: SIP over UDP, or connections (WebSocket, TCP, TLS). */
+  readonly way: "datagram" | "connection";
+  /** ISO 8601. */
+  readonly since: string;
+  readonly until: string;
+  /** What came since and was dropped, where it is counted. */
+  readonly dropped?: number;
 }
 
 /** A trunk as the API shows it; no secret of it. */
@@ -81,6 +99,8 @@ export interface WebUsers {
 
 /** Counts failed sign-ins; one instance serves SIP and HTTP. */
 export interface SignInLimit {
+  /** How long a source or an account is refused. */
+  readonly blockMs: number;
   isSourceBlocked(address: string): boolean;
   isAccountBlocked(user: string): boolean;
   /** A wrong password and an unknown user count alike. */

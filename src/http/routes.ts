@@ -24,6 +24,8 @@ export const ROUTES: readonly Route[] = [
   { method: "DELETE", path: "/api/v1/calls/{id}", role: "operator", handler: hangUp },
   { method: "GET", path: "/api/v1/registrations", role: "viewer", handler: listRegistrations },
   { method: "GET", path: "/api/v1/trunks", role: "viewer", handler: listTrunks },
+  { method: "GET", path: "/api/v1/bans", role: "operator", handler: listBans },
+  { method: "DELETE", path: "/api/v1/bans/{id}", role: "operator", handler: liftBan },
   { method: "GET", path: "/api/v1/cdrs", role: "viewer", handler: listRecords },
   { method: "POST", path: "/api/v1/dialplan/simulate", role: "viewer", handler: simulate },
 ];
@@ -103,6 +105,20 @@ function registrationView(binding: Binding): object {
 
 function listTrunks({ query, services }: RequestContext): Reply {
   return listReply(query, services.gateway.trunks(), (trunk) => trunk.id);
+}
+
+function listBans({ query, services }: RequestContext): Reply {
+  return listReply(
+    query,
+    services.gateway.bans(),
+    (ban) => `${ban.address} ${ban.reason} ${ban.way}`,
+  );
+}
+
+function liftBan({ id, services }: RequestContext): Reply {
+  return services.gateway.liftBan(id)
+    ? { status: 204 }
+    : errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", "This address is not banned.");
 }
 
 function listRecords({ query, services }: RequestContext): Reply {

@@ -5,8 +5,8 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { AddressSet, formatSocketAddress, type SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
+import { ConnectionCount } from "../core/connection-count.ts";
 import type { Logger } from "../core/logger.ts";
-import { ConnectionCap } from "./connection-cap.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HttpServerError } from "./errors.ts";
 import type { SipUpgrade } from "./ports.ts";
@@ -79,7 +79,7 @@ export class HttpServer {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #dispatcher: Dispatcher;
-  readonly #cap: ConnectionCap;
+  readonly #count: ConnectionCount;
   readonly #sockets = new Set<Socket>();
   #server: http.Server | https.Server | undefined;
   #address: SocketAddress | undefined;
@@ -90,7 +90,7 @@ export class HttpServer {
     this.#options = options;
     this.#logger = options.logger;
     this.#clock = options.clock;
-    this.#cap = new ConnectionCap({
+    this.#count = new ConnectionCount({
       limit: options.limits?.connectionsPerAddress ?? SERVER_DEFAULTS.connectionsPerAddress,
       exempt: options.limits?.exempt ?? new AddressSet(["127.0.0.0/8", "::1"]),
     });
@@ -232,7 +232,7 @@ export class HttpServer {
   }
 
   #onConnection(socket: Socket): void {
-    const leave = this.#cap.tryEnter(socket.remoteAddress ?? "");
+    const leave = this.#count.tryEnter(socket.remoteAddress ?? "");
     if (leave === undefined) {
       socket.destroy();
       return;

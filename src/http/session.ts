@@ -24,9 +24,6 @@ export interface SessionBody {
   readonly expiresAt: string;
 }
 
-/** After too many failures: as long as the limit refuses by default. */
-const RETRY_AFTER_SECONDS = 300;
-
 const signInSchema = z.strictObject({
   user: z.string().min(1).max(128),
   password: z.string().min(1).max(1024),
@@ -57,7 +54,7 @@ export function signIn(context: RequestContext): Reply {
       429,
       "ERR_OFFHOOK_HTTP_TOO_MANY_ATTEMPTS",
       "Too many failed sign-ins. Wait a few minutes, then try again.",
-      { "Retry-After": String(RETRY_AFTER_SECONDS) },
+      { "Retry-After": String(Math.ceil(limit.blockMs / 1000)) },
     );
   }
   const user = services.users.find(userId);

@@ -6,6 +6,7 @@ import { ManagedRtpengine } from "./managed-rtpengine.ts";
 import type { PortRange } from "./managed-rtpengine.ts";
 import { RtpengineSession } from "./media-session.ts";
 import { RtpengineNode } from "./rtpengine-node.ts";
+import type { SdpLimits } from "./sdp.ts";
 import { createServiceEndpoint } from "./service/endpoint.ts";
 import type {
   CodecPolicy,
@@ -39,6 +40,8 @@ export interface MediaEngineOptions {
    * managed rtpengine's own address, else ours on the way to the first healthy rtpengine.
    */
   readonly serviceAddress?: string;
+  /** How much of an SDP of a leg is taken; default SDP_LIMITS. */
+  readonly sdpLimits?: SdpLimits;
 }
 
 // One ng datagram holds the reply; ids of 22 characters.
@@ -100,7 +103,11 @@ class RtpengineMediaEngine implements MediaEngine {
   }
 
   createSession(options: { readonly policy: CodecPolicy }): MediaSession {
-    return new RtpengineSession({ policy: options.policy, nodes: () => this.#healthyNodes() });
+    return new RtpengineSession({
+      policy: options.policy,
+      sdpLimits: this.#options.sdpLimits,
+      nodes: () => this.#healthyNodes(),
+    });
   }
 
   async createService(

@@ -7,7 +7,7 @@ import type { NgArguments, NgReply } from "./ng-client.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
 import { planCodecs, profileOf } from "./profile.ts";
 import { readMediaStatistics } from "./report.ts";
-import type { Sdp, SdpOrigin } from "./sdp.ts";
+import type { Sdp, SdpLimits, SdpOrigin } from "./sdp.ts";
 import { formatSdp, newOriginId } from "./sdp.ts";
 import type { LegDescription, LegLayout } from "./sdp-filter.ts";
 import {
@@ -21,6 +21,8 @@ import type { CodecPolicy, Exchange, MediaLeg, MediaReport, MediaSession } from 
 
 export interface RtpengineSessionOptions {
   readonly policy: CodecPolicy;
+  /** Of what the legs send; default SDP_LIMITS. */
+  readonly sdpLimits?: SdpLimits | undefined;
   /** Nodes to try for the first offer, best first; empty when none is healthy. */
   readonly nodes: () => readonly RtpengineNode[];
 }
@@ -125,7 +127,7 @@ export class RtpengineSession implements MediaSession {
 
   async #offer(exchange: Exchange, sdp: string): Promise<string> {
     const { offerer, answerer, branch } = exchange;
-    const description = readDescription(sdp, offerer.kind);
+    const description = readDescription(sdp, offerer.kind, this.#options.sdpLimits);
     const plan = planCodecs({
       policy: this.#options.policy,
       offererKind: offerer.kind,
@@ -163,7 +165,7 @@ export class RtpengineSession implements MediaSession {
 
   async #answer(exchange: Exchange, sdp: string): Promise<string> {
     const { offerer, answerer, branch } = exchange;
-    const description = readDescription(sdp, answerer.kind);
+    const description = readDescription(sdp, answerer.kind, this.#options.sdpLimits);
     const codecs = selectAnswerCodecs(description.codecs);
     const codecNames = codecs.map(formatCodec).join(" ");
     const state = this.#branches.get(branch);

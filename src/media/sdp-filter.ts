@@ -10,12 +10,17 @@
 import { isIP } from "node:net";
 import type { Codec } from "./codecs.ts";
 import { codecsOf, isSpeech, isTelephoneEvent } from "./codecs.ts";
-import type { Sdp, SdpAttribute, SdpConnection, SdpMedia } from "./sdp.ts";
-import { findAttribute, isPrintable, isSdpToken, parseInteger, parseSdp, unusable } from "./sdp.ts";
+import type { Sdp, SdpAttribute, SdpConnection, SdpLimits, SdpMedia } from "./sdp.ts";
+import {
+  SDP_LIMITS,
+  findAttribute,
+  isPrintable,
+  isSdpToken,
+  parseInteger,
+  parseSdp,
+  unusable,
+} from "./sdp.ts";
 import type { LegKind } from "./session.ts";
-
-/** Candidates of a browser that rtpengine gets at most; the rest is left out. */
-const MAX_CANDIDATES = 100;
 
 const DIRECTIONS: ReadonlySet<string> = new Set(["sendrecv", "sendonly", "recvonly", "inactive"]);
 
@@ -52,6 +57,8 @@ export interface LegDescription {
   readonly audio: SdpMedia & { readonly connection: SdpConnection };
   readonly codecs: readonly Codec[];
   readonly layout: LegLayout;
+  /** How many of its candidates go on. */
+  readonly maxCandidates: number;
 }
 
 /**
@@ -60,8 +67,12 @@ export interface LegDescription {
  * @throws MediaError `ERR_OFFHOOK_MEDIA_SDP` when it is broken or has no audio section with an
  *   address and a speech codec, or a `webrtc` leg's has no DTLS fingerprint or ICE credentials
  */
-export function readDescription(text: string, kind: LegKind): LegDescription {
-  const sdp = parseSdp(text);
+export function readDescription(
+  text: string,
+  kind: LegKind,
+  limits: SdpLimits = SDP_LIMITS,
+): LegDescription {
+  const sdp = parseSdp(text, limits);
   const audioIndex = findAudio(sdp, kind);
   const section = sdp.media[audioIndex];
   if (section === undefined) throw unusable("no audio section with a port");
@@ -86,7 +97,7 @@ export function readDescription(text: string, kind: LegKind): LegDescription {
       if (findAttribute(audio.attributes, name) === undefined) throw unusable(`no a=${name}`);
     }
   }
-  return { audio, codecs, layout: layoutOf(sdp, audioIndex) };
+  return { audio, codecs, layout: layoutOf(sdp, audioIndex), maxCandidates: limits.candidates };
 }
 
 /**
@@ -137,7 +148,10 @@ export function sdpForRtpengine(
     return name === "rtcp-mux" || (isDtls && PASS_DTLS.has(name));
   });
   if (kind === "webrtc") {
-    attributes.push(...candidatesOf(audio), { name: "tls-id", value: tlsId });
+    attributes.push(...candidatesOf(audio, description.maxCandidates), {
+      name: "tls-id",
+      value: tlsId,
+    });
   }
   return {
     connection: audio.connection,
@@ -303,7 +317,7 @@ function audioAttributes(
  * UDP candidates with a literal address. Others are of no use to rtpengine: it takes no TCP, and a
  * name (`….local`) would have it ask a DNS server.
  */
-function candidatesOf(audio: SdpMedia): readonly SdpAttribute[] {
+function candidatesOf(audio: SdpMedia, max: number): readonly SdpAttribute[] {
   const candidates: SdpAttribute[] = [];
   for (const { name, value } of audio.attributes) {
     if (name !== "candidate" || value === undefined) continue;
@@ -315,7 +329,7 @@ function candidatesOf(audio: SdpMedia): readonly SdpAttribute[] {
     // RFC 8839 §5.1: eight fields, then raddr and rport; extensions mean nothing to rtpengine.
     const kept = fields.slice(0, fields[8] === "raddr" ? 12 : 8);
     candidates.push({ name, value: kept.join(" ") });
-    if (candidates.length === MAX_CANDIDATES) break;
+    if (candidates.length === max) break;
   }
   return candidates;
 }

@@ -41,12 +41,21 @@ export interface Sdp {
   readonly media: readonly SdpMedia[];
 }
 
+/** How much of an SDP is taken at most, as far as it can be configured. */
+export interface SdpLimits {
+  /** m= lines. Default 16. */
+  readonly media: number;
+  /** Candidates of an audio section that go on; the others are dropped. Default 100. */
+  readonly candidates: number;
+}
+
 /** Bounds of an SDP that we take. */
 export const SDP_LIMITS = {
   octets: 65_536,
   lines: 2000,
   lineLength: 4096,
   media: 16,
+  candidates: 100,
   formats: 128,
 } as const;
 
@@ -65,7 +74,7 @@ interface OpenMedia {
  * @throws MediaError `ERR_OFFHOOK_MEDIA_SDP` for a control character, a line without `x=`, a bound
  *   that is exceeded, a broken `m=` or `c=`, or no `v=0` at the beginning
  */
-export function parseSdp(text: string): Sdp {
+export function parseSdp(text: string, limits: SdpLimits = SDP_LIMITS): Sdp {
   if (text.length > SDP_LIMITS.octets || Buffer.byteLength(text) > SDP_LIMITS.octets) {
     throw unusable(`longer than ${SDP_LIMITS.octets} octets`);
   }
@@ -89,7 +98,7 @@ export function parseSdp(text: string): Sdp {
     const current = media.at(-1);
     switch (line[0]) {
       case "m":
-        if (media.length === SDP_LIMITS.media) throw unusable(`more than ${media.length} m= lines`);
+        if (media.length === limits.media) throw unusable(`more than ${media.length} m= lines`);
         media.push({ head: parseMediaLine(value), connection: undefined, attributes: [] });
         break;
       case "c":

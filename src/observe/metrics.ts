@@ -18,7 +18,19 @@ export interface MetricSources {
   isDraining(): boolean;
   /** Timers that calls have set: answer time-outs, grace times. */
   callTimers(): number;
+  isOverloaded(): boolean;
+  /** WebSocket upgrades that wait for their turn. */
+  waitingConnections(): number;
+  /** Bans in force. */
+  bans(): number;
+  /** Bans made since the start. */
+  bansMade(): number;
+  /** Requests that were dropped or refused before they cost anything, since the start. */
+  dropped(): Readonly<Record<DropCause, number>>;
 }
+
+/** Why a request was kept out. */
+export type DropCause = "rate-limited" | "banned" | "stranger" | "scanner" | "overload";
 
 const RESULTS: readonly CallResult[] = [
   "success",
@@ -124,6 +136,27 @@ export class Metrics {
         "offhook_rtpengine_up",
         "1 when an rtpengine answers, else 0.",
         Number(sources.isMediaReady()),
+      ),
+      gauge(
+        "offhook_overloaded",
+        "1 while new calls and sign-ins are rationed.",
+        Number(sources.isOverloaded()),
+      ),
+      {
+        name: "offhook_sip_dropped_total",
+        help: "SIP requests kept out before they cost anything, by cause.",
+        type: "counter",
+        samples: Object.entries(sources.dropped()).map(([cause, value]) => ({
+          labels: { cause },
+          value,
+        })),
+      },
+      gauge("offhook_bans", "Addresses that are banned for too many requests.", sources.bans()),
+      counter("offhook_bans_total", "Bans for too many requests.", sources.bansMade()),
+      gauge(
+        "offhook_websocket_waiting",
+        "WebSocket upgrades that wait for their turn.",
+        sources.waitingConnections(),
       ),
       gauge("offhook_draining", "1 while no new call is taken.", Number(sources.isDraining())),
     ];

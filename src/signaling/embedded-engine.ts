@@ -8,6 +8,9 @@ import type { Credentials } from "./auth/authenticator.ts";
 import type { DialogLimits } from "./dialog/dialog-context.ts";
 import type { LegTerms } from "./dialog/leg-terms.ts";
 import type { EngineHandler, SignalingEngine } from "./engine.ts";
+import type { Overload } from "./guard/overload.ts";
+import type { SourceLimit } from "./guard/source-limit.ts";
+import type { ParserLimits } from "./message/limits.ts";
 import type { LocationStore } from "./registrar/location-store.ts";
 import type { RegistrarLimits } from "./registrar/registrar.ts";
 import type { SubscriptionLimits } from "./standalone-requests.ts";
@@ -17,6 +20,7 @@ import type { DnsResolver } from "./transport/dns/resolver.ts";
 import type { ClientCertificates } from "./transport/stream-transport.ts";
 import type { TlsFiles } from "./transport/tls-contexts.ts";
 import type { StreamListeners } from "./transport/transport-layer.ts";
+import type { WebSocketTransportOptions } from "./transport/websocket.ts";
 import type { WebSocketLimits } from "./transport/websocket-flow.ts";
 import type { TrunkState } from "./trunk/channels.ts";
 import type { TargetView, TrunkTls } from "./trunk/trunk.ts";
@@ -59,8 +63,14 @@ export interface EmbeddedEngineOptions {
   /** Liveness, caps and back-pressure of TCP and TLS connections. */
   readonly streams?: Pick<
     StreamListeners,
-    "limits" | "maxConnections" | "maxConnectionsPerAddress"
+    "limits" | "maxConnections" | "maxConnectionsPerAddress" | "exempt"
   >;
+  /** Bounds of a message. */
+  readonly messages?: {
+    readonly parser?: ParserLimits;
+    /** Octets of a datagram. Default 16 384. */
+    readonly maxDatagramOctets?: number;
+  };
   readonly webSocket: {
     /** `host:port` of the Contact and the Via that browsers see. */
     readonly sentBy: string;
@@ -69,7 +79,18 @@ export interface EmbeddedEngineOptions {
     clientAddress?(request: IncomingMessage): SocketAddress | undefined;
     /** Liveness and back-pressure of connections. */
     readonly limits?: Partial<WebSocketLimits>;
-  };
+  } & Pick<
+    WebSocketTransportOptions,
+    "maxConnections" | "maxConnectionsPerAddress" | "exempt" | "upgradesPerSecond"
+  >;
+  /** How much each source may ask; default: as much as it likes. */
+  readonly sources?: SourceLimit;
+  /** What rations new work; default: nothing does. Whoever made it starts it. */
+  readonly overload?: Overload;
+  /** Parts of the User-Agent of programs that get no answer, in lower case; default `SCANNERS`. */
+  readonly scanners?: readonly string[];
+  /** Live server transactions, and as many client ones. Default 100 000. */
+  readonly maxTransactions?: number;
   readonly credentials: Credentials;
   /** Shared with the HTTP sign-in; default: one of the engine's own. */
   readonly attempts?: AttemptLimit;
@@ -94,10 +115,21 @@ export interface EmbeddedEngineOptions {
   readonly random?: () => number;
 }
 
+/** What was kept out. */
+export interface GuardCounts {
+  /** Requests of scanners that got no answer. */
+  readonly scanners: number;
+  /** WebSocket upgrades that wait for their turn. */
+  readonly waitingConnections: number;
+}
+
 /** The embedded engine as the gateway sees it. */
 export interface EmbeddedEngine extends SignalingEngine {
   /** Takes a WebSocket upgrade from the HTTP server (RFC 7118). */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Whether what comes from this address comes from a trunk. */
+  isTrunk(host: string): boolean;
+  readonly guardCounts: GuardCounts;
   /** What is listened on, as bound: `udp:127.0.0.1:5060`. */
   readonly listeners: readonly string[];
   /**

@@ -26,6 +26,7 @@ import type {
 } from "./engine.ts";
 import { addressesOf, inviteParameters } from "./invite-parameters.ts";
 import type { InviteEnvironment } from "./invite-parameters.ts";
+import { SCANNERS } from "./guard/scanners.ts";
 import { inviteRefusal } from "./invite-refusal.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import { SipResponse } from "./message/message.ts";
@@ -35,7 +36,7 @@ import { buildSipUri } from "./message/uri.ts";
 import { instanceOf } from "./registrar/contact.ts";
 import { InstancePaths } from "./registrar/instance-path.ts";
 import { Registrar } from "./registrar/registrar.ts";
-import type { EmbeddedEngine, EmbeddedEngineOptions } from "./embedded-engine.ts";
+import type { EmbeddedEngine, EmbeddedEngineOptions, GuardCounts } from "./embedded-engine.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import { isBrowser, Screen } from "./screen.ts";
 import { ScopedClock } from "./scoped-clock.ts";
@@ -91,24 +92,49 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     const { domain, logger, webSocket } = options;
     const clock = new ScopedClock(options.clock, logger);
     const timers = timerValuesOf(options.timers);
+    const { parser, maxDatagramOctets } = options.messages ?? {};
+    const { sources } = options;
+    const common = {
+      parser,
+      maxMessageOctets: parser?.messageOctets,
+      ...(sources === undefined
+        ? {}
+        : { admits: (host: string) => sources.admitsConnection(host) }),
+    };
+    const streams = { ...common, ...options.streams };
     this.#clock = clock;
     this.#refusals = new RefusalLog(clock, logger);
     this.#transport = new TransportLayer({
       clock,
       logger,
       handler: this,
-      udp: options.udp.map(asListener),
-      tcp: { ...options.streams, listen: (options.tcp ?? []).map(asListener) },
+      udp: options.udp.map((address) => ({
+        ...asListener(address),
+        parser,
+        maxDatagramOctets,
+        ...(sources === undefined
+          ? {}
+          : { admits: (host: string) => sources.admitsDatagram(host) }),
+      })),
+      tcp: { ...streams, listen: (options.tcp ?? []).map(asListener) },
       tls: {
-        ...options.streams,
+        ...streams,
         listen: (options.tls ?? []).map(asListener),
         files: options.certificates ?? {},
         peerFiles: options.trunks.flatMap(({ tls }) => tls?.files ?? []),
         clientCertificates: options.certificates?.clients,
       },
-      webSocket,
+      webSocket: { random: options.random, ...common, ...webSocket },
     });
-    this.#transactions = new TransactionLayer({ clock, logger, timers, user: this.#user() });
+    this.#transactions = new TransactionLayer({
+      clock,
+      logger,
+      timers,
+      user: this.#user(),
+      ...(options.maxTransactions === undefined
+        ? {}
+        : { maxTransactions: options.maxTransactions }),
+    });
     this.#dialogs = new DialogLayer({
       clock,
       logger,
@@ -162,7 +188,22 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       dialogs: this.#dialogs,
       trunks: this.#trunks,
       refusals: this.#refusals,
+      transactions: this.#transactions,
+      sources: options.sources,
+      overload: options.overload,
+      scanners: options.scanners ?? SCANNERS,
     });
+  }
+
+  isTrunk(host: string): boolean {
+    return this.#trunks.accepts(host);
+  }
+
+  get guardCounts(): GuardCounts {
+    return {
+      scanners: this.#screen.scanned,
+      waitingConnections: this.#transport.waitingCount,
+    };
   }
 
   get counts(): SignalingEngine["counts"] {
@@ -245,13 +286,25 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   onMessage(message: SipMessage, flow: Flow): void {
     if (message.kind === "request") {
-      const refusal = this.#screen.refusalOf(message, flow);
-      if (refusal !== undefined) {
-        this.#transactions.sendStateless(refusal, flow);
-        return;
+      const judgement = this.#screen.judge(message, flow);
+      switch (judgement.kind) {
+        case "let in":
+          break;
+        case "refused":
+          this.#transactions.sendStateless(judgement.response, flow);
+          return;
+        case "ignored":
+          return;
+        case "cut off":
+          flow.close(judgement.reason);
+          return;
       }
     }
     this.#transactions.onMessage(message, flow);
+  }
+
+  onFault(flow: Flow): void {
+    if (this.#screen.countFault(flow)) flow.close("too many requests");
   }
 
   onFlowOpen(flow: Flow): void {

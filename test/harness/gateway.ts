@@ -31,7 +31,8 @@ export interface GatewayPorts {
 export interface GatewayOptions {
   /**
    * Sections of offhook.yaml over the harness's own: `domain` localhost, free ports on 127.0.0.1
-   * for `http`, `sip` and `media` (managed rtpengine), users 1001 and 1002, one admin token. A
+   * for `http`, `sip` and `media` (managed rtpengine), users 1001 and 1002, no rationing of calls
+   * when the machine is late, one admin token. A
    * section whose both sides are maps is merged key by key; anything else replaces.
    */
   readonly config?:
@@ -263,6 +264,8 @@ export function configText(options: GatewayOptions, ports: GatewayPorts): string
       "1001": { name: "Ann Lee", password: PASSWORDS["1001"] },
       "1002": { name: "Bob Ray", password: PASSWORDS["1002"] },
     },
+    // A test machine with a browser on it is late now and then: that is for tests of their own.
+    limits: { overload: "off" },
     api: { tokens: [{ name: "harness", token: ADMIN_TOKEN, role: "admin" }] },
   };
   for (const [name, value] of Object.entries(own ?? {})) {

@@ -208,8 +208,18 @@ export interface EngineOptions {
   /** Listeners of other transports and what belongs to them. */
   readonly engine?: Pick<
     Partial<EmbeddedEngineOptions>,
-    "udp" | "tcp" | "tls" | "certificates" | "streams"
+    | "udp"
+    | "tcp"
+    | "tls"
+    | "certificates"
+    | "streams"
+    | "sources"
+    | "overload"
+    | "scanners"
+    | "messages"
   >;
+  /** Default: one that stands at 0. */
+  readonly clock?: ManualClock;
 }
 
 /** The embedded engine on real sockets of 127.0.0.1 and a clock that the test moves. */
@@ -243,7 +253,7 @@ export class TestEngine {
   }
 
   static async start(options: EngineOptions = {}): Promise<TestEngine> {
-    const clock = new ManualClock();
+    const clock = options.clock ?? new ManualClock();
     const invites = new Inbox<InviteLog>();
     const http = createServer();
     await new Promise<void>((resolve) => {

@@ -41,6 +41,17 @@ describe("docs/api.md", () => {
         isMediaReady: () => false,
         isDraining: () => false,
         callTimers: () => 0,
+        isOverloaded: () => false,
+        waitingConnections: none,
+        bans: none,
+        bansMade: none,
+        dropped: () => ({
+          "rate-limited": 0,
+          banned: 0,
+          stranger: 0,
+          scanner: 0,
+          overload: 0,
+        }),
       },
     });
     onTestFinished(() => {

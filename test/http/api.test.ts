@@ -285,6 +285,28 @@ describe("calls", () => {
   });
 });
 
+describe("bans", () => {
+  const ban = {
+    address: "2001:db8::",
+    reason: "rate-limited",
+    way: "datagram",
+    since: "2026-11-21T10:00:00.000Z",
+    until: "2026-11-21T10:05:00.000Z",
+    dropped: 7,
+  } as const;
+
+  it("are shown and lifted, once each", async () => {
+    const { gateway, url } = await startServer();
+    gateway.banned.set(ban.address, ban);
+    const list = await fetch(`${url}/api/v1/bans`, { headers: ADMIN });
+    expect(await list.json()).toEqual({ items: [ban], nextCursor: null });
+    for (const status of [204, 404]) {
+      const path = `${url}/api/v1/bans/${encodeURIComponent(ban.address)}`;
+      expect((await fetch(path, { method: "DELETE", headers: ADMIN })).status).toBe(status);
+    }
+  });
+});
+
 describe("lists", () => {
   it("shows registrations with times as text", async () => {
     const { gateway, url } = await startServer();

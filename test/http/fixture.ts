@@ -16,6 +16,7 @@ import type {
 } from "../../src/dialplan/simulate.ts";
 import { createOriginPolicy } from "../../src/http/origin-policy.ts";
 import type {
+  BanView,
   GatewayView,
   Readiness,
   RecordLog,
@@ -55,6 +56,7 @@ export class TableGateway implements GatewayView {
   readonly live = new Map<string, CallView>();
   readonly bindings: Binding[] = [];
   readonly trunkViews: TrunkView[] = [];
+  readonly banned = new Map<string, BanView>();
   readonly ended: CallRecord[] = [];
   readonly simulated: SimulationQuery[] = [];
 
@@ -80,6 +82,14 @@ export class TableGateway implements GatewayView {
 
   trunks(): Iterable<TrunkView> {
     return this.trunkViews;
+  }
+
+  bans(): Iterable<BanView> {
+    return this.banned.values();
+  }
+
+  liftBan(address: string): boolean {
+    return this.banned.delete(address);
   }
 
   records(): RecordLog {

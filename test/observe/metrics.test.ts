@@ -16,6 +16,11 @@ function measured(name: string, changes: Partial<MetricSources> = {}) {
     isMediaReady: () => true,
     isDraining: () => false,
     callTimers: () => 0,
+    isOverloaded: () => false,
+    waitingConnections: () => 7,
+    bans: () => 8,
+    bansMade: () => 9,
+    dropped: () => ({ "rate-limited": 1, banned: 2, stranger: 3, scanner: 4, overload: 5 }),
     ...changes,
   };
   const metrics = new Metrics({ sources, version: "1.2.3", channel });
@@ -55,6 +60,12 @@ describe("Metrics", () => {
       offhook_sip_dialogs: 6,
       offhook_rtpengine_up: 1,
       offhook_draining: 0,
+      offhook_overloaded: 0,
+      offhook_websocket_waiting: 7,
+      offhook_bans: 8,
+      offhook_bans_total: 9,
+      'offhook_sip_dropped_total{cause="scanner"}': 4,
+      'offhook_sip_dropped_total{cause="overload"}': 5,
       [`offhook_build_info{version="1.2.3",node="${process.versions.node}"}`]: 1,
     });
     expect(samples.get("process_resident_memory_bytes")).toBeGreaterThan(1e6);

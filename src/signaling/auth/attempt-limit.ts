@@ -1,5 +1,8 @@
-import { isIPv6 } from "node:net";
+import { createHash } from "node:crypto";
+import { networkOf } from "../../core/address.ts";
+import type { AddressSet } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
+import { ownCopy } from "../../core/own-copy.ts";
 
 /**
  * Counts failed sign-ins by source address and by account, and says who has to wait. One instance
@@ -17,6 +20,8 @@ export interface AttemptLimitOptions {
   readonly blockMs?: number;
   /** Entries of each of the two tables; default 10,000. */
   readonly maxEntries?: number;
+  /** Addresses that are never refused as a source, such as a reverse proxy's. */
+  readonly exempt?: AddressSet;
 }
 
 interface Entry {
@@ -25,23 +30,11 @@ interface Entry {
   blockedUntilMs: number;
 }
 
-/** An IPv6 attacker owns a /64, not one address. */
-function sourceKey(address: string): string {
-  if (!isIPv6(address) || address.startsWith("::ffff:")) return address;
-  const zone = address.indexOf("%");
-  const plain = zone < 0 ? address : address.slice(0, zone);
-  const gap = plain.indexOf("::");
-  if (gap < 0) return plain.split(":").slice(0, 4).join(":");
-  const head = plain
-    .slice(0, gap)
-    .split(":")
-    .filter((group) => group !== "");
-  const tail = plain
-    .slice(gap + 2)
-    .split(":")
-    .filter((group) => group !== "");
-  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
-  return [...head, ...zeros, ...tail].slice(0, 4).join(":");
+const MAX_KEY_LENGTH = 64;
+
+/** A stranger chooses the name, and up to 8 kB of it: what is kept of it is short. */
+function accountKey(user: string): string {
+  return user.length <= MAX_KEY_LENGTH ? user : createHash("sha256").update(user).digest("base64");
 }
 
 export class AttemptLimit {
@@ -50,6 +43,7 @@ export class AttemptLimit {
   readonly #windowMs: number;
   readonly #blockMs: number;
   readonly #maxEntries: number;
+  readonly #exempt: AddressSet | undefined;
   readonly #sources = new Map<string, Entry>();
   readonly #accounts = new Map<string, Entry>();
 
@@ -59,27 +53,48 @@ export class AttemptLimit {
     this.#windowMs = options.windowMs ?? 60_000;
     this.#blockMs = options.blockMs ?? 300_000;
     this.#maxEntries = options.maxEntries ?? 10_000;
+    this.#exempt = options.exempt;
   }
 
   /** Whether anything from this address is refused now. */
   isSourceBlocked(address: string): boolean {
-    return this.#isBlocked(this.#sources, sourceKey(address));
+    return this.#isBlocked(this.#sources, networkOf(address));
   }
 
   /** Whether sign-ins as this user are refused now. */
   isAccountBlocked(user: string): boolean {
-    return this.#isBlocked(this.#accounts, user);
+    return this.#isBlocked(this.#accounts, accountKey(user));
+  }
+
+  /** The addresses that are refused now, and for how many milliseconds more. */
+  *blockedSources(): Iterable<{ readonly network: string; readonly leftMs: number }> {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [network, { blockedUntilMs }] of this.#sources) {
+      if (nowMs < blockedUntilMs) yield { network, leftMs: blockedUntilMs - nowMs };
+    }
+  }
+
+  /** Lets an address in again. @returns whether it was refused */
+  liftSource(address: string): boolean {
+    const isBlocked = this.isSourceBlocked(address);
+    this.#sources.delete(networkOf(address));
+    return isBlocked;
+  }
+
+  /** How long a source or an account is refused. */
+  get blockMs(): number {
+    return this.#blockMs;
   }
 
   /** A wrong password, or a user that does not exist: both count alike. */
   failed(address: string, user: string): void {
-    this.#count(this.#sources, sourceKey(address));
-    this.#count(this.#accounts, user);
+    if (this.#exempt?.has(address) !== true) this.#count(this.#sources, networkOf(address));
+    this.#count(this.#accounts, accountKey(user));
   }
 
   /** A right password clears the account's count; the source keeps its own. */
   succeeded(user: string): void {
-    this.#accounts.delete(user);
+    this.#accounts.delete(accountKey(user));
   }
 
   #isBlocked(table: ReadonlyMap<string, Entry>, key: string): boolean {
@@ -104,6 +119,6 @@ export class AttemptLimit {
       const oldest = table.keys().next().value;
       if (oldest !== undefined) table.delete(oldest);
     }
-    table.set(key, entry);
+    table.set(ownCopy(key), entry);
   }
 }

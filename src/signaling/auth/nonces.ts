@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
+import { ownCopy } from "../../core/own-copy.ts";
 import { equalInConstantTime } from "./digest.ts";
 
 /**
@@ -83,7 +84,7 @@ export class Nonces {
       return true;
     }
     this.#forget(nowMs);
-    this.#counts.set(nonce, { count, expiresAtMs: nowMs + this.#lifeMs });
+    this.#counts.set(ownCopy(nonce), { count, expiresAtMs: nowMs + this.#lifeMs });
     return true;
   }
 

@@ -8,6 +8,7 @@ import { Headers, headerKey, knownHeaderKey } from "./headers.ts";
 import { SipRequest, SipResponse } from "./message.ts";
 import type { SipMessage } from "./message.ts";
 import { PARSER_LIMITS } from "./limits.ts";
+import type { ParserLimits } from "./limits.ts";
 import { hasControl, skipLineBreaks, unfold } from "./lines.ts";
 import { salvageRequest } from "./salvage.ts";
 import {
@@ -28,6 +29,8 @@ export interface ParseOptions {
    * and right (RFC 3261 §20.14). Default false: a datagram or a WebSocket message.
    */
   readonly stream?: boolean;
+  /** Default {@link PARSER_LIMITS}. */
+  readonly limits?: ParserLimits | undefined;
 }
 
 /** Why octets are no message that we take. */
@@ -62,10 +65,10 @@ export function tryParseMessage(
   options?: ParseOptions,
 ): SipMessage | SipMessageError {
   try {
-    return parse(octets, options?.stream ?? false);
+    return parse(octets, options?.stream ?? false, options?.limits ?? PARSER_LIMITS);
   } catch (error) {
     if (!(error instanceof SipParseError)) throw error;
-    return new SipMessageError(error, salvageRequest(octets));
+    return new SipMessageError(error, salvageRequest(octets, options?.limits));
   }
 }
 
@@ -73,9 +76,9 @@ function tooLarge(message: string): SipParseError {
   return new SipParseError("ERR_OFFHOOK_SIP_TOO_LARGE", message, 513);
 }
 
-function parse(octets: Buffer, isStream: boolean): SipMessage {
-  const message = scanMessage(octets, isStream);
-  checkMessage(message);
+function parse(octets: Buffer, isStream: boolean, limits: ParserLimits): SipMessage {
+  const message = scanMessage(octets, isStream, limits);
+  checkMessage(message, limits);
   return message;
 }
 
@@ -85,8 +88,12 @@ function parse(octets: Buffer, isStream: boolean): SipMessage {
  *
  * @throws SipParseError
  */
-export function scanMessage(octets: Buffer, isStream = false): SipMessage {
-  if (octets.length > PARSER_LIMITS.messageOctets) throw tooLarge("The message is too large");
+export function scanMessage(
+  octets: Buffer,
+  isStream = false,
+  limits: ParserLimits = PARSER_LIMITS,
+): SipMessage {
+  if (octets.length > limits.messageOctets) throw tooLarge("The message is too large");
   const start = skipLineBreaks(octets);
   const headEnd = octets.indexOf("\r\n\r\n", start, "latin1");
   if (headEnd < 0) throw syntaxError("The empty line after the header fields is missing");
@@ -96,12 +103,12 @@ export function scanMessage(octets: Buffer, isStream = false): SipMessage {
   const startLine = head.slice(0, lineEnd);
   const isClean = !hasControl(head);
   if (!isClean) checkControls(startLine);
-  const headers = parseHeaders(head, lineEnd + 2, isClean);
+  const headers = parseHeaders(head, lineEnd + 2, isClean, limits);
   const body = takeBody(octets.subarray(headEnd + 4), headers, isStream);
   // A method has no "/" in it.
   return startLine.slice(0, 4).toUpperCase() === "SIP/"
     ? parseStatusLine(startLine, headers, body)
-    : parseRequestLine(startLine, headers, body);
+    : parseRequestLine(startLine, headers, body, limits);
 }
 
 // RFC 3261 §25.1: a quoted pair, and nothing else, may hold a control character other than CR, LF.
@@ -136,7 +143,12 @@ function checkQuoted(text: string, start: number, end: number): void {
 
 const TOO_MANY_VIAS = "There are too many Via values";
 
-function parseHeaders(head: string, start: number, isClean: boolean): Headers {
+function parseHeaders(
+  head: string,
+  start: number,
+  isClean: boolean,
+  limits: ParserLimits,
+): Headers {
   const names: string[] = [];
   const keys: string[] = [];
   const values: string[] = [];
@@ -147,9 +159,8 @@ function parseHeaders(head: string, start: number, isClean: boolean): Headers {
     const firstEnd = lineEnd;
     // RFC 3261 §7.3.1: a line that begins with SP or HTAB continues the one before.
     while (isBlank(head.charCodeAt(lineEnd + 2))) lineEnd = head.indexOf("\r\n", lineEnd + 2);
-    if (lineEnd - index > PARSER_LIMITS.headerOctets) throw tooLarge("A header field is too long");
-    if (names.length === PARSER_LIMITS.headerLines)
-      throw tooLarge("There are too many header fields");
+    if (lineEnd - index > limits.headerOctets) throw tooLarge("A header field is too long");
+    if (names.length === limits.headerLines) throw tooLarge("There are too many header fields");
     const colon = head.indexOf(":", index);
     if (colon < 0 || colon > firstEnd) throw syntaxError("A header line has no colon");
     // RFC 3261 §25.1 HCOLON: blanks may stand before the colon.
@@ -164,7 +175,7 @@ function parseHeaders(head: string, start: number, isClean: boolean): Headers {
         : unfold(head, colon + 1, lineEnd);
     if (!isClean) checkControls(value);
     const key = known ?? headerKey(name);
-    if (key === "via" && ++viaLines > PARSER_LIMITS.vias) throw syntaxError(TOO_MANY_VIAS);
+    if (key === "via" && ++viaLines > limits.vias) throw syntaxError(TOO_MANY_VIAS);
     names.push(name);
     keys.push(key);
     values.push(value);
@@ -195,7 +206,12 @@ function lengthError(message: string): SipParseError {
   return new SipParseError("ERR_OFFHOOK_SIP_CONTENT_LENGTH", message);
 }
 
-function parseRequestLine(line: string, headers: Headers, body: Buffer): SipRequest {
+function parseRequestLine(
+  line: string,
+  headers: Headers,
+  body: Buffer,
+  limits: ParserLimits,
+): SipRequest {
   const methodEnd = line.indexOf(" ");
   const uriEnd = line.indexOf(" ", methodEnd + 1);
   if (methodEnd <= 0 || uriEnd < 0 || tokenEnd(line, 0, methodEnd) !== methodEnd) {
@@ -203,7 +219,7 @@ function parseRequestLine(line: string, headers: Headers, body: Buffer): SipRequ
   }
   checkVersion(line, uriEnd + 1);
   const uriOctets = uriEnd - methodEnd - 1;
-  if (uriOctets > PARSER_LIMITS.requestUriOctets) {
+  if (uriOctets > limits.requestUriOctets) {
     throw new SipParseError("ERR_OFFHOOK_SIP_URI_TOO_LONG", "The Request-URI is too long", 414);
   }
   if (!isUriText(line, methodEnd + 1, uriEnd)) throw syntaxError("The Request-URI is malformed");
@@ -238,12 +254,12 @@ function parseStatusLine(line: string, headers: Headers, body: Buffer): SipRespo
 // RFC 3261 §7.3.1: only fields whose value is a list may come more than once.
 const AT_MOST_ONCE = ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type"];
 
-function checkMessage(message: SipMessage): void {
+function checkMessage(message: SipMessage, limits: ParserLimits): void {
   const { headers } = message;
   for (const name of AT_MOST_ONCE) {
     if (headers.count(name) > 1) throw syntaxError(`There is more than one ${name}`);
   }
-  if (message.vias.length > PARSER_LIMITS.vias) throw syntaxError(TOO_MANY_VIAS);
+  if (message.vias.length > limits.vias) throw syntaxError(TOO_MANY_VIAS);
   if (message.topmostVia.protocol !== "SIP/2.0")
     throw syntaxError("The Via's protocol is not SIP/2.0");
   void message.from;

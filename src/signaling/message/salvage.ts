@@ -5,6 +5,7 @@
 import { Headers, headerKey } from "./headers.ts";
 import type { HeaderField } from "./headers.ts";
 import { PARSER_LIMITS } from "./limits.ts";
+import type { ParserLimits } from "./limits.ts";
 import { hasControl, skipLineBreaks, unfold } from "./lines.ts";
 import { SipRequest } from "./message.ts";
 import { isBlank, isToken, isUriText, skipBlanks, splitList, trimBlanks } from "./syntax.ts";
@@ -16,9 +17,12 @@ import { Via } from "./via.ts";
  *
  * @returns undefined when no answer may be sent: a response, an ACK, no SIP at all, no Via
  */
-export function salvageRequest(octets: Buffer): SipRequest | undefined {
+export function salvageRequest(
+  octets: Buffer,
+  limits: ParserLimits = PARSER_LIMITS,
+): SipRequest | undefined {
   const start = skipLineBreaks(octets);
-  const limit = Math.min(octets.length, start + PARSER_LIMITS.messageOctets);
+  const limit = Math.min(octets.length, start + limits.messageOctets);
   const found = octets.indexOf("\r\n\r\n", start, "latin1");
   const head = octets.toString("latin1", start, found < 0 || found > limit ? limit : found + 2);
   const lineEnd = head.indexOf("\r\n");
@@ -26,25 +30,25 @@ export function salvageRequest(octets: Buffer): SipRequest | undefined {
   const method = head.slice(0, Math.max(0, methodEnd));
   // RFC 3261 §17.1.1.3: nothing answers an ACK.
   if (lineEnd < methodEnd || !isToken(method) || method === "ACK") return undefined;
-  const fields = salvageFields(head, lineEnd + 2);
+  const fields = salvageFields(head, lineEnd + 2, limits);
   const vias = fields.filter(([name]) => headerKey(name) === "via").map(([, value]) => value);
   const topmost = salvageVia(vias[0]);
   if (topmost === undefined) return undefined;
-  const others = vias.slice(1, PARSER_LIMITS.vias).filter((value) => isViaList(value));
+  const others = vias.slice(1, limits.vias).filter((value) => isViaList(value));
   const headers = Headers.of(fields).with("Via", topmost, ...others);
   const uri = head.slice(skipBlanks(head, methodEnd), lineEnd).split(" ", 1)[0] ?? "";
-  const isUsable = uri.length <= PARSER_LIMITS.requestUriOctets && isUriText(uri);
+  const isUsable = uri.length <= limits.requestUriOctets && isUriText(uri);
   return new SipRequest(method, isUsable ? uri : "sip:invalid.invalid", headers);
 }
 
 const COME_ONCE: ReadonlySet<string> = new Set(["from", "to", "call-id", "cseq"]);
 
-function salvageFields(head: string, start: number): HeaderField[] {
+function salvageFields(head: string, start: number, limits: ParserLimits): HeaderField[] {
   const fields: HeaderField[] = [];
   const seen = new Set<string>();
   let index = start;
   let colon = -1;
-  while (index < head.length && fields.length < PARSER_LIMITS.headerLines) {
+  while (index < head.length && fields.length < limits.headerLines) {
     let lineEnd = head.indexOf("\r\n", index);
     if (lineEnd < 0) break;
     while (isBlank(head.charCodeAt(lineEnd + 2))) {
@@ -55,7 +59,7 @@ function salvageFields(head: string, start: number): HeaderField[] {
     // Searched again only when passed: a text without colons is not searched once per line.
     if (colon < index) colon = head.indexOf(":", index);
     if (colon < 0) break;
-    if (colon < lineEnd && lineEnd - index <= PARSER_LIMITS.headerOctets) {
+    if (colon < lineEnd && lineEnd - index <= limits.headerOctets) {
       const name = trimBlanks(head, index, colon);
       const key = headerKey(name);
       const value = unfold(head, colon + 1, lineEnd);

@@ -54,10 +54,7 @@ export class StreamFramer {
 
   /** @param maxOctets a longer message is a fault with 513; default that of the parser */
   constructor(options: { readonly maxOctets?: number } = {}) {
-    this.#maxOctets = Math.min(
-      options.maxOctets ?? PARSER_LIMITS.messageOctets,
-      PARSER_LIMITS.messageOctets,
-    );
+    this.#maxOctets = options.maxOctets ?? PARSER_LIMITS.messageOctets;
   }
 
   /** Messages whose first octet has come. */

@@ -127,6 +127,16 @@ export class TransactionLayer implements TransportHandler {
     return sent;
   }
 
+  /**
+   * Whether a request belongs to a transaction that there is: a retransmission, or the CANCEL of an
+   * INVITE.
+   */
+  isKnown(request: SipRequest, flow: Flow): boolean {
+    const { method } = request;
+    if (this.#servers.has(serverKey(request, flow, method))) return true;
+    return method === "CANCEL" && this.#servers.has(serverKey(request, flow, "INVITE"));
+  }
+
   /** Ends every transaction and clears every timer; calls nobody. New requests of ours fail. */
   close(): void {
     this.#isClosed = true;

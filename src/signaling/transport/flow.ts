@@ -70,4 +70,6 @@ export interface TransportHandler {
   onFlowOpen(flow: Flow): void;
   /** A connection has gone. Called once a flow; nothing arrives on it afterwards. */
   onFlowClosed(flow: Flow, reason: string): void;
+  /** What came was no SIP message to work on; where it could be, it has been answered. */
+  onFault?(flow: Flow): void;
 }

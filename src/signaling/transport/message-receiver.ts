@@ -4,7 +4,9 @@ import { buildResponse } from "../message/build.ts";
 import { SipFormatError, SipParseError } from "../message/errors.ts";
 import { SipRequest } from "../message/message.ts";
 import type { SipMessage } from "../message/message.ts";
+import type { ParserLimits } from "../message/limits.ts";
 import { SipMessageError, tryParseMessage } from "../message/parser.ts";
+import type { ParseOptions } from "../message/parser.ts";
 import { salvageRequest } from "../message/salvage.ts";
 import { Via } from "../message/via.ts";
 import { dropFacts, messageFacts } from "./channels.ts";
@@ -21,22 +23,24 @@ export class MessageReceiver {
   readonly #handler: TransportHandler;
   readonly #logger: Logger;
   readonly #maxOctets: number;
-  readonly #isStream: boolean;
+  readonly #parse: ParseOptions;
 
   /**
    * @param maxOctets a larger message is answered with 513 or dropped
    * @param isStream what comes was cut out of a stream by its Content-Length
+   * @param parser bounds of a message; default those of the parser
    */
   constructor(options: {
     readonly handler: TransportHandler;
     readonly logger: Logger;
     readonly maxOctets: number;
     readonly isStream?: boolean;
+    readonly parser?: ParserLimits | undefined;
   }) {
     this.#handler = options.handler;
     this.#logger = options.logger;
     this.#maxOctets = options.maxOctets;
-    this.#isStream = options.isStream ?? false;
+    this.#parse = { stream: options.isStream ?? false, limits: options.parser };
   }
 
   /**
@@ -57,7 +61,7 @@ export class MessageReceiver {
   /** Answers what a stream's framer has given up on; the connection closes after it. */
   refuse(octets: Buffer, status: number, flow: Flow): void {
     try {
-      this.#refuse(salvageRequest(octets), status, octets, flow);
+      this.#refuse(salvageRequest(octets, this.#parse.limits), status, octets, flow);
     } catch (cause) {
       this.#logger.error("a broken stream could not be answered", { flow: flow.id, cause });
     }
@@ -69,7 +73,7 @@ export class MessageReceiver {
     // RFC 5626 §4.4.1: over UDP there is no answer to CRLF; streams answer before they come here.
     if (isKeepAlive(octets)) return this.#drop("keep-alive", octets, flow);
 
-    const parsed = tryParseMessage(octets, { stream: this.#isStream });
+    const parsed = tryParseMessage(octets, this.#parse);
     if (parsed instanceof SipMessageError) {
       return this.#refuse(parsed.partial, parsed.status, octets, flow);
     }
@@ -112,6 +116,9 @@ export class MessageReceiver {
 
   #drop(reason: DropReason, octets: Buffer, flow: Flow): false {
     if (dropFacts.hasSubscribers) dropFacts.publish({ reason, flow, octets: octets.length });
+    if (reason === "malformed" || reason === "too-large" || reason === "answered") {
+      this.#handler.onFault?.(flow);
+    }
     if (reason === "malformed" || reason === "too-large") {
       this.#logger.debug("received octets that are no SIP message to work on", {
         flow: flow.id,

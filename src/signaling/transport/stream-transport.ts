@@ -2,13 +2,14 @@ import { connect as connectTcp, createServer as createTcpServer } from "node:net
 import type { Server, Socket } from "node:net";
 import { TLSSocket, connect as connectTls, createServer as createTlsServer } from "node:tls";
 import type { Server as TlsServer } from "node:tls";
-import { formatSocketAddress } from "../../core/address.ts";
-import type { SocketAddress } from "../../core/address.ts";
+import { formatSocketAddress, plainHost } from "../../core/address.ts";
+import type { AddressSet, SocketAddress } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
+import { ConnectionCount } from "../../core/connection-count.ts";
 import type { Logger } from "../../core/logger.ts";
+import type { ParserLimits } from "../message/limits.ts";
 import type { SipMessage } from "../message/message.ts";
 import { flowFacts } from "./channels.ts";
-import { ConnectionCount, plainHost } from "./connection-count.ts";
 import { ConnectionPool, OpenFailures } from "./connection-pool.ts";
 import { TransportError } from "./errors.ts";
 import type { Flow, TransportHandler } from "./flow.ts";
@@ -41,12 +42,18 @@ export interface StreamTransportOptions {
   /** Of listeners. Default: `optional` where there are authorities to check with. */
   readonly clientCertificates?: ClientCertificates | undefined;
   readonly limits?: Partial<StreamLimits> | undefined;
+  /** Bounds of a message; default those of the parser. */
+  readonly parser?: ParserLimits | undefined;
   /** Largest message in octets. Default 65 536. */
   readonly maxMessageOctets?: number | undefined;
   /** Accepted connections of one IPv4 address or one IPv6 /64; one more is closed. Default 100. */
   readonly maxConnectionsPerAddress?: number | undefined;
+  /** Addresses that the above does not count. */
+  readonly exempt?: AddressSet | undefined;
   /** All connections; one more is closed, or not opened. Default 10 000. */
   readonly maxConnections?: number | undefined;
+  /** Whether this address may connect; else the connection is closed. Default: all may. */
+  admits?(host: string): boolean;
 }
 
 const DEFAULT_LIMITS: StreamLimits = {
@@ -95,7 +102,10 @@ export class StreamTransport {
 
   constructor(options: StreamTransportOptions) {
     this.#options = options;
-    this.#count = new ConnectionCount(options.maxConnectionsPerAddress ?? DEFAULT_MAX_PER_ADDRESS);
+    this.#count = new ConnectionCount({
+      limit: options.maxConnectionsPerAddress ?? DEFAULT_MAX_PER_ADDRESS,
+      exempt: options.exempt,
+    });
     this.#failures = new OpenFailures(options.clock);
     const maxMessageOctets = options.maxMessageOctets ?? DEFAULT_MAX_OCTETS;
     this.#receiver = new MessageReceiver({
@@ -106,10 +116,14 @@ export class StreamTransport {
         },
         onFlowOpen() {},
         onFlowClosed() {},
+        onFault: (flow) => {
+          options.handler.onFault?.(flow);
+        },
       },
       logger: options.logger,
       maxOctets: maxMessageOctets,
       isStream: true,
+      parser: options.parser,
     });
     this.#owner = {
       clock: options.clock,
@@ -362,11 +376,10 @@ export class StreamTransport {
 
   /** Counts a socket by its address; one too many is closed. */
   #admit(socket: Socket): boolean {
-    const { remoteAddress } = socket;
-    const leave =
-      this.#state === "open" && remoteAddress !== undefined
-        ? this.#count.tryEnter(plainHost(remoteAddress))
-        : undefined;
+    const host = socket.remoteAddress === undefined ? undefined : plainHost(socket.remoteAddress);
+    const mayEnter =
+      this.#state === "open" && host !== undefined && this.#options.admits?.(host) !== false;
+    const leave = mayEnter ? this.#count.tryEnter(host) : undefined;
     if (leave === undefined) {
       socket.destroy();
       return false;

@@ -36,7 +36,14 @@ export interface TransportLayerOptions {
 export type StreamListeners = Partial<
   Pick<
     StreamTransportOptions,
-    "listen" | "limits" | "maxConnections" | "maxConnectionsPerAddress" | "maxMessageOctets"
+    | "listen"
+    | "limits"
+    | "maxConnections"
+    | "maxConnectionsPerAddress"
+    | "maxMessageOctets"
+    | "exempt"
+    | "parser"
+    | "admits"
   >
 >;
 
@@ -96,6 +103,11 @@ export class TransportLayer {
   /** Open connections; UDP has none. */
   get connectionCount(): number {
     return (this.#webSocket?.flowCount ?? 0) + this.#tcp.flowCount + this.#tls.flowCount;
+  }
+
+  /** WebSocket upgrades that wait for their turn. */
+  get waitingCount(): number {
+    return this.#webSocket?.waitingCount ?? 0;
   }
 
   /**

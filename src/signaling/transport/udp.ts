@@ -7,6 +7,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../core/logger.ts";
 import { dropFacts } from "./channels.ts";
 import { TransportError } from "./errors.ts";
+import type { ParserLimits } from "../message/limits.ts";
 import type { Flow, TransportHandler } from "./flow.ts";
 import { sentByOf } from "./local-host.ts";
 import { MessageReceiver } from "./message-receiver.ts";
@@ -20,8 +21,12 @@ export interface UdpTransportOptions {
   readonly advertise?: string | undefined;
   readonly handler: TransportHandler;
   readonly logger: Logger;
+  /** Bounds of a message; default those of the parser. */
+  readonly parser?: ParserLimits | undefined;
   /** Largest datagram that is worked on, in octets. Default 16 384. */
-  readonly maxDatagramOctets?: number;
+  readonly maxDatagramOctets?: number | undefined;
+  /** Whether what comes from this address is looked at at all. Default: all is. */
+  admits?(host: string): boolean;
   /** Flows that are remembered. Default 10 000. */
   readonly maxFlows?: number;
   /** For the rate of STUN answers; without it there are none. */
@@ -51,6 +56,7 @@ export class UdpTransport {
       handler: options.handler,
       logger: options.logger,
       maxOctets: options.maxDatagramOctets ?? DEFAULT_MAX_OCTETS,
+      parser: options.parser,
     });
     this.#stunLimit = options.clock === undefined ? undefined : new StunLimit(options.clock);
     const type = isIPv6(options.listen.host) ? "udp6" : "udp4";
@@ -102,6 +108,7 @@ export class UdpTransport {
         this.#socket.on("message", (octets, { address, port: remotePort }) => {
           // A source port of 0 cannot be answered, and is never sent by an honest peer.
           if (remotePort === 0) return;
+          if (this.#options.admits?.(address) === false) return;
           const flow = this.flowTo({ host: address, port: remotePort });
           if (isStun(octets)) this.#answerStun(octets, flow);
           else this.#receiver.receive(octets, flow);

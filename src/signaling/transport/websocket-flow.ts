@@ -28,8 +28,6 @@ export interface WebSocketFlowOwner {
   onFrame(octets: Buffer, flow: WebSocketFlow): void;
   /** Called once; nothing follows. */
   onClosed(flow: WebSocketFlow, reason: string): void;
-  /** The TCP connection is gone too. */
-  onSocketGone(flow: WebSocketFlow): void;
 }
 
 /** What is known of a connection from its upgrade request. */
@@ -90,7 +88,6 @@ export class WebSocketFlow implements Flow {
       this.#end(text === "" ? `closed with ${code}` : `closed with ${code}: ${text}`);
       this.#state = "gone";
       this.#deadline?.cancel();
-      owner.onSocketGone(this);
     });
     this.#schedulePing();
     const { firstMessageMs } = owner.limits;

@@ -1,15 +1,18 @@
 import type { IncomingMessage } from "node:http";
-import { isIPv4 } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { WebSocketServer } from "ws";
 import type { WebSocket } from "ws";
-import type { SocketAddress } from "../../core/address.ts";
+import { plainHost } from "../../core/address.ts";
+import type { AddressSet, SocketAddress } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
+import { ConnectionCount } from "../../core/connection-count.ts";
 import type { Logger } from "../../core/logger.ts";
 import { flowFacts, refusalFacts } from "./channels.ts";
+import type { ParserLimits } from "../message/limits.ts";
 import type { TransportHandler } from "./flow.ts";
 import { MessageReceiver } from "./message-receiver.ts";
+import { PacedQueue } from "./paced-queue.ts";
 import { WebSocketFlow } from "./websocket-flow.ts";
 import type { WebSocketFlowOwner, WebSocketLimits } from "./websocket-flow.ts";
 
@@ -33,12 +36,30 @@ export interface WebSocketTransportOptions {
   /** Whether the client came over TLS. Default: whether this connection is one. */
   isSecure?(request: IncomingMessage): boolean;
   readonly limits?: Partial<WebSocketLimits>;
+  /** Bounds of a message; default those of the parser. */
+  readonly parser?: ParserLimits | undefined;
   /** Largest message in octets; a larger one closes the connection with 1009. Default 65 536. */
-  readonly maxMessageOctets?: number;
-  /** Connections of one client address; one more gets 503. Default 100. */
-  readonly maxConnectionsPerAddress?: number;
+  readonly maxMessageOctets?: number | undefined;
+  /** Connections of one IPv4 address or one IPv6 /64; one more gets 503. Default 100. */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /** Addresses that the above does not count, such as a reverse proxy's. */
+  readonly exempt?: AddressSet | undefined;
   /** All connections; one more gets 503. Default 10 000. */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
+  /** Upgrades that are completed in a second; more wait for up to 4 s. Default: no limit. */
+  readonly upgradesPerSecond?: number | undefined;
+  /** Whether this address may connect; false is answered with 429. Default: all may. */
+  admits?(host: string): boolean;
+  /** 0 ≤ x < 1; default `Math.random`: nothing secret depends on it. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** An upgrade that has been let in. */
+interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly remote: SocketAddress;
 }
 
 const DEFAULT_LIMITS: WebSocketLimits = {
@@ -49,6 +70,10 @@ const DEFAULT_LIMITS: WebSocketLimits = {
   maxBufferedOctets: 1024 * 1024,
   closeMs: 1000,
 };
+/** How long an upgrade may wait: phones give a connection up after five seconds (SIP.js). */
+const LONGEST_WAIT_MS = 4000;
+const MIN_RETRY_SECONDS = 2;
+const RETRY_SPREAD_SECONDS = 20;
 const DEFAULT_MAX_OCTETS = 65_536;
 const DEFAULT_MAX_PER_ADDRESS = 100;
 const DEFAULT_MAX_CONNECTIONS = 10_000;
@@ -68,19 +93,35 @@ export class WebSocketTransport {
   readonly #server: WebSocketServer;
   readonly #owner: WebSocketFlowOwner;
   readonly #flows = new Set<WebSocketFlow>();
-  /** TCP connections by client host: one that is being closed still counts. */
-  readonly #connectionsByHost = new Map<string, number>();
+  /** TCP connections by where they come from: one that is being closed still counts. */
+  readonly #count: ConnectionCount;
+  /** Upgrades that wait for their turn. */
+  readonly #waiting: PacedQueue<Upgrade> | undefined;
+  /** TCP connections that have been let in, those that wait and those that close included. */
   #connections = 0;
   #isStopping = false;
   #onDrained: (() => void) | undefined;
 
   constructor(options: WebSocketTransportOptions) {
     this.#options = options;
+    const { maxConnectionsPerAddress: limit = DEFAULT_MAX_PER_ADDRESS, exempt } = options;
+    this.#count = new ConnectionCount({ limit, exempt });
+    const { upgradesPerSecond: perSecond } = options;
+    this.#waiting =
+      perSecond === undefined
+        ? undefined
+        : new PacedQueue({
+            clock: options.clock,
+            perSecond,
+            capacity: Math.ceil((perSecond * LONGEST_WAIT_MS) / 1000),
+            take: (upgrade) => this.#upgrade(upgrade),
+          });
     const maxPayload = options.maxMessageOctets ?? DEFAULT_MAX_OCTETS;
     this.#receiver = new MessageReceiver({
       handler: options.handler,
       logger: options.logger,
       maxOctets: maxPayload,
+      parser: options.parser,
     });
     this.#server = new WebSocketServer({
       noServer: true,
@@ -98,9 +139,6 @@ export class WebSocketTransport {
       },
       onClosed: (flow, reason) => {
         this.#onClosed(flow, reason);
-      },
-      onSocketGone: (flow) => {
-        this.#onSocketGone(flow);
       },
     };
   }
@@ -121,6 +159,34 @@ export class WebSocketTransport {
       this.#refuse(request, socket, status ?? 400, remote);
       return;
     }
+    const leave = this.#count.tryEnter(remote.host);
+    if (leave === undefined) {
+      this.#refuse(request, socket, 503, remote);
+      return;
+    }
+    const upgrade = { request, socket, head, remote };
+    if (this.#waiting !== undefined && !this.#waiting.offer(upgrade)) {
+      leave();
+      this.#refuse(request, socket, 503, remote);
+      return;
+    }
+    this.#connections += 1;
+    socket.once("close", () => {
+      leave();
+      this.#connections -= 1;
+      if (this.#connections === 0) this.#onDrained?.();
+    });
+    if (this.#waiting === undefined) this.#upgrade(upgrade);
+  }
+
+  /** Upgrades that wait for their turn. */
+  get waitingCount(): number {
+    return this.#waiting?.size ?? 0;
+  }
+
+  /** @returns false when the client has gone meanwhile */
+  #upgrade({ request, socket, head, remote }: Upgrade): boolean {
+    if (socket.destroyed) return false;
     try {
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         this.#open(webSocket, request, remote);
@@ -129,11 +195,13 @@ export class WebSocketTransport {
       this.#options.logger.error("a WebSocket upgrade failed", { cause });
       socket.destroy();
     }
+    return true;
   }
 
   /** Closes all connections with 1001 and refuses new ones; resolves when the last is gone. */
   stop(): Promise<void> {
     this.#isStopping = true;
+    for (const { socket } of this.#waiting?.close() ?? []) socket.destroy();
     if (this.#connections === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onDrained = resolve;
@@ -143,16 +211,15 @@ export class WebSocketTransport {
 
   /** @returns the HTTP status to refuse with, undefined to accept */
   #judge(request: IncomingMessage, remote: SocketAddress | undefined): number | undefined {
-    const { maxConnectionsPerAddress, maxConnections } = this.#options;
+    const { maxConnections } = this.#options;
     // RFC 6455 §10.2: the one thing that a foreign page in the user's browser cannot forge.
     if (!this.#options.isOriginAllowed(request.headers.origin, request)) return 403;
     // RFC 7118 §4.1: a server that finds no "sip" here must not speak SIP.
     if (!offersSip(request.headers["sec-websocket-protocol"])) return 400;
     if (remote === undefined) return 400;
     if (this.#isStopping) return 503;
-    if (this.#connections >= (maxConnections ?? DEFAULT_MAX_CONNECTIONS)) return 503;
-    const ofHost = this.#connectionsByHost.get(remote.host) ?? 0;
-    return ofHost >= (maxConnectionsPerAddress ?? DEFAULT_MAX_PER_ADDRESS) ? 503 : undefined;
+    if (this.#options.admits?.(remote.host) === false) return 429;
+    return this.#connections >= (maxConnections ?? DEFAULT_MAX_CONNECTIONS) ? 503 : undefined;
   }
 
   #refuse(
@@ -172,12 +239,19 @@ export class WebSocketTransport {
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_TEXTS.get(status) ?? "Refused"}\r\n` +
         "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-        (status === 503 ? "Retry-After: 5\r\n" : "") +
+        (status === 503 ? `Retry-After: ${this.#retryAfterSeconds()}\r\n` : "") +
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       () => {
         socket.destroy();
       },
     );
+  }
+
+  /** Spread out, so that those who come back do not come back together. */
+  #retryAfterSeconds(): number {
+    const waitSeconds = (this.#waiting?.waitMs ?? 0) / 1000;
+    const random = (this.#options.random ?? Math.random)();
+    return Math.ceil(MIN_RETRY_SECONDS + waitSeconds + random * RETRY_SPREAD_SECONDS);
   }
 
   #open(webSocket: WebSocket, request: IncomingMessage, remote: SocketAddress): void {
@@ -192,8 +266,6 @@ export class WebSocketTransport {
       },
       this.#owner,
     );
-    this.#connections += 1;
-    this.#connectionsByHost.set(remote.host, (this.#connectionsByHost.get(remote.host) ?? 0) + 1);
     this.#flows.add(flow);
     flowFacts.publish({ kind: "open", flow });
     this.#guard(() => {
@@ -207,15 +279,6 @@ export class WebSocketTransport {
     this.#guard(() => {
       this.#options.handler.onFlowClosed(flow, reason);
     });
-  }
-
-  #onSocketGone(flow: WebSocketFlow): void {
-    const { host } = flow.remote;
-    const ofHost = (this.#connectionsByHost.get(host) ?? 1) - 1;
-    if (ofHost === 0) this.#connectionsByHost.delete(host);
-    else this.#connectionsByHost.set(host, ofHost);
-    this.#connections -= 1;
-    if (this.#connections === 0) this.#onDrained?.();
   }
 
   #clientAddress(request: IncomingMessage): SocketAddress | undefined {
@@ -238,22 +301,18 @@ export class WebSocketTransport {
 const STATUS_TEXTS: ReadonlyMap<number, string> = new Map([
   [400, "Bad Request"],
   [403, "Forbidden"],
+  [429, "Too Many Requests"],
   [503, "Service Unavailable"],
 ]);
 
 const REFUSALS: ReadonlyMap<number, string> = new Map([
   [400, 'SIP over WebSocket needs the subprotocol "sip" (RFC 7118).'],
   [403, "Pages of this origin may not connect."],
+  [429, "Too many requests came from this address. Wait a few minutes, then try again."],
   [503, "Too many connections, or the gateway goes down."],
 ]);
 
 function offersSip(protocols: string | undefined): boolean {
   if (protocols === undefined) return false;
   return protocols.split(",").some((protocol) => protocol.trim() === SUBPROTOCOL);
-}
-
-/** An IPv4 address that a dual-stack socket shows as `::ffff:192.0.2.1` in its plain form. */
-function plainHost(host: string): string {
-  const v4 = host.startsWith("::ffff:") ? host.slice(7) : "";
-  return isIPv4(v4) ? v4 : host;
 }

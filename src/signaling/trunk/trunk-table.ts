@@ -50,6 +50,12 @@ export class TrunkTable {
     return proved ?? here.find((trunk) => trunk.listensAt(remote)) ?? here[0];
   }
 
+  /** Whether what comes from this address comes from a trunk. */
+  accepts(host: string): boolean {
+    for (const trunk of this.#trunks.values()) if (trunk.accepts(host)) return true;
+    return false;
+  }
+
   /** The servers of a trunk's peer; none of a trunk that does not exist. */
   targetsOf(id: string): readonly TargetView[] {
     return this.#trunks.get(id)?.targetViews ?? [];

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { AddressSet } from "../../../src/core/address.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { buildResponse } from "../../../src/signaling/message/build.ts";
 import { parseMessage } from "../../../src/signaling/message/parser.ts";
@@ -14,6 +15,7 @@ import { responseFlow, sendMessage } from "../../../src/signaling/transport/outb
 import { WebSocketTransport } from "../../../src/signaling/transport/websocket.ts";
 import type { WebSocketTransportOptions } from "../../../src/signaling/transport/websocket.ts";
 import { ManualClock } from "../../harness/manual-clock.ts";
+import { waitFor } from "../../harness/wait.ts";
 import { RecordingHandler, textOf } from "./fixtures.ts";
 
 const ORIGIN = "https://voice.example.com";
@@ -151,6 +153,45 @@ describe("RFC 7118 §4 the handshake", () => {
     await handler.until(({ closed }) => closed[0]);
     await once(client, "close");
     await connectClient();
+  });
+
+  it("lets clients of an exempt address in, however many", async () => {
+    await listen({ maxConnectionsPerAddress: 1, exempt: new AddressSet(["127.0.0.0/8"]) });
+    await connectClient();
+    await connectClient();
+  });
+
+  it("refuses with 429 an address that may not connect", async () => {
+    let isBanned = true;
+    await listen({ admits: (host) => host !== "127.0.0.1" || !isBanned });
+    expect(await refusedWith({})).toBe(429);
+    isBanned = false;
+    await connectClient();
+  });
+
+  it("completes upgrades at its pace, and refuses with a spread Retry-After who would wait too long", async () => {
+    await listen({ upgradesPerSecond: 10, random: () => 0.5 });
+    await connectClient();
+    const waiting = Array.from({ length: 40 }, () => open());
+    await waitFor(() => transport.waitingCount === 40, { what: "40 to wait" });
+    const retryAfter = await new Promise((resolve) => {
+      open().on("unexpected-response", (request, response) => {
+        resolve([response.statusCode, response.headers["retry-after"]]);
+        request.destroy();
+      });
+    });
+    // 2 s, the 4 s that those before it wait, and half of the spread of 20 s.
+    expect(retryAfter).toEqual([503, "16"]);
+    // Who goes away gives its place to the next one at once.
+    for (const client of waiting.slice(0, 20)) client.terminate();
+    const [first] = waiting.slice(20);
+    clock.advance(500);
+    await handler.until(({ opened }) => (opened.length >= 2 ? true : undefined));
+    expect(transport.waitingCount).toBeLessThan(36);
+    clock.advance(4000);
+    await handler.until(({ opened }) => (opened.length >= 21 ? true : undefined));
+    expect(transport.waitingCount).toBe(0);
+    expect(first?.readyState).toBeLessThanOrEqual(WebSocket.OPEN);
   });
 
   it("counts clients behind a proxy by the address that the proxy names", async () => {
