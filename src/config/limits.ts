@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { compact } from "../dialplan/schema.ts";
+import { compact } from "../dialplan/schema-tools.ts";
 import { duration, scalar, text, wholeNumber, word } from "../dialplan/scalar.ts";
 import type { LimitsConfig } from "./config.ts";
 import { tryParseRange } from "./values.ts";
