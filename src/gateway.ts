@@ -15,6 +15,7 @@ import { simulate } from "./dialplan/simulate.ts";
 import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
 import type { BanView, GatewayView, Readiness, TrunkView } from "./http/ports.ts";
 import type { HttpSettings } from "./http/route.ts";
+import { trunkTerms } from "./trunk-terms.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { SessionCredentials } from "./http/session-credentials.ts";
 import { createMediaEngine, type RtpengineSource } from "./media/media-engine.ts";
@@ -92,6 +93,9 @@ export class Gateway implements GatewayView {
       clock: this.#clock,
       logger: logger.child({ room: "media" }),
       sdpLimits: config.limits.sdp,
+      opus: config.media.opus,
+      dscp: config.media.dscp,
+      digitEvents: config.media.digitEvents,
     });
     const credentials = new SessionCredentials({
       clock: this.#clock,
@@ -191,7 +195,7 @@ export class Gateway implements GatewayView {
       user: (id) => this.#current.config.users.get(id),
       trunk: (id) => {
         const trunk = this.#current.config.trunks.get(id);
-        return trunk === undefined ? undefined : { codecs: trunk.codecs };
+        return trunk === undefined ? undefined : trunkTerms(trunk, this.#engine);
       },
     };
     this.#calls = new CallTable({
@@ -445,9 +449,15 @@ function sipListeners({ listen, tls }: Config["sip"]) {
   };
 }
 
-function rtpengineSource({ rtpengine, address, ports }: Config["media"]): RtpengineSource {
+function rtpengineSource(media: Config["media"]): RtpengineSource {
+  const { rtpengine, address, otherAddresses, ports } = media;
   if (rtpengine.kind === "external") return { kind: "external", nodes: rtpengine.sockets };
-  return { kind: "managed", address: address ?? "127.0.0.1", ports };
+  return {
+    kind: "managed",
+    address: address ?? "127.0.0.1",
+    ...(otherAddresses === undefined ? {} : { otherAddresses }),
+    ports,
+  };
 }
 
 function count(items: Iterable<unknown>): number {

@@ -4,12 +4,14 @@ import type {
   Dialog,
   Identity,
   IncomingInvite,
+  IncomingRequest,
   InviteFailure,
   InviteTarget,
   OutgoingInvite,
   ProvisionalResponse,
 } from "../signaling/engine.ts";
 import { mayFailOver, reasonForCaller } from "./cause.ts";
+import type { CodecChoice } from "./codec-choice.ts";
 import type { CallContext } from "./context.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 
@@ -19,6 +21,8 @@ export interface AttemptHandler {
   /** The handler attaches to the dialog before it returns. */
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void;
   onFailed(attempt: Attempt, reason: EndReason, mayFailOver: boolean): void;
+  /** An INFO of the callee's before it answers. The handler responds. */
+  onInfo(attempt: Attempt, request: IncomingRequest): void;
 }
 
 type AttemptState = "offering" | "trying" | "ringing" | "answered" | "ended";
@@ -33,6 +37,7 @@ export class Attempt {
   readonly exchange: Exchange;
   /** Whether the call is recorded when this attempt answers. */
   readonly isRecorded: boolean;
+  readonly codecs: CodecChoice;
   readonly #context: CallContext;
   readonly #media: MediaSession;
   readonly #handler: AttemptHandler;
@@ -50,6 +55,7 @@ export class Attempt {
     readonly caller: MediaLeg;
     readonly leg: MediaLeg;
     readonly target: InviteTarget;
+    readonly codecs: CodecChoice;
     readonly from: Identity;
     readonly to: Identity;
     /** The call that this attempt is made for: a loop is found by it. */
@@ -61,7 +67,13 @@ export class Attempt {
     this.#handler = options.handler;
     this.leg = options.leg;
     this.target = options.target;
-    this.exchange = { offerer: options.caller, answerer: options.leg, branch: options.leg.tag };
+    this.codecs = options.codecs;
+    this.exchange = {
+      offerer: options.caller,
+      answerer: options.leg,
+      branch: options.leg.tag,
+      policy: options.codecs.policy,
+    };
     this.#from = options.from;
     this.#to = options.to;
     this.#onBehalfOf = options.onBehalfOf;
@@ -110,9 +122,18 @@ export class Attempt {
           this.#state = "answered";
           this.#handler.onAnswered(this, dialog, answer);
         },
+        onRequest: (request) => this.#handler.onInfo(this, request),
         onFailed: (failure) => this.#onFailed(failure),
       },
     );
+  }
+
+  /** Sends an INFO before the answer. @returns the final status */
+  async sendInfo(content: {
+    readonly contentType: string;
+    readonly body: Buffer;
+  }): Promise<number> {
+    return (await this.#invite?.info?.(content)) ?? 481;
   }
 
   /** Gives up. `onFailed` does not follow. */

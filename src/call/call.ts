@@ -1,20 +1,25 @@
 import type { EndReason } from "../core/end-reason.ts";
 import { tryParseAnnouncement } from "../dialplan/announce.ts";
 import type { Decision } from "../dialplan/decision.ts";
+import { speechCodecsOf } from "../media/codecs.ts";
 import type { Exchange, MediaLeg, MediaSession, ServiceEndpoint } from "../media/session.ts";
 import type {
   Dialog,
   Identity,
   IncomingInvite,
   IncomingReinvite,
+  IncomingRequest,
   ProvisionalResponse,
 } from "../signaling/engine.ts";
+import type { SipRequest } from "../signaling/message/message.ts";
 import { Announcement } from "./announcement.ts";
 import type { Attempt } from "./attempt.ts";
 import { completeReason, NORMAL_CLEARING, resultOf } from "./cause.ts";
 import { callChanged, callEnded, callStarted } from "./channels.ts";
-import type { CallContext } from "./context.ts";
+import { chooseCodecs, choiceAfterOffer, type CodecChoice } from "./codec-choice.ts";
+import { trunkLeg, type CallContext } from "./context.ts";
 import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
+import { DigitRelay, type DigitPath, type SendInfo } from "./digit-relay.ts";
 import { Hunt, type HuntHandler } from "./hunt.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 import type { CallView } from "./record.ts";
@@ -50,6 +55,12 @@ export class Call implements HuntHandler, DialogEndOwner {
   readonly #media: MediaSession;
   readonly #hunt: Hunt;
   readonly #story: Story;
+  readonly #digits: DigitRelay;
+  /** How codecs are chosen now, and how before the phone asked for anything. */
+  #codecs: CodecChoice;
+  #usualCodecs: CodecChoice;
+  /** Whose early media plays. */
+  #early: Attempt | undefined;
   readonly #release: () => void;
   readonly #onEnded: (call: Call) => void;
   #state: CallState = "hunting";
@@ -83,18 +94,35 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#release = options.release;
     this.#onEnded = options.onEnded;
     this.#isLateOffer = invite.sdp === undefined;
+    const trunk = invite.party.kind === "trunk" ? context.trunk(invite.party.trunkId) : undefined;
     this.#callerLeg =
       invite.party.kind === "user"
         ? { tag: "caller", kind: "webrtc" }
-        : { tag: "caller", kind: "rtp", codecs: context.trunk(invite.party.trunkId)?.codecs };
-    this.#media = context.media.createSession({ policy: context.codecPolicy });
+        : { tag: "caller", ...trunkLeg(trunk, () => sourceOf(invite.request)) };
+    this.#usualCodecs = chooseCodecs({
+      route: undefined,
+      calleeTrunk: undefined,
+      callerTrunk: trunk?.codecPolicy,
+      usual: context.codecPolicy,
+    });
+    this.#codecs = this.#usualCodecs;
+    this.#media = context.media.createSession({
+      policy: this.#codecs.policy,
+      handler: { onDigit: (tag, digit, ms) => this.#digits.onEvent(tag, digit, ms) },
+    });
+    this.#digits = new DigitRelay({
+      media: this.#media,
+      logger: context.logger.child({ call: options.id }),
+      path: () => this.#digitPath(),
+      onCarried: () => this.#noteMedia(),
+    });
     this.#story = new Story({
       id: options.id,
       clock: context.clock,
       invite,
       callerNumber: options.identity.user,
       route: decision.route,
-      policy: context.codecPolicy,
+      codecs: this.#codecs,
     });
     this.#hunt = new Hunt({
       context,
@@ -115,6 +143,7 @@ export class Call implements HuntHandler, DialogEndOwner {
           "caller",
         );
       },
+      onRequest: (request) => this.#digits.onInfo("caller", request),
     });
     if (callStarted.hasSubscribers) callStarted.publish(this.view());
     this.#hunt.start();
@@ -143,7 +172,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       this.#sendProgress(response.status === 183 ? 180 : response.status, undefined);
       return;
     }
-    void this.#joinEarly(attempt.exchange, sdp);
+    void this.#joinEarly(attempt, sdp);
   }
 
   onMovedOn(reason: EndReason): void {
@@ -165,6 +194,8 @@ export class Call implements HuntHandler, DialogEndOwner {
     callee.localSdp = attempt.offer;
     this.#callee = callee;
     this.#exchange = attempt.exchange;
+    this.#usualCodecs = attempt.codecs;
+    this.#choose(attempt.codecs);
     this.#state = "answering";
     this.#story.attemptAnswered(attempt, dialog);
     if (sdp === undefined) {
@@ -197,6 +228,10 @@ export class Call implements HuntHandler, DialogEndOwner {
       this.#service = service;
       return sdpForCaller(this.#media, service, exchange, this.#invite.sdp);
     });
+  }
+
+  onInfo(attempt: Attempt, request: IncomingRequest): void {
+    this.#digits.onInfo(attempt.leg.tag, request);
   }
 
   onExhausted(reason: EndReason, announce: string | undefined): void {
@@ -241,6 +276,10 @@ export class Call implements HuntHandler, DialogEndOwner {
     void this.#renegotiate(end, peer, reinvite);
   }
 
+  onEndInfo(end: DialogEnd, request: IncomingRequest): void {
+    this.#digits.onInfo(end.leg.tag, request);
+  }
+
   onEndGone(end: DialogEnd, reason: EndReason): void {
     this.#end(reason, end.role);
   }
@@ -261,6 +300,32 @@ export class Call implements HuntHandler, DialogEndOwner {
       : { kind: "service", service: this.#service, leg: SERVICE_LEG };
   }
 
+  /** How the digits of this call cross now. */
+  #digitPath(): DigitPath | undefined {
+    const early = this.#early;
+    if (this.#state === "hunting" && early !== undefined) {
+      const send: SendInfo = (content) => early.sendInfo(content);
+      return {
+        exchange: early.exchange,
+        infoTo: (tag) => (tag === early.leg.tag ? send : undefined),
+      };
+    }
+    const exchange = this.#exchange;
+    if (exchange === undefined || this.#state === "ended") return undefined;
+    return {
+      exchange,
+      infoTo: (tag) => {
+        const end = [this.#caller, this.#callee].find((each) => each?.leg.tag === tag);
+        return end === undefined ? undefined : (content) => end.dialog.request("INFO", content);
+      },
+    };
+  }
+
+  #choose(codecs: CodecChoice): void {
+    this.#codecs = codecs;
+    this.#story.codecsChosen(codecs);
+  }
+
   #sendProgress(status: number, sdp: string | undefined): void {
     const isNews = status !== this.#lastProgress || sdp !== this.#earlySdp;
     // Once early media plays, a 180 without SDP must not stop it.
@@ -271,9 +336,10 @@ export class Call implements HuntHandler, DialogEndOwner {
   }
 
   /** Lets the caller hear what the callee sends before it answers. */
-  async #joinEarly(exchange: Exchange, sdp: string): Promise<void> {
+  async #joinEarly(attempt: Attempt, sdp: string): Promise<void> {
     try {
-      const answer = await this.#media.answer(exchange, sdp);
+      const answer = await this.#media.answer(attempt.exchange, sdp);
+      this.#early = attempt;
       if (this.#state === "hunting") this.#sendProgress(183, answer);
     } catch (error) {
       // The final answer brings another chance; ringing is told all the same.
@@ -352,9 +418,16 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   async #renegotiate(end: DialogEnd, peer: Peer, reinvite: IncomingReinvite): Promise<void> {
     this.#isRenegotiating = true;
+    const codecs =
+      end.leg.kind === "webrtc" && reinvite.sdp !== undefined
+        ? choiceAfterOffer(this.#codecs, this.#usualCodecs, speechCodecsOf(reinvite.sdp))
+        : this.#codecs;
     const direction = await renegotiate({
       media: this.#media,
       branch: this.#exchange?.branch ?? "",
+      policy: codecs.policy,
+      // A browser that asks for other codecs is no business of the far end's.
+      isOwnAffair: codecs !== this.#codecs,
       from: end,
       to: peer,
       reinvite,
@@ -362,6 +435,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     });
     this.#isRenegotiating = false;
     if (this.#state !== "connected" || direction === undefined) return;
+    if (codecs !== this.#codecs) this.#choose(codecs);
     this.#story.directionChanged(end.leg.tag, direction);
     this.#noteMedia();
     this.#publishChange();
@@ -369,7 +443,7 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   /** Keeps what was negotiated for the views of the live call. */
   #noteMedia(): void {
-    this.#story.mediaReported(this.#media.negotiated());
+    this.#story.mediaReported(this.#media.negotiated(), this.#digits.views());
   }
 
   /** A view is made only for those who look. */
@@ -405,7 +479,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   /** The last step: the media is given back, then the record is final. */
   async #publishRecord(): Promise<void> {
     const report = await this.#media.close();
-    if (report !== undefined) this.#story.mediaReported(report);
+    if (report !== undefined) this.#story.mediaReported(report, this.#digits.views());
     const record = this.#story.record();
     this.#context.logger.info("call ended", {
       call: record.id,
@@ -423,4 +497,10 @@ export class Call implements HuntHandler, DialogEndOwner {
     callEnded.publish(record);
     this.#onEnded(this);
   }
+}
+
+/** Where a request came from, as the transport has found it (RFC 3261 §18.2.1). */
+function sourceOf(request: SipRequest): string {
+  const via = request.topmostVia;
+  return via.received ?? via.host;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
-import type { CodecPolicy, MediaEngine } from "../media/session.ts";
+import type { CodecPolicy, MediaEngine, MediaLeg } from "../media/session.ts";
 import type { SignalingEngine } from "../signaling/engine.ts";
 import type { CallLimits } from "./limits.ts";
 
@@ -17,5 +17,40 @@ export interface CallContext {
   /** ISO 3166 code: whose tones and language callers hear; undefined: those of ITU-T E.180. */
   readonly country: string | undefined;
   user(userId: string): { readonly name: string; readonly numbers: readonly string[] } | undefined;
-  trunk(trunkId: string): { readonly codecs: readonly string[] | undefined } | undefined;
+  trunk(trunkId: string): TrunkTerms | undefined;
+}
+
+/** What calls with a trunk keep to. */
+export interface TrunkTerms {
+  readonly codecs: readonly string[] | undefined;
+  /** How codecs are chosen; undefined: the trunk does not say. */
+  readonly codecPolicy?: CodecPolicy | undefined;
+  /** Its media, beside the codecs. */
+  readonly media?: Omit<MediaLeg, "tag" | "kind" | "codecs"> | undefined;
+}
+
+/**
+ * A trunk's leg, without its tag.
+ *
+ * @param source where its signaling came from, when it called; asked once, with its first SDP
+ */
+export function trunkLeg(
+  terms: TrunkTerms | undefined,
+  source?: () => string,
+): Omit<MediaLeg, "tag"> {
+  const isDirect = terms?.media?.isDirect;
+  let host: string | undefined;
+  return {
+    kind: "rtp",
+    codecs: terms?.codecs,
+    ...terms?.media,
+    ...(isDirect === undefined || source === undefined
+      ? {}
+      : {
+          isDirect: (address: string) => {
+            host ??= source();
+            return address === host || isDirect(address);
+          },
+        }),
+  };
 }

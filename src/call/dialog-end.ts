@@ -13,6 +13,8 @@ import type { CallContext } from "./context.ts";
 export interface DialogEndOwner {
   onEndConfirmed(end: DialogEnd, sdp: string | undefined): void;
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void;
+  /** An INFO without a package: a digit, if it is anything. The owner responds. */
+  onEndInfo(end: DialogEnd, request: IncomingRequest): void;
   /** The end is gone: it hung up, or it was lost. Final. */
   onEndGone(end: DialogEnd, reason: EndReason): void;
   onEndFlow(end: DialogEnd, isUp: boolean): void;
@@ -71,10 +73,14 @@ export class DialogEnd implements DialogHandler {
   }
 
   onRequest(request: IncomingRequest): void {
-    // REFER, INFO and MESSAGE inside a call each come with their own issue; until then the far end
-    // is told plainly, so that it can take its other way.
+    if (request.request.method === "INFO") {
+      this.#owner.onEndInfo(this, request);
+      return;
+    }
+    // REFER and MESSAGE inside a call each come with their own issue; until then the far end is
+    // told plainly, so that it can take its other way.
     request.respond(request.request.method === "REFER" ? 603 : 405, {
-      headers: [["Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"]],
+      headers: [["Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"]],
     });
   }
 

@@ -1,16 +1,18 @@
 import type { Timer } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import type { Action } from "../dialplan/decision.ts";
-import type { MediaLeg, MediaSession } from "../media/session.ts";
+import type { CodecPolicy, MediaLeg, MediaSession } from "../media/session.ts";
 import type {
   Dialog,
   Identity,
   IncomingInvite,
+  IncomingRequest,
   InviteTarget,
   ProvisionalResponse,
 } from "../signaling/engine.ts";
 import { Attempt, type AttemptHandler } from "./attempt.ts";
-import type { CallContext } from "./context.ts";
+import { chooseCodecs, type CodecChoice } from "./codec-choice.ts";
+import { trunkLeg, type CallContext } from "./context.ts";
 import type { ServiceChoice } from "./service-call.ts";
 
 /** What a hunt reports. `onAnswered`, `onService` or `onExhausted` comes once, last. */
@@ -24,6 +26,8 @@ export interface HuntHandler {
   onService(service: ServiceChoice): void;
   /** @param announce what the caller shall hear first: a name of an announcement, or a file */
   onExhausted(reason: EndReason, announce: string | undefined): void;
+  /** An INFO of somebody who rings. The handler responds. */
+  onInfo(attempt: Attempt, request: IncomingRequest): void;
 }
 
 /** Attempts that run together; the next stage begins when all have failed or the time is over. */
@@ -41,6 +45,7 @@ interface Stage {
 interface Target {
   readonly target: InviteTarget;
   readonly leg: Omit<MediaLeg, "tag">;
+  readonly codecs: CodecChoice;
   readonly from: Identity;
   readonly to: Identity;
 }
@@ -132,6 +137,10 @@ export class Hunt implements AttemptHandler {
     this.#handler.onAnswered(attempt, dialog, sdp);
   }
 
+  onInfo(attempt: Attempt, request: IncomingRequest): void {
+    this.#handler.onInfo(attempt, request);
+  }
+
   onFailed(attempt: Attempt, reason: EndReason, mayFailOver: boolean): void {
     this.#live.delete(attempt);
     if (this.#isOver) return;
@@ -191,7 +200,9 @@ export class Hunt implements AttemptHandler {
     }
   }
 
-  #ringStage({ users, timeoutMs, record }: Extract<Action, { kind: "ring" }>): Stage {
+  #ringStage(action: Extract<Action, { kind: "ring" }>): Stage {
+    const { users, timeoutMs, record } = action;
+    const codecs = this.#chooseCodecs(action.codecPolicy, undefined);
     const { party, calledInstance } = this.#caller.invite;
     const targets: Target[] = [];
     for (const userId of users) {
@@ -212,6 +223,7 @@ export class Hunt implements AttemptHandler {
         targets.push({
           target: { kind: "binding", binding },
           leg: { kind: "webrtc" },
+          codecs,
           from: this.#caller.identity,
           to: { user: this.#dialled },
         });
@@ -235,7 +247,8 @@ export class Hunt implements AttemptHandler {
       targets: [
         {
           target: { kind: "trunk", trunkId, number: action.number },
-          leg: { kind: "rtp", codecs: trunk?.codecs },
+          leg: trunkLeg(trunk),
+          codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
           from: { ...identity, user: action.callerNumber ?? own ?? identity.user },
           to: { user: action.number },
         },
@@ -247,10 +260,21 @@ export class Hunt implements AttemptHandler {
     };
   }
 
+  #chooseCodecs(route: CodecPolicy | undefined, calleeTrunk: CodecPolicy | undefined): CodecChoice {
+    const { party } = this.#caller.invite;
+    return chooseCodecs({
+      route,
+      calleeTrunk,
+      callerTrunk:
+        party.kind === "trunk" ? this.#context.trunk(party.trunkId)?.codecPolicy : undefined,
+      usual: this.#context.codecPolicy,
+    });
+  }
+
   /** @returns false when nothing in it could be tried */
   #startStage(stage: Stage): boolean {
     const started: Attempt[] = [];
-    for (const { target, leg, from, to } of stage.targets) {
+    for (const { target, leg, codecs, from, to } of stage.targets) {
       if (target.kind === "trunk") {
         const place = this.#context.limits.takeTrunk(target.trunkId);
         if ("refused" in place) {
@@ -268,6 +292,7 @@ export class Hunt implements AttemptHandler {
         onBehalfOf: this.#caller.invite,
         leg: { ...leg, tag: `callee-${this.#attemptCount}` },
         target,
+        codecs,
         from,
         to,
         isRecorded: stage.isRecorded,

@@ -29,9 +29,28 @@ export interface TimelineEntry {
   readonly detail?: string;
 }
 
+/** Digits that the gateway itself carried, in one direction and way. */
+export interface DigitsView {
+  readonly from: string;
+  /** As they came: in RTP, or in SIP INFO. */
+  readonly as: "rfc4733" | "info";
+  readonly to: string;
+  /** As they went on. */
+  readonly way: "rfc4733" | "info" | "inband";
+  readonly count: number;
+}
+
 /** What is known of a call's media. */
 export interface MediaView {
   readonly policy: string;
+  /** Who chose the policy; `phone`: the browser asked for Opus within the call. */
+  readonly policyBy: "route" | "trunk" | "default" | "phone";
+  /** How digits go to each leg, by leg tag. */
+  readonly dtmf?: Readonly<Record<string, "rfc4733" | "info" | "inband" | "none">>;
+  /** Digits that came or went by SIP INFO. Others cross in RTP, and are not counted. */
+  readonly digits?: readonly DigitsView[];
+  /** How each leg's media is encrypted, by leg tag. */
+  readonly srtp?: Readonly<Record<string, "none" | "sdes" | "dtls">>;
   /** Codec by leg tag. */
   readonly codecs: Readonly<Record<string, string>>;
   readonly isTranscoded: boolean;

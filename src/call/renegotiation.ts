@@ -1,6 +1,13 @@
 import type { Logger } from "../core/logger.ts";
 import { directionOf, withDirection, type MediaDirection } from "../media/direction.ts";
-import type { Exchange, MediaLeg, MediaSession, ServiceEndpoint } from "../media/session.ts";
+import { isSameTransport } from "../media/same-transport.ts";
+import type {
+  CodecPolicy,
+  Exchange,
+  MediaLeg,
+  MediaSession,
+  ServiceEndpoint,
+} from "../media/session.ts";
 import type { IncomingReinvite } from "../signaling/engine.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
@@ -19,6 +26,12 @@ export type Peer =
 export async function renegotiate(change: {
   readonly media: MediaSession;
   readonly branch: string;
+  readonly policy: CodecPolicy;
+  /**
+   * Whether the change is the end's alone, such as other codecs: when rtpengine keeps the far end's
+   * transport, the far end is not asked.
+   */
+  readonly isOwnAffair: boolean;
   readonly from: DialogEnd;
   readonly to: Peer;
   readonly reinvite: IncomingReinvite;
@@ -42,12 +55,20 @@ export async function renegotiate(change: {
     offerer: from.leg,
     answerer: to.kind === "dialog" ? to.end.leg : to.leg,
     branch: change.branch,
+    policy: change.policy,
   };
   try {
     const toPeer = await change.media.offer(exchange, offer);
     let peerSdp: string;
     if (to.kind === "service") {
       peerSdp = await to.service.answer(toPeer);
+    } else if (
+      change.isOwnAffair &&
+      to.end.remoteSdp !== undefined &&
+      to.end.localSdp !== undefined &&
+      isSameTransport(to.end.localSdp, toPeer)
+    ) {
+      peerSdp = to.end.remoteSdp;
     } else {
       const result = await to.end.dialog.reinvite(toPeer);
       if (!result.ok) {

@@ -5,10 +5,12 @@ import type { MediaDirection } from "../media/direction.ts";
 import type { MediaReport } from "../media/session.ts";
 import type { Dialog, IncomingInvite, InviteTarget } from "../signaling/engine.ts";
 import type { Attempt } from "./attempt.ts";
+import type { CodecChoice } from "./codec-choice.ts";
 import type {
   CallRecord,
   CallResult,
   CallView,
+  DigitsView,
   LegView,
   MediaView,
   TimelineEntry,
@@ -27,7 +29,7 @@ export class Story {
   readonly #from: CallView["from"];
   readonly #to: string;
   readonly #route: string | undefined;
-  readonly #policy: string;
+  #codecs: CodecChoice;
   readonly #startedWallMs: number;
   readonly #startedMs: number;
   readonly #legs = new Map<string, LegView>();
@@ -46,7 +48,7 @@ export class Story {
     readonly invite: IncomingInvite;
     readonly callerNumber: string;
     readonly route: string | undefined;
-    readonly policy: string;
+    readonly codecs: CodecChoice;
   }) {
     const { party } = options.invite;
     this.#id = options.id;
@@ -59,7 +61,7 @@ export class Story {
     // Records are kept by the thousand: none may keep the messages of its call.
     this.#to = ownCopy(options.invite.calledNumber);
     this.#route = options.route;
-    this.#policy = options.policy;
+    this.#codecs = options.codecs;
     this.#startedWallMs = options.clock.wallMs();
     this.#startedMs = options.clock.monotonicMs();
     const agent = ownCopy(options.invite.request.headers.get("User-Agent"));
@@ -147,9 +149,20 @@ export class Story {
     this.note(isHeld ? "held" : "resumed", tag);
   }
 
-  mediaReported(report: MediaReport): void {
+  /** How the codecs of what is joined are chosen. */
+  codecsChosen(codecs: CodecChoice): void {
+    if (codecs.by === "phone" && this.#codecs.by !== "phone")
+      this.note("opus", "asked by the phone");
+    this.#codecs = codecs;
+  }
+
+  mediaReported(report: MediaReport, digits: readonly DigitsView[] = []): void {
     this.#media = {
-      policy: this.#policy,
+      policy: this.#codecs.policy,
+      policyBy: this.#codecs.by,
+      ...(report.dtmf === undefined ? {} : { dtmf: report.dtmf }),
+      ...(digits.length === 0 ? {} : { digits }),
+      ...(report.srtp === undefined ? {} : { srtp: report.srtp }),
       codecs: report.codecs,
       isTranscoded: report.isTranscoded,
       packetsFrom: report.packetsFrom,

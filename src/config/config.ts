@@ -81,7 +81,26 @@ export interface MediaConfig {
   /** UDP ports for media, both ends included. */
   readonly ports: { readonly min: number; readonly max: number };
   readonly codecs: CodecPolicy;
+  readonly opus: OpusConfig;
+  /** Differentiated services code point of media (RFC 2474); undefined: left alone. */
+  readonly dscp?: number;
+  /** More addresses for media, of the other family, say; only when rtpengine is managed. */
+  readonly otherAddresses?: readonly string[];
+  /** Where rtpengines of others report digits to (their `dtmf-log-dest`); undefined: nowhere. */
+  readonly digitEvents?: SocketAddress;
   readonly turn?: { readonly urls: readonly string[]; readonly secret: string };
+}
+
+/** What we ask for of senders of Opus (RFC 7587 §6.1). */
+export interface OpusConfig {
+  /** Forward error correction in the band. */
+  readonly fec: boolean;
+  /** Discontinuous transmission: nothing is sent in silence. */
+  readonly dtx: boolean;
+  /** Milliseconds in a packet. */
+  readonly ptimeMs: number;
+  /** Bits a second on average; undefined: the sender's choice. */
+  readonly bitrate?: number;
 }
 
 export interface UserConfig {
@@ -95,7 +114,9 @@ export interface UserConfig {
 }
 
 export type DtmfMode = "rfc4733" | "info" | "inband";
-export type SrtpMode = "off" | "sdes" | "dtls";
+export type SrtpMode = "off" | "sdes" | "dtls" | "optional";
+/** Whether a NAT stands before the peer's media; `auto`: as its SDP and its signaling say. */
+export type NatMode = "auto" | "yes" | "no";
 
 export interface TrunkConfig {
   readonly id: string;
@@ -112,8 +133,15 @@ export interface TrunkConfig {
   readonly accept?: readonly string[];
   /** Encoding names as SDP writes them, in order of preference; undefined: by media.codecs. */
   readonly codecs?: readonly string[];
+  /** How codecs are chosen; undefined: by the route, else by media.codecs. */
+  readonly codecPolicy?: CodecPolicy;
   readonly dtmf: DtmfMode;
+  /** How digits go when `dtmf` is rfc4733 and the peer answers without telephone-event. */
+  readonly dtmfFallback: "info" | "inband";
   readonly srtp: SrtpMode;
+  readonly nat: NatMode;
+  /** The family of the addresses that the peer gets for media; undefined: rtpengine's choice. */
+  readonly addressFamily?: "ipv4" | "ipv6";
   /** Calls at once in both directions together; undefined: no own limit. */
   readonly maxCalls?: number;
   /** Interval of OPTIONS; undefined: none. */

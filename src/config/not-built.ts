@@ -18,8 +18,6 @@ export function notBuiltYet(config: Config): readonly string[] {
       warn(`${key}.register`, "the trunk is used without registering");
     }
     if (trunk.registrar) warn(`${key}.registrar`, "users register at this gateway");
-    if (trunk.srtp !== "off") warn(`${key}.srtp`, "media toward the trunk is plain RTP");
-    if (trunk.dtmf !== "rfc4733") warn(`${key}.dtmf`, "digits are sent as RFC 4733 events");
   }
   return warnings;
 }

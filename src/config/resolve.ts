@@ -127,8 +127,12 @@ function toTrunk(
           },
     accept: trunk.accept,
     codecs: trunk.codecs,
+    codecPolicy: trunk["codec-policy"],
     dtmf: trunk.dtmf ?? "rfc4733",
+    dtmfFallback: trunk["dtmf-fallback"] ?? "inband",
     srtp: trunk.srtp ?? "off",
+    nat: trunk.nat ?? "auto",
+    addressFamily: addressFamilyOf(trunk["address-family"]),
     maxCalls: trunk["max-calls"],
     pingMs: trunk.ping,
     failoverAfterMs: trunk["failover-after"] ?? 4000,
@@ -139,6 +143,12 @@ function toTrunk(
       session: own === undefined ? session : toSessionTimer(own, session),
     },
   });
+}
+
+function addressFamilyOf(
+  family: "auto" | "ipv4" | "ipv6" | undefined,
+): "ipv4" | "ipv6" | undefined {
+  return family === "auto" ? undefined : family;
 }
 
 /** What a trunk does not say comes from `sip.tls`: a certificate together with its key. */
@@ -227,12 +237,24 @@ function toSip(sip: FileValues["sip"], directory: string, ownHost: string): SipC
 
 function toMedia(media: FileValues["media"], defaultHost: () => string): MediaConfig {
   const sockets = Array.isArray(media?.rtpengine) ? media.rtpengine : undefined;
+  const [address, ...otherAddresses] = media?.address ?? [];
+  const { opus, dscp } = media ?? {};
   return compact({
     rtpengine:
       sockets === undefined ? { kind: "managed" as const } : { kind: "external" as const, sockets },
-    address: media?.address ?? (sockets === undefined ? defaultHost() : undefined),
+    address: address ?? (sockets === undefined ? defaultHost() : undefined),
+    otherAddresses: otherAddresses.length === 0 ? undefined : otherAddresses,
     ports: media?.ports ?? { min: 30_000, max: 39_999 },
     codecs: media?.codecs ?? "auto",
+    opus: compact({
+      fec: opus?.fec ?? true,
+      dtx: opus?.dtx ?? false,
+      ptimeMs: Number.parseInt(opus?.ptime ?? "20ms", 10),
+      bitrate: opus?.bitrate,
+    }),
+    // RFC 8837 §5 and what PBXs do: sound is EF.
+    dscp: dscp === "off" ? undefined : (dscp ?? 46),
+    digitEvents: media?.["digit-events"],
     turn: media?.turn,
   });
 }

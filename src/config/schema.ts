@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { codecPolicy } from "../dialplan/action-schema.ts";
 import { compact } from "../dialplan/schema-tools.ts";
 import { dialplanSchema } from "../dialplan/schema.ts";
 import {
@@ -12,7 +13,6 @@ import {
   wholeNumber,
   word,
 } from "../dialplan/scalar.ts";
-import type { CodecPolicy } from "./config.ts";
 import { limitsSchema } from "./limits.ts";
 import {
   tryParseHost,
@@ -178,12 +178,47 @@ function needTlsFiles(
   });
 }
 
-const CODEC_POLICIES = new Map<string, CodecPolicy>([
-  ["auto", "auto"],
-  ["narrow", "narrow"],
-  ["pass-narrow", "narrow"],
-  ["opus", "opus"],
+/** A code point of differentiated services, and its names (RFC 2474, RFC 3246, RFC 2597). */
+const DSCP_NAMES = new Map([
+  ["ef", 46],
+  ["cs0", 0],
+  ["cs3", 24],
+  ["cs4", 32],
+  ["cs5", 40],
+  ["af31", 26],
+  ["af41", 34],
+  ["af42", 36],
 ]);
+
+const dscp = scalar<number | "off">({
+  expected: `off, a number from 0 to 63, or one of ${[...DSCP_NAMES.keys()].join(", ")}`,
+  parse: (value) => {
+    if (value === "off") return value;
+    const number = /^[0-9]{1,2}$/.test(value) ? Number(value) : DSCP_NAMES.get(value.toLowerCase());
+    return number === undefined || number > 63 ? undefined : number;
+  },
+  json: {
+    anyOf: [
+      { type: "integer", minimum: 0, maximum: 63 },
+      { type: "string", enum: ["off", ...DSCP_NAMES.keys()] },
+    ],
+  },
+});
+
+const opusSchema = z.strictObject({
+  fec: flag()
+    .optional()
+    .meta({ description: "Forward error correction against lost packets", default: "true" }),
+  dtx: flag().optional().meta({ description: "Sends nothing in silence", default: "false" }),
+  ptime: word("10ms", "20ms", "40ms", "60ms")
+    .optional()
+    .meta({ description: "Sound in a packet", default: "20ms" }),
+  bitrate: wholeNumber(6000, 510_000).optional().meta({
+    description: "Bits a second on average",
+    default: "the sender's choice",
+    example: "24000",
+  }),
+});
 
 const mediaSchema = z.strictObject({
   rtpengine: z
@@ -195,29 +230,42 @@ const mediaSchema = z.strictObject({
       default: "managed",
       example: '["udp:10.0.0.5:22222", "udp:10.0.0.6:22222"]',
     }),
-  address: like("an IP address, or private!public behind a 1:1 NAT", tryParseMediaAddress)
+  address: oneOrMore(
+    like("an IP address, or private!public behind a 1:1 NAT", tryParseMediaAddress),
+    4,
+  )
     .optional()
     .meta({
       description:
-        "With `managed`: the address that media is bound to; `private!public` behind a 1:1 NAT",
+        "With `managed`: the address that media is bound to, or several, of IPv4 and IPv6; `private!public` behind a 1:1 NAT",
       default: "the address of sip.listen, else the machine's own",
       example: "192.0.2.10",
     }),
   ports: like("a range of UDP ports such as 30000-39999 (from 1024, at least 4)", tryParsePortRange)
     .optional()
     .meta({ description: "UDP ports for media, with `managed`", default: "30000-39999" }),
-  codecs: scalar<CodecPolicy>({
-    expected: "one of auto, narrow, opus",
-    parse: (value) => CODEC_POLICIES.get(value),
-    json: { type: "string", enum: [...CODEC_POLICIES.keys()] },
-  })
-    .optional()
-    .meta({
-      description:
-        "`auto`: never transcode when both sides share a codec; `narrow` (or `pass-narrow`): G.722 and G.711 end to end; `opus`: Opus at the browser, transcoded toward trunks",
-      default: "auto",
-      example: "narrow",
-    }),
+  codecs: codecPolicy.optional().meta({
+    description:
+      "`auto`: never transcode when both sides share a codec; `narrow` (or `pass-narrow`): G.722 and G.711 end to end; `opus`: Opus at the browser, transcoded toward trunks",
+    default: "auto",
+    example: "narrow",
+  }),
+  opus: opusSchema.optional().meta({
+    description: "What browsers, and trunks that take Opus, are asked for when they send Opus",
+    default: "`fec` true, `dtx` false, `ptime` 20ms",
+    example: "{ fec: true, ptime: 40ms, bitrate: 24000 }",
+  }),
+  dscp: dscp.optional().meta({
+    description: "Mark of media packets for routers: a name, a number from 0 to 63, or `off`",
+    default: "ef",
+    example: "af41",
+  }),
+  "digit-events": ngSocket.optional().meta({
+    description:
+      "With rtpengines of others: a UDP address of this machine to which they report digits (`dtmf-log-dest` of rtpengine.conf); trunks with `dtmf: info` need it for browsers that send events",
+    default: "none; the managed rtpengine reports by itself",
+    example: '"udp:10.0.0.1:22333"',
+  }),
   turn: z
     .strictObject({
       urls: oneOrMore(like("a TURN URL such as turn:192.0.2.10:3478", tryParseTurnUrl)).meta({
@@ -352,12 +400,35 @@ const trunkSchema = z
         default: "by media.codecs",
         example: "[PCMA, PCMU, G722]",
       }),
-    dtmf: word("rfc4733", "info", "inband")
-      .optional()
-      .meta({ description: "How digits cross to the peer", default: "rfc4733" }),
-    srtp: word("off", "sdes", "dtls")
-      .optional()
-      .meta({ description: "Encryption of media toward the peer", default: "off" }),
+    "codec-policy": codecPolicy.optional().meta({
+      description: "How codecs are chosen in calls with the peer, as `media.codecs` says it",
+      default: "`media.codecs`",
+      example: "opus",
+    }),
+    dtmf: word("rfc4733", "info", "inband").optional().meta({
+      description:
+        "How digits cross to the peer: as events in RTP, as SIP INFO, or as tones in the sound; what comes from it is understood in each form",
+      default: "rfc4733",
+    }),
+    "dtmf-fallback": word("inband", "info").optional().meta({
+      description: "How digits cross when `dtmf` is rfc4733 and the peer answers without events",
+      default: "inband",
+    }),
+    srtp: word("off", "sdes", "dtls", "optional").optional().meta({
+      description:
+        "Encryption of media with the peer: `sdes` and `dtls` refuse a peer without it, `optional` offers SDES and takes what comes (RFC 8643)",
+      default: "off",
+    }),
+    nat: word("auto", "yes", "no").optional().meta({
+      description:
+        "Whether a NAT stands before the peer's media. Without one, packets are taken from nowhere but the address in its SDP. `auto`: no NAT when that is where its signaling comes from",
+      default: "auto",
+    }),
+    "address-family": word("auto", "ipv4", "ipv6").optional().meta({
+      description: "Family of the media address that the peer gets",
+      default: "auto: that of its own SDP, else of the first `media.address`",
+      example: "ipv6",
+    }),
     "max-calls": wholeNumber(1, 1_000_000).optional().meta({
       description: "Calls at once, both directions together",
       default: "no limit of its own",

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ANNOUNCE_TEXT, tryParseAnnounce } from "./announce.ts";
 import { duration, flag, oneOrMore, scalar, text, textLike, wholeNumber } from "./scalar.ts";
 import { addProblem, compact } from "./schema-tools.ts";
-import type { ActionSource } from "./source.ts";
+import type { ActionSource, CodecPolicyName } from "./source.ts";
 
 /** How long a ring and a dial wait for an answer when the file does not say. */
 export const DEFAULT_RING_MS = 30_000;
@@ -13,6 +13,20 @@ export const DEFAULT_DIAL_MS = 60_000;
 export const ACTION_WORDS = ["echo", "play", "read-digits"] as const;
 /** Keys of which an action that is a map has exactly one. */
 export const ACTION_KEYS = ["ring", "dial", "reject", "play"] as const;
+
+const CODEC_POLICIES = new Map<string, CodecPolicyName>([
+  ["auto", "auto"],
+  ["narrow", "narrow"],
+  ["pass-narrow", "narrow"],
+  ["opus", "opus"],
+]);
+
+/** How codecs are chosen, by name. */
+export const codecPolicy = scalar<CodecPolicyName>({
+  expected: "one of auto, narrow, opus",
+  parse: (value) => CODEC_POLICIES.get(value),
+  json: { type: "string", enum: [...CODEC_POLICIES.keys()] },
+});
 
 /** A status that refuses a call. */
 export const rejectStatus = wholeNumber(400, 699);
@@ -89,6 +103,11 @@ const actionMap = z.strictObject({
     default: "false",
     example: "true",
   }),
+  "codec-policy": codecPolicy.optional().meta({
+    description: "With `ring` and `dial`: how codecs are chosen, as `media.codecs` says it",
+    default: "the trunk's `codec-policy`, else `media.codecs`",
+    example: "opus",
+  }),
   then: thenSchema.optional().meta({
     description: "With `ring` and `dial`: what follows when there was no answer",
     example: "[ { dial: office } ]",
@@ -99,13 +118,22 @@ type ActionMap = z.output<typeof actionMap>;
 
 /** The keys that only some kinds of action have. */
 const EXTRA_KEYS = {
-  ring: ["timeout", "then", "announce", "record"],
-  dial: ["strip", "prepend", "caller", "timeout", "then", "announce", "record"],
+  ring: ["timeout", "then", "announce", "record", "codec-policy"],
+  dial: ["strip", "prepend", "caller", "timeout", "then", "announce", "record", "codec-policy"],
   reject: ["announce"],
   play: [],
 } as const satisfies Readonly<Record<(typeof ACTION_KEYS)[number], readonly (keyof ActionMap)[]>>;
 
-const EXTRAS = ["strip", "prepend", "caller", "timeout", "then", "announce", "record"] as const;
+const EXTRAS = [
+  "strip",
+  "prepend",
+  "caller",
+  "timeout",
+  "then",
+  "announce",
+  "record",
+  "codec-policy",
+] as const;
 
 function toAction(map: ActionMap, context: z.core.ParsePayload): ActionSource {
   // A misspelt key is told by itself; what it leaves out follows from it.
@@ -123,7 +151,11 @@ function toAction(map: ActionMap, context: z.core.ParsePayload): ActionSource {
   }
   const then = map.then ?? [];
   const announce = map.announce === undefined ? {} : { announce: map.announce };
-  const asides = { ...announce, ...(map.record !== undefined && { record: map.record }) };
+  const asides = {
+    ...announce,
+    ...(map.record !== undefined && { record: map.record }),
+    ...(map["codec-policy"] !== undefined && { codecPolicy: map["codec-policy"] }),
+  };
   if (map.ring !== undefined) {
     const timeoutMs = map.timeout ?? DEFAULT_RING_MS;
     return { kind: "ring", targets: map.ring, timeoutMs, then, ...asides };

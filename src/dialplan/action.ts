@@ -2,7 +2,7 @@ import { didYouMean } from "./closest.ts";
 import { checkTrunk } from "./condition.ts";
 import type { CallContext, Path, Surroundings } from "./condition.ts";
 import type { Action, TraceStep } from "./decision.ts";
-import type { ActionSource } from "./source.ts";
+import type { ActionSource, CodecPolicyName } from "./source.ts";
 import { expandTemplate, highestGroup } from "./template.ts";
 
 /** Why an action of the route that matched could not be taken for this call. */
@@ -51,13 +51,16 @@ export function compileAction(
 }
 
 /** What goes along with a ring and a dial. */
-function asidesOf({ announce, record }: ActionSource & { kind: "ring" | "dial" }): {
+function asidesOf(source: ActionSource & { kind: "ring" | "dial" }): {
   readonly announce?: string;
   readonly record?: boolean;
+  readonly codecPolicy?: CodecPolicyName;
 } {
+  const { announce, record, codecPolicy } = source;
   return {
     ...(announce !== undefined && { announce }),
     ...(record !== undefined && { record }),
+    ...(codecPolicy !== undefined && { codecPolicy }),
   };
 }
 

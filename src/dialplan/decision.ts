@@ -1,3 +1,5 @@
+import type { CodecPolicyName } from "./source.ts";
+
 /** What the dialplan decided, and why. Plain data: no function, no live object. */
 
 /** Who calls, as proved by the engine. */
@@ -29,6 +31,8 @@ export type Action =
       /** Ids of the users that ring together. */
       readonly users: readonly string[];
       readonly timeoutMs: number;
+      /** What the route says about codecs; undefined: nothing. */
+      readonly codecPolicy?: CodecPolicyName;
       readonly then: readonly Action[];
       /** What the caller hears when nobody was reached: a name of announce.ts, or a sound file. */
       readonly announce?: string;
@@ -44,6 +48,8 @@ export type Action =
       /** The caller's number to present; undefined: the caller's own first number, else its id. */
       readonly callerNumber: string | undefined;
       readonly timeoutMs: number;
+      /** What the route says about codecs; undefined: nothing. */
+      readonly codecPolicy?: CodecPolicyName;
       readonly then: readonly Action[];
       readonly announce?: string;
       readonly record?: boolean;

@@ -4,6 +4,12 @@
  * The zod schema in schema.ts makes these values; compile.ts turns them into a Dialplan.
  */
 
+/**
+ * `auto`: no transcoding when both sides share a codec; `narrow`: G.722 and G.711 end to end;
+ * `opus`: Opus at the browser, whatever the other side speaks.
+ */
+export type CodecPolicyName = "auto" | "narrow" | "opus";
+
 /** What to do with a call. Durations are in milliseconds. */
 export type ActionSource =
   | {
@@ -11,6 +17,8 @@ export type ActionSource =
       /** User ids, numbers of users, `@to`, or texts with `$1`. */
       readonly targets: readonly string[];
       readonly timeoutMs: number;
+      /** undefined: the trunk's, else that of `media.codecs`. */
+      readonly codecPolicy?: CodecPolicyName;
       readonly then: readonly ActionSource[];
       /** The name of an announcement, or a sound file. */
       readonly announce?: string;
@@ -24,6 +32,8 @@ export type ActionSource =
       readonly prepend: string;
       readonly caller?: string;
       readonly timeoutMs: number;
+      /** undefined: the trunk's, else that of `media.codecs`. */
+      readonly codecPolicy?: CodecPolicyName;
       readonly then: readonly ActionSource[];
       readonly announce?: string;
       readonly record?: boolean;

@@ -1,5 +1,5 @@
 import type { SdpMedia } from "./sdp.ts";
-import { parseInteger } from "./sdp.ts";
+import { parseInteger, parseSdp } from "./sdp.ts";
 
 /** A payload type of an `m=audio` line with what its `a=rtpmap` says. */
 export interface Codec {
@@ -43,6 +43,20 @@ export function codecsOf(media: SdpMedia): readonly Codec[] {
     if (codec !== undefined) codecs.push(codec);
   }
   return codecs;
+}
+
+/** Names, in lower case, of the speech codecs of an SDP's first audio section; empty without one. */
+export function speechCodecsOf(text: string): readonly string[] {
+  try {
+    const audio = parseSdp(text).media.find(({ type, port }) => type === "audio" && port !== 0);
+    return audio === undefined
+      ? []
+      : codecsOf(audio)
+          .filter(isSpeech)
+          .map(({ key }) => key);
+  } catch {
+    return [];
+  }
 }
 
 /** Whether a codec carries speech. */

@@ -7,6 +7,8 @@ import { isIP, isIPv6 } from "node:net";
 import { delimiter, isAbsolute, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { formatSocketAddress } from "../core/address.ts";
+import type { SocketAddress } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import { MediaError } from "./errors.ts";
@@ -25,6 +27,10 @@ export interface ManagedRtpengineOptions {
   readonly logger: Logger;
   /** The address that it binds for media: `192.0.2.10`, or `private!public` behind a 1:1 NAT. */
   readonly address: string;
+  /** More addresses for media, of the other family, say. */
+  readonly otherAddresses?: readonly string[];
+  /** Where it reports the digits that it sees; undefined: nowhere. */
+  readonly digitEvents?: () => SocketAddress | undefined;
   /**
    * UDP ports for media. Default: the first of three ranges of 10000 that no other gateway has.
    * rtpengine binds with SO_REUSEADDR, so two of them at one address would hand out the same port
@@ -283,7 +289,8 @@ export class ManagedRtpengine {
   }
 
   #arguments(port: number, range: PortRange): readonly string[] {
-    const { address } = this.#options;
+    const { address, otherAddresses = [], digitEvents } = this.#options;
+    const reports = digitEvents?.();
     return [
       // Else it reads Debian's /etc/rtpengine/rtpengine.conf, whose ports collide.
       "--config-file=none",
@@ -291,7 +298,8 @@ export class ManagedRtpengine {
       "--log-stderr",
       // Userspace: no kernel module.
       "--table=-1",
-      `--interface=${address}`,
+      ...[address, ...otherAddresses].map((each) => `--interface=${each}`),
+      ...(reports === undefined ? [] : [`--dtmf-log-dest=${formatSocketAddress(reports)}`]),
       `--listen-ng=127.0.0.1:${port}`,
       `--port-min=${range.min}`,
       // The last port is ours, and rtpengine takes ports in pairs.

@@ -1,6 +1,7 @@
 import type { SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import { DigitEvents } from "./digit-events.ts";
 import { MediaError } from "./errors.ts";
 import { ManagedRtpengine } from "./managed-rtpengine.ts";
 import type { PortRange } from "./managed-rtpengine.ts";
@@ -12,6 +13,8 @@ import type {
   CodecPolicy,
   MediaEngine,
   MediaSession,
+  MediaSessionHandler,
+  OpusParameters,
   ServiceEndpoint,
   ServiceHandler,
   ServiceKind,
@@ -24,6 +27,8 @@ export type RtpengineSource =
       readonly kind: "managed";
       /** The address that it binds: `192.0.2.10`, or `private!public` behind a 1:1 NAT. */
       readonly address: string;
+      /** More of them, of the other family, say. */
+      readonly otherAddresses?: readonly string[];
       /** Default: a free range of 10000 ports; see ManagedRtpengineOptions. */
       readonly ports?: PortRange;
       /** Default `["rtpengine"]`; see ManagedRtpengineOptions. */
@@ -42,6 +47,15 @@ export interface MediaEngineOptions {
   readonly serviceAddress?: string;
   /** How much of an SDP of a leg is taken; default SDP_LIMITS. */
   readonly sdpLimits?: SdpLimits;
+  /** What senders of Opus are asked for; undefined: what the two sides ask each other. */
+  readonly opus?: OpusParameters | undefined;
+  /** Differentiated services code point of media; undefined: left alone. */
+  readonly dscp?: number | undefined;
+  /**
+   * Where external rtpengines report digits to (their `dtmf-log-dest`); undefined: nowhere. A managed
+   * one reports by itself.
+   */
+  readonly digitEvents?: SocketAddress | undefined;
 }
 
 // One ng datagram holds the reply; ids of 22 characters.
@@ -56,18 +70,24 @@ class RtpengineMediaEngine implements MediaEngine {
   readonly #options: MediaEngineOptions;
   readonly #managed: ManagedRtpengine | undefined;
   readonly #services = new Set<ServiceEndpoint>();
+  readonly #digitEvents: DigitEvents | undefined;
   #external: readonly RtpengineNode[] = [];
   #turn = 0;
 
   constructor(options: MediaEngineOptions) {
     this.#options = options;
     const { clock, logger, rtpengine } = options;
+    if (rtpengine.kind === "managed" || options.digitEvents !== undefined) {
+      this.#digitEvents = new DigitEvents(logger);
+    }
     if (rtpengine.kind === "managed") {
-      const { address, ports, command } = rtpengine;
+      const { address, otherAddresses, ports, command } = rtpengine;
       this.#managed = new ManagedRtpengine({
         clock,
         logger,
         address,
+        digitEvents: () => this.#digitEvents?.address,
+        ...(otherAddresses === undefined ? {} : { otherAddresses }),
         ...(ports === undefined ? {} : { ports }),
         ...(command === undefined ? {} : { command }),
       });
@@ -79,7 +99,8 @@ class RtpengineMediaEngine implements MediaEngine {
   }
 
   async start(): Promise<void> {
-    const { clock, logger, rtpengine } = this.#options;
+    const { clock, logger, rtpengine, digitEvents } = this.#options;
+    await this.#digitEvents?.open(digitEvents);
     if (rtpengine.kind === "managed") {
       await this.#managed?.start();
       return;
@@ -100,14 +121,28 @@ class RtpengineMediaEngine implements MediaEngine {
     for (const node of this.#external) node.close("stopped");
     this.#external = [];
     await this.#managed?.stop();
+    this.#digitEvents?.close();
   }
 
-  createSession(options: { readonly policy: CodecPolicy }): MediaSession {
-    return new RtpengineSession({
+  createSession(options: {
+    readonly policy: CodecPolicy;
+    readonly handler?: MediaSessionHandler | undefined;
+  }): MediaSession {
+    const { clock, opus, dscp, sdpLimits } = this.#options;
+    const events = this.#digitEvents;
+    const session = new RtpengineSession({
       policy: options.policy,
-      sdpLimits: this.#options.sdpLimits,
+      clock,
+      opus,
+      dscp,
+      sdpLimits,
       nodes: () => this.#healthyNodes(),
+      ...(events === undefined || options.handler === undefined
+        ? {}
+        : { handler: options.handler, onClosed: () => events.forget(session.id) }),
     });
+    if (options.handler !== undefined) events?.watch(session);
+    return session;
   }
 
   async createService(

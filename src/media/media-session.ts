@@ -1,11 +1,14 @@
+import type { Clock } from "../core/clock.ts";
 import { randomToken } from "../core/ids.ts";
 import type { Codec } from "./codecs.ts";
-import { formatCodec, isSpeech } from "./codecs.ts";
+import { formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
+import { DigitQueue, wayTo, withEvents, type DigitCommand } from "./digits.ts";
 import { MediaError } from "./errors.ts";
 import { isDictionary } from "./ng-client.ts";
-import type { NgArguments, NgReply } from "./ng-client.ts";
+import type { NgArguments, NgCommand, NgReply } from "./ng-client.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
 import { planCodecs, profileOf } from "./profile.ts";
+import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts";
 import { readMediaStatistics } from "./report.ts";
 import type { Sdp, SdpLimits, SdpOrigin } from "./sdp.ts";
 import { formatSdp, newOriginId } from "./sdp.ts";
@@ -17,12 +20,32 @@ import {
   selectAnswerCodecs,
   selectOfferCodecs,
 } from "./sdp-filter.ts";
-import type { CodecPolicy, Exchange, MediaLeg, MediaReport, MediaSession } from "./session.ts";
+import type {
+  CodecPolicy,
+  DtmfWay,
+  Exchange,
+  MediaLeg,
+  MediaReport,
+  MediaSession,
+  MediaSessionHandler,
+  OpusParameters,
+  PlayedDigit,
+} from "./session.ts";
+import type { MediaSecurity } from "./srtp.ts";
 
 export interface RtpengineSessionOptions {
   readonly policy: CodecPolicy;
   /** Of what the legs send; default SDP_LIMITS. */
   readonly sdpLimits?: SdpLimits | undefined;
+  readonly clock: Clock;
+  /** What senders of Opus are asked for; undefined: what the two sides ask each other. */
+  readonly opus?: OpusParameters | undefined;
+  /** Differentiated services code point of what rtpengine sends; undefined: left alone. */
+  readonly dscp?: number | undefined;
+  /** Told of digits for legs with `dtmf: info`; undefined: rtpengine reports none. */
+  readonly handler?: MediaSessionHandler | undefined;
+  /** Called once, at the end. */
+  readonly onClosed?: () => void;
   /** Nodes to try for the first offer, best first; empty when none is healthy. */
   readonly nodes: () => readonly RtpengineNode[];
 }
@@ -36,19 +59,39 @@ interface LegState {
   lastSent: string | undefined;
   layout: LegLayout | undefined;
   codec: Codec | undefined;
+  /** How its last offer was carried; an answer to it is carried in the same way. */
+  offered: OfferedTransport | undefined;
+  security: MediaSecurity | undefined;
+  /** Whether its own last SDP had a telephone-event. */
+  hasEvents: boolean;
+  /** The way that digits go to it; undefined before it has sent an SDP. */
+  way: DtmfWay | undefined;
+  /** The telephone-event that rtpengine last meant for it. */
+  meantEvents: Codec | undefined;
 }
 
 /** What we remember of one attempt. */
 interface BranchState {
   /** The last offer's command, to be repeated before an answer that changes the codec. */
-  readonly offer: NgArguments;
+  offer: FlaggedArguments;
+  /** The last answer's command; undefined before one. */
+  answer: FlaggedArguments | undefined;
   readonly offererTag: string;
+  readonly answererTag: string;
+  /** Flags that came to be needed: `always transcode`, `inject DTMF`. */
+  readonly flags: Set<string>;
   /** Whether the answerer's tag is known to rtpengine. */
   isAnswered: boolean;
   /** Codecs of the last answer to that offer. */
   answeredCodecs: string | undefined;
   state: "live" | "dropped";
 }
+
+/**
+ * From the first command with `inject DTMF` to the first digit: rtpengine must have decoded a packet
+ * of the sender, or it takes the digit and plays nothing (measured with 10.5).
+ */
+const SETTLE_MS = 100;
 
 /** rtpengine needs an `o=` line and we write our own behind it. */
 const ANY_ORIGIN: SdpOrigin = { id: "0", version: 0 };
@@ -69,10 +112,16 @@ export class RtpengineSession implements MediaSession {
   #node: RtpengineNode | undefined;
   #state: "open" | "closed" = "open";
   #queue: Promise<unknown> = Promise.resolve();
+  readonly #digits: DigitQueue;
+  /** Tags whose events rtpengine keeps to itself. */
+  readonly #blocked = new Set<string>();
   #closing: Promise<MediaReport | undefined> | undefined;
 
   constructor(options: RtpengineSessionOptions) {
     this.#options = options;
+    this.#digits = new DigitQueue(options.clock, (command) =>
+      this.#inTurn(() => this.#playDigit(command)),
+    );
   }
 
   offer(exchange: Exchange, sdp: string): Promise<string> {
@@ -98,7 +147,23 @@ export class RtpengineSession implements MediaSession {
 
   negotiated(): MediaReport {
     const [one, other] = this.#joined.map((tag) => this.#legs.get(tag)?.codec?.key);
-    return { codecs: this.#codecs(), isTranscoded: one !== other, packetsFrom: {} };
+    return {
+      ...this.#agreed(),
+      isTranscoded: one !== other || [...this.#branches.values()].some(hasTranscodingFlag),
+      packetsFrom: {},
+    };
+  }
+
+  async playDigit({ branch }: Pick<Exchange, "branch">, digit: PlayedDigit): Promise<void> {
+    if (await this.#inTurn(() => this.#enableInjection(branch))) this.#digits.pause(SETTLE_MS);
+    await this.#digits.push(digit);
+  }
+
+  /** rtpengine reports a digit that a leg has sent in RTP. */
+  reportDigit(fromTag: string, digit: string, durationMs: number): void {
+    if (this.#state === "open" && this.#blocked.has(fromTag)) {
+      this.#options.handler?.onDigit(fromTag, digit, durationMs);
+    }
   }
 
   query(): Promise<MediaReport> {
@@ -108,6 +173,7 @@ export class RtpengineSession implements MediaSession {
   close(): Promise<MediaReport | undefined> {
     if (this.#closing === undefined) {
       this.#closing = this.#queue.then(() => this.#end());
+      this.#options.onClosed?.();
       this.#state = "closed";
       this.#queue = this.#closing;
     }
@@ -127,9 +193,9 @@ export class RtpengineSession implements MediaSession {
 
   async #offer(exchange: Exchange, sdp: string): Promise<string> {
     const { offerer, answerer, branch } = exchange;
-    const description = readDescription(sdp, offerer.kind, this.#options.sdpLimits);
+    const description = this.#read(offerer, sdp);
     const plan = planCodecs({
-      policy: this.#options.policy,
+      policy: exchange.policy ?? this.#options.policy,
       offererKind: offerer.kind,
       answererKind: answerer.kind,
       offered: description.codecs.filter(isSpeech).map((codec) => codec.key),
@@ -137,63 +203,184 @@ export class RtpengineSession implements MediaSession {
       current: this.#legs.get(answerer.tag)?.codec?.key,
     });
     const known = this.#branches.get(branch);
-    const command: NgArguments = {
-      "from-tag": offerer.tag,
-      "to-tag": known?.isAnswered === true ? answerer.tag : undefined,
-      "via-branch": branch,
-      ...profileOf({ sender: offerer, receiverKind: answerer.kind }),
-      codec: plan.transcoding,
-      sdp: this.#toRtpengine(
-        offerer,
-        description,
-        selectOfferCodecs(description.codecs, plan.keep),
-      ),
-    };
+    const way = this.#noteEvents(offerer, description);
+    const flags = new Set(known?.flags);
+    // Tones must come out of the answerer's events, if it has any; it is offered some.
+    if (way === "inband" && !wantsOtherWay(answerer)) flags.add("always transcode");
+    // Tones must come out of the offerer's events.
+    if (answerer.dtmf === "inband" && this.#leg(offerer.tag).hasEvents) {
+      flags.add("always transcode");
+    }
+    const { dscp } = this.#options;
+    const command = withFlags(
+      {
+        "from-tag": offerer.tag,
+        "to-tag": known?.isAnswered === true ? answerer.tag : undefined,
+        "via-branch": branch,
+        ...profileOf({
+          sender: { ...offerer, host: description.audio.connection.host },
+          receiver: answerer,
+        }),
+        // RFC 2474 §3: the upper six of eight bits.
+        TOS: dscp === undefined ? undefined : dscp << 2,
+        codec: transcodingOf(plan, way === "inband" && !this.#leg(offerer.tag).hasEvents),
+        sdp: this.#toRtpengine(
+          offerer,
+          description,
+          this.#codecsFrom(
+            offerer,
+            selectOfferCodecs(description.codecs, plan.keep),
+            isReplacedWay(way),
+          ),
+        ),
+      },
+      flags,
+    );
     const reply = await this.#firstOrLaterOffer(command);
     if (known === undefined) this.#attempts += 1;
     this.#branches.set(branch, {
       offer: command,
+      answer: undefined,
       offererTag: offerer.tag,
+      answererTag: answerer.tag,
+      flags,
       isAnswered: known?.isAnswered === true,
       answeredCodecs: undefined,
       state: "live",
     });
-    this.#leg(offerer.tag).layout = description.layout;
+    const leg = this.#leg(offerer.tag);
+    leg.layout = description.layout;
+    leg.offered = { protocol: description.audio.protocol, security: description.security };
+    leg.security = description.security;
     await this.#deleteDropped();
     return this.#toLeg(answerer, "offer", reply);
   }
 
   async #answer(exchange: Exchange, sdp: string): Promise<string> {
     const { offerer, answerer, branch } = exchange;
-    const description = readDescription(sdp, answerer.kind, this.#options.sdpLimits);
-    const codecs = selectAnswerCodecs(description.codecs);
+    const description = this.#read(answerer, sdp);
+    const way = this.#noteEvents(answerer, description);
+    const codecs = this.#codecsFrom(
+      answerer,
+      selectAnswerCodecs(description.codecs),
+      isReplacedWay(way),
+    );
     const codecNames = codecs.map(formatCodec).join(" ");
     const state = this.#branches.get(branch);
-    if (
-      state?.answeredCodecs !== undefined &&
-      state.answeredCodecs !== codecNames &&
-      state.offererTag === offerer.tag
-    ) {
+    const offererLeg = this.#leg(offerer.tag);
+    if (state !== undefined && state.offererTag === offerer.tag) {
+      const needsTones = way === "inband" && offererLeg.hasEvents;
+      const isNew = needsTones && !state.flags.has("always transcode");
+      if (isNew) {
+        state.flags.add("always transcode");
+        state.offer = withFlags(state.offer, state.flags);
+      }
       // rtpengine 10.5 answers the offerer without any speech codec when a second answer to one
       // offer (183, then 200) has another codec than the first. The offer anew makes it the first.
-      await this.#command("offer", state.offer);
+      const hasChanged = state.answeredCodecs !== undefined && state.answeredCodecs !== codecNames;
+      if (isNew || hasChanged) await this.#command("offer", state.offer);
     }
-    const reply = await this.#command("answer", {
-      "from-tag": offerer.tag,
-      "to-tag": answerer.tag,
-      "via-branch": branch,
-      ...profileOf({ sender: answerer, receiverKind: offerer.kind }),
-      sdp: this.#toRtpengine(answerer, description, codecs),
-    });
+    const command = withFlags(
+      {
+        "from-tag": offerer.tag,
+        "to-tag": answerer.tag,
+        "via-branch": branch,
+        ...profileOf({
+          sender: { ...answerer, host: description.audio.connection.host },
+          receiver: { ...offerer, offered: offererLeg.offered },
+        }),
+        sdp: this.#toRtpengine(answerer, description, codecs),
+      },
+      state?.flags ?? [],
+    );
+    const reply = await this.#command("answer", command);
     if (state !== undefined) {
       state.isAnswered = true;
       state.answeredCodecs = codecNames;
+      state.answer = command;
     }
     const answererLeg = this.#leg(answerer.tag);
     answererLeg.layout = description.layout;
+    answererLeg.security = description.security;
     answererLeg.codec = codecs.find(isSpeech);
     this.#joined = [offerer.tag, answerer.tag];
+    await this.#holdEvents(offerer.tag, answerer.tag);
     return this.#toLeg(offerer, "answer", reply);
+  }
+
+  #read(leg: MediaLeg, sdp: string): LegDescription {
+    return readDescription(sdp, leg.kind, { srtp: leg.srtp, limits: this.#options.sdpLimits });
+  }
+
+  /** What the leg's own SDP says of digits. @returns the way that they go to it */
+  #noteEvents(leg: MediaLeg, description: LegDescription): DtmfWay {
+    const state = this.#leg(leg.tag);
+    state.hasEvents = description.codecs.some(isTelephoneEvent);
+    const way = wayTo(leg, state.hasEvents);
+    state.way = way;
+    return way;
+  }
+
+  /** Whether rtpengine reports digits, so that they can go by SIP INFO. */
+  get #reportsDigits(): boolean {
+    return this.#options.handler !== undefined;
+  }
+
+  /** A leg's codecs for rtpengine: a leg with another way has events only in appearance. */
+  #codecsFrom(leg: MediaLeg, codecs: readonly Codec[], isReplaced: boolean): readonly Codec[] {
+    if (!isReplaced) return codecs;
+    const state = this.#leg(leg.tag);
+    return state.way === "info" && this.#reportsDigits
+      ? withEvents(codecs, state.meantEvents)
+      : codecs;
+  }
+
+  /** Has rtpengine keep the events for legs that get their digits by SIP INFO. */
+  async #holdEvents(one: string, other: string): Promise<void> {
+    if (!this.#reportsDigits) return;
+    for (const [tag, peer] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const isInfo = this.#leg(peer).way === "info";
+      if (isInfo === this.#blocked.has(tag)) continue;
+      await this.#command(isInfo ? "block DTMF" : "unblock DTMF", { "from-tag": tag });
+      if (isInfo) this.#blocked.add(tag);
+      else this.#blocked.delete(tag);
+    }
+  }
+
+  /**
+   * rtpengine plays digits only into an exchange that was made with `inject DTMF`, which keeps every
+   * packet out of its fast path: the last offer and answer are repeated with it, when the first
+   * digit comes. The SDP that comes back is the one that the legs have.
+   *
+   * @returns whether it was the first one
+   */
+  async #enableInjection(branch: string): Promise<boolean> {
+    const state = this.#branches.get(branch);
+    if (state?.answer === undefined || state.state === "dropped") {
+      throw new MediaError(
+        "ERR_OFFHOOK_MEDIA_REFUSED",
+        "nothing is joined that a digit could cross",
+      );
+    }
+    if (state.flags.has("inject DTMF")) return false;
+    state.flags.add("inject DTMF");
+    state.offer = withFlags({ ...state.offer, "to-tag": state.answererTag }, state.flags);
+    state.answer = withFlags(state.answer, state.flags);
+    await this.#command("offer", state.offer);
+    await this.#command("answer", state.answer);
+    return true;
+  }
+
+  async #playDigit({ from, digit, durationMs, pauseMs }: DigitCommand): Promise<void> {
+    await this.#command("play DTMF", {
+      "from-tag": from,
+      code: digit,
+      duration: durationMs,
+      pause: pauseMs,
+    });
   }
 
   /** The first offer may go to any healthy rtpengine; later ones belong to the one that took it. */
@@ -218,7 +405,7 @@ export class RtpengineSession implements MediaSession {
   }
 
   async #command(
-    command: "offer" | "answer" | "query" | "delete",
+    command: Exclude<NgCommand, "ping" | "list">,
     args: NgArguments,
   ): Promise<NgReply> {
     if (this.#node === undefined) throw noRtpengine();
@@ -236,8 +423,19 @@ export class RtpengineSession implements MediaSession {
       throw new MediaError("ERR_OFFHOOK_MEDIA_REFUSED", "rtpengine replied without an SDP");
     }
     const state = this.#leg(leg.tag);
-    const { sdp, codecs } = sdpForLeg(text, { kind: leg.kind, role, layout: state.layout });
-    if (role === "answer") state.codec = codecs.find(isSpeech);
+    const { sdp, codecs, events, security } = sdpForLeg(text, {
+      kind: leg.kind,
+      role,
+      layout: state.layout,
+      protocol: role === "answer" && leg.kind === "rtp" ? state.offered?.protocol : undefined,
+      hasEvents: !wantsOtherWay(leg) && (state.way ?? "rfc4733") === "rfc4733",
+      opus: this.#options.opus,
+    });
+    state.meantEvents = events;
+    if (role === "answer") {
+      state.codec = codecs.find(isSpeech);
+      if (leg.kind === "rtp") keepSecurity(state.security, security);
+    }
     return printForLeg(state, sdp);
   }
 
@@ -252,6 +450,11 @@ export class RtpengineSession implements MediaSession {
         lastSent: undefined,
         layout: undefined,
         codec: undefined,
+        offered: undefined,
+        security: undefined,
+        hasEvents: false,
+        way: undefined,
+        meantEvents: undefined,
       };
       this.#legs.set(tag, leg);
     }
@@ -303,7 +506,23 @@ export class RtpengineSession implements MediaSession {
   }
 
   #report(reply: NgReply): MediaReport {
-    return { codecs: this.#codecs(), ...readMediaStatistics(reply, this.#legs.keys()) };
+    return { ...this.#agreed(), ...readMediaStatistics(reply, this.#legs.keys()) };
+  }
+
+  /** What the SDPs have settled, for the record. */
+  #agreed(): Pick<MediaReport, "codecs" | "dtmf" | "srtp"> {
+    const dtmf: [string, DtmfWay | "none"][] = [];
+    const srtp: [string, MediaSecurity][] = [];
+    for (const tag of this.#joined) {
+      const leg = this.#legs.get(tag);
+      if (leg?.way !== undefined) dtmf.push([tag, leg.way]);
+      if (leg?.security !== undefined) srtp.push([tag, leg.security]);
+    }
+    return {
+      codecs: this.#codecs(),
+      ...(dtmf.length === 0 ? {} : { dtmf: Object.fromEntries(dtmf) }),
+      ...(srtp.length === 0 ? {} : { srtp: Object.fromEntries(srtp) }),
+    };
   }
 
   /** Codec by leg, as far as it is known. */
@@ -314,6 +533,43 @@ export class RtpengineSession implements MediaSession {
     }
     return Object.fromEntries(codecs);
   }
+}
+
+/** Whether a leg is configured for another way than RFC 4733: it is given no telephone-event. */
+function wantsOtherWay(leg: MediaLeg): boolean {
+  return (leg.dtmf ?? "rfc4733") !== "rfc4733";
+}
+
+function isReplacedWay(way: DtmfWay): boolean {
+  return way !== "rfc4733";
+}
+
+/** An answer that would take less encryption than was offered must not go out. */
+function keepSecurity(offered: MediaSecurity | undefined, answered: MediaSecurity): void {
+  if (offered === undefined || offered === answered) return;
+  throw new MediaError(
+    "ERR_OFFHOOK_MEDIA_REFUSED",
+    `rtpengine answered an offer of ${offered} with ${answered}`,
+  );
+}
+
+/** The same command with more flags. */
+function withFlags(command: FlaggedArguments, more: Iterable<string>): FlaggedArguments {
+  return { ...command, flags: [...new Set([...command.flags, ...more])] };
+}
+
+/** The ng key `codec`. @param offersEvents events are made for the answerer, the offer has none */
+function transcodingOf(
+  { transcoding }: CodecPlan,
+  offersEvents: boolean,
+): CodecPlan["transcoding"] {
+  if (!offersEvents) return transcoding;
+  const codecs = transcoding?.["transcode"] ?? [];
+  return { ...transcoding, transcode: [...codecs, "telephone-event"] };
+}
+
+function hasTranscodingFlag({ state, flags }: BranchState): boolean {
+  return state === "live" && flags.size > 0;
 }
 
 /** RFC 3264 §8: the same origin in every SDP to a leg, its version one more when the body changes. */

@@ -33,7 +33,10 @@ export type NgCommand =
   | "unblock media"
   | "subscribe request"
   | "subscribe answer"
-  | "unsubscribe";
+  | "unsubscribe"
+  | "play DTMF"
+  | "block DTMF"
+  | "unblock DTMF";
 
 /** How often, and how long, a command is sent before it counts as lost. */
 export interface NgTiming {

@@ -16,11 +16,13 @@
 import type { NgArguments, NgValue } from "./ng-client.ts";
 import type { CodecPolicy, LegKind, MediaLeg } from "./session.ts";
 import { unusable } from "./sdp.ts";
+import { secureProtocol, WEAK_SUITES, type MediaSecurity } from "./srtp.ts";
+
+/** ng's way to leave suites out of what is offered. */
+const WITHOUT_WEAK: readonly string[] = WEAK_SUITES.map((suite) => `no-${suite}`);
 
 const TO_RTP = {
-  "transport-protocol": "RTP/AVP",
   ICE: "remove",
-  SDES: ["off"],
   // A browser insists on rtcp-mux, telephones hardly know it.
   "rtcp-mux": ["demux"],
   replace: ["origin"],
@@ -40,14 +42,66 @@ const TO_WEBRTC = {
 
 /** Who sent an SDP, and who gets it. */
 export interface ProfileInput {
-  readonly sender: Pick<MediaLeg, "kind" | "hasFixedAddress">;
-  readonly receiverKind: LegKind;
+  readonly sender: Pick<MediaLeg, "kind" | "hasFixedAddress" | "isDirect"> & {
+    /** The address for media in its SDP. */
+    readonly host?: string | undefined;
+  };
+  readonly receiver: Pick<MediaLeg, "kind" | "srtp" | "addressFamily"> & {
+    /** In an answer: how the receiver's offer was encrypted, and its protocol. */
+    readonly offered?: OfferedTransport | undefined;
+  };
 }
 
+/** The transport of a plain leg's offer. */
+export interface OfferedTransport {
+  /** `RTP/AVP`, `RTP/SAVP`, `UDP/TLS/RTP/SAVP`, or one with feedback (`…F`). */
+  readonly protocol: string;
+  readonly security: MediaSecurity;
+}
+
+/** The keys of an ng command that has `flags`. */
+export type FlaggedArguments = NgArguments & { readonly flags: readonly string[] };
+
 /** The ng keys of a command with an SDP: the same in an offer as in an answer. */
-export function profileOf({ sender, receiverKind }: ProfileInput): NgArguments {
-  const base = receiverKind === "rtp" ? TO_RTP : TO_WEBRTC;
-  return { ...base, flags: [...base.flags, ...learningFlags(sender)] };
+export function profileOf({ sender, receiver }: ProfileInput): FlaggedArguments {
+  const base = receiver.kind === "webrtc" ? TO_WEBRTC : { ...TO_RTP, ...transportOf(receiver) };
+  return {
+    ...base,
+    "address family": receiver.addressFamily,
+    flags: [...base.flags, ...learningFlags(sender)],
+  };
+}
+
+/**
+ * How the media of a plain leg is carried: as its configuration says in an offer to it, as its own
+ * offer was in an answer. Weak suites are never offered; the filter never lets them in either.
+ */
+function transportOf({ srtp, offered }: ProfileInput["receiver"]): {
+  readonly [key: string]: NgValue;
+} {
+  const security = offered?.security ?? srtp ?? "off";
+  switch (security) {
+    case "none":
+    case "off":
+      return { "transport-protocol": offered?.protocol ?? "RTP/AVP", SDES: ["off"] };
+    case "sdes":
+      return {
+        // rtpengine is told of SRTP whatever the telephone calls it; the filter sets that right.
+        "transport-protocol": offered === undefined ? "RTP/SAVP" : secureProtocol(offered.protocol),
+        DTLS: "off",
+        SDES: WITHOUT_WEAK,
+      };
+    case "dtls":
+      return { "transport-protocol": offered?.protocol ?? "UDP/TLS/RTP/SAVP", SDES: ["off"] };
+    case "optional":
+      // RFC 8643 §3.1: the profile without SRTP, and the keys all the same.
+      return {
+        "transport-protocol": "RTP/AVP",
+        OSRTP: ["offer"],
+        DTLS: "off",
+        SDES: WITHOUT_WEAK,
+      };
+  }
 }
 
 /**
@@ -60,7 +114,10 @@ export function profileOf({ sender, receiverKind }: ProfileInput): NgArguments {
  */
 function learningFlags(sender: ProfileInput["sender"]): readonly string[] {
   if (sender.kind === "webrtc") return [];
-  return sender.hasFixedAddress === true ? ["asymmetric"] : ["endpoint-learning-heuristic"];
+  const isDirect =
+    sender.hasFixedAddress === true ||
+    (sender.host !== undefined && sender.isDirect?.(sender.host) === true);
+  return isDirect ? ["asymmetric"] : ["endpoint-learning-heuristic"];
 }
 
 /** What shall become of the codecs of an offer. */
@@ -73,7 +130,7 @@ export interface CodecPlan {
 
 /** The ng key `codec` as we use it; each a list of codec names. */
 export interface Transcoding {
-  readonly [key: string]: NgValue;
+  readonly [key: string]: readonly string[];
 }
 
 export interface CodecPlanInput {
@@ -119,7 +176,7 @@ export function planCodecs(input: CodecPlanInput): CodecPlan {
   const { current } = input;
   if (current === undefined) return plan;
   const transcode = plan.transcoding?.["transcode"];
-  if (!Array.isArray(transcode)) return { ...plan, keep: withFirst(plan.keep, current) };
+  if (transcode === undefined) return { ...plan, keep: withFirst(plan.keep, current) };
   const name = TRANSCODABLE.get(current);
   return {
     keep: plan.keep,

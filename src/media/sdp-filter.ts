@@ -9,7 +9,7 @@
  */
 import { isIP } from "node:net";
 import type { Codec } from "./codecs.ts";
-import { codecsOf, isSpeech, isTelephoneEvent } from "./codecs.ts";
+import { codecsOf, formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
 import type { Sdp, SdpAttribute, SdpConnection, SdpLimits, SdpMedia } from "./sdp.ts";
 import {
   SDP_LIMITS,
@@ -20,7 +20,8 @@ import {
   parseSdp,
   unusable,
 } from "./sdp.ts";
-import type { LegKind } from "./session.ts";
+import type { LegKind, LegSrtp, OpusParameters } from "./session.ts";
+import { demandSecurity, isStrongCrypto, secureProtocol, type MediaSecurity } from "./srtp.ts";
 
 const DIRECTIONS: ReadonlySet<string> = new Set(["sendrecv", "sendonly", "recvonly", "inactive"]);
 
@@ -56,6 +57,7 @@ export interface LegLayout {
 export interface LegDescription {
   readonly audio: SdpMedia & { readonly connection: SdpConnection };
   readonly codecs: readonly Codec[];
+  readonly security: MediaSecurity;
   readonly layout: LegLayout;
   /** How many of its candidates go on. */
   readonly maxCandidates: number;
@@ -65,15 +67,17 @@ export interface LegDescription {
  * Reads and validates an SDP that came from a leg.
  *
  * @throws MediaError `ERR_OFFHOOK_MEDIA_SDP` when it is broken or has no audio section with an
- *   address and a speech codec, or a `webrtc` leg's has no DTLS fingerprint or ICE credentials
+ *   address and a speech codec, a `webrtc` leg's has no DTLS fingerprint or ICE credentials, or an
+ *   `rtp` leg's is not encrypted as `srtp` demands
  */
 export function readDescription(
   text: string,
   kind: LegKind,
-  limits: SdpLimits = SDP_LIMITS,
+  options: { readonly srtp?: LegSrtp | undefined; readonly limits?: SdpLimits | undefined } = {},
 ): LegDescription {
+  const { srtp, limits = SDP_LIMITS } = options;
   const sdp = parseSdp(text, limits);
-  const audioIndex = findAudio(sdp, kind);
+  const audioIndex = findAudio(sdp, kind === "webrtc" || (srtp !== undefined && srtp !== "off"));
   const section = sdp.media[audioIndex];
   if (section === undefined) throw unusable("no audio section with a port");
   const connection = section.connection ?? sdp.connection;
@@ -97,7 +101,14 @@ export function readDescription(
       if (findAttribute(audio.attributes, name) === undefined) throw unusable(`no a=${name}`);
     }
   }
-  return { audio, codecs, layout: layoutOf(sdp, audioIndex), maxCandidates: limits.candidates };
+  const security = kind === "webrtc" ? "dtls" : demandSecurity(audio, srtp);
+  return {
+    audio,
+    codecs,
+    security,
+    layout: layoutOf(sdp, audioIndex),
+    maxCandidates: limits.candidates,
+  };
 }
 
 /**
@@ -134,9 +145,9 @@ export function sdpForRtpengine(
   kind: LegKind,
   tlsId: string,
 ): Sdp {
-  const { audio } = description;
-  const isDtls = audio.protocol.includes("TLS");
-  const attributes = audioAttributes(audio, codecs, ({ name, value }) => {
+  const { audio, security } = description;
+  const attributes = audioAttributes(audio, codecs, (attribute) => {
+    const { name, value } = attribute;
     if (kind === "webrtc") {
       // Not mid: ours toward the browser and rtpengine's own need not be the same, and it matches
       // media descriptions by their order.
@@ -144,14 +155,19 @@ export function sdpForRtpengine(
     }
     if (name === "rtcp") return isRtcpValue(value);
     // RFC 4568: a telephone's SRTP keys travel in its SDP.
-    if (name === "crypto") return audio.protocol.includes("SAVP");
-    return name === "rtcp-mux" || (isDtls && PASS_DTLS.has(name));
+    if (name === "crypto") return security === "sdes" && isStrongCrypto(attribute);
+    return name === "rtcp-mux" || (security === "dtls" && PASS_DTLS.has(name));
   });
   if (kind === "webrtc") {
     attributes.push(...candidatesOf(audio, description.maxCandidates), {
       name: "tls-id",
       value: tlsId,
     });
+  }
+  // A telephone-event that is ours and not the leg's stands in none of its lines.
+  for (const codec of codecs) {
+    if (description.codecs.includes(codec)) continue;
+    attributes.push({ name: "rtpmap", value: `${codec.payloadType} ${formatCodec(codec)}` });
   }
   return {
     connection: audio.connection,
@@ -160,7 +176,8 @@ export function sdpForRtpengine(
       {
         type: "audio",
         port: audio.port,
-        protocol: audio.protocol,
+        // RFC 8643 §3.1: keys in a plain profile; rtpengine takes them in the secure one.
+        protocol: security === "sdes" ? secureProtocol(audio.protocol) : audio.protocol,
         formats: codecs.map((codec) => codec.payloadType),
         connection: undefined,
         attributes,
@@ -175,6 +192,12 @@ export interface LegRendering {
   readonly role: "offer" | "answer";
   /** What the leg's own last SDP looked like; undefined before it sent one. */
   readonly layout: LegLayout | undefined;
+  /** RFC 3264 §6: an answer has the protocol of its offer; undefined: rtpengine's. */
+  readonly protocol?: string | undefined;
+  /** False for a leg whose digits go another way: it gets no telephone-event. Default true. */
+  readonly hasEvents?: boolean;
+  /** What the leg is asked for when it sends Opus; undefined: what rtpengine passes on. */
+  readonly opus?: OpusParameters | undefined;
 }
 
 /**
@@ -187,8 +210,14 @@ export interface LegRendering {
 export function sdpForLeg(
   text: string,
   rendering: LegRendering,
-): { readonly sdp: Sdp; readonly codecs: readonly Codec[] } {
-  const { kind, role, layout } = rendering;
+): {
+  readonly sdp: Sdp;
+  readonly codecs: readonly Codec[];
+  /** The telephone-event that rtpengine meant for the leg, whether or not the leg gets it. */
+  readonly events: Codec | undefined;
+  readonly security: MediaSecurity;
+} {
+  const { kind, role, layout, hasEvents = true, opus } = rendering;
   const reply = parseSdp(text);
   const section = reply.media.find((media) => media.type === "audio");
   const connection = section?.connection ?? reply.connection;
@@ -196,28 +225,33 @@ export function sdpForLeg(
     throw unusable("rtpengine left no audio section");
   }
   const offered = codecsOf(section);
-  const codecs =
+  const all =
     role === "answer"
       ? selectAnswerCodecs(offered)
       : selectOfferCodecs(
           offered,
           offered.filter(isSpeech).map((codec) => codec.key),
         );
+  const codecs = hasEvents ? all : all.filter(isSpeech);
   if (!codecs.some(isSpeech)) throw unusable("no audio codec in common");
   const mid = layout === undefined ? "0" : layout.sections[layout.audioIndex]?.mid;
-  const attributes = audioAttributes(section, codecs, ({ name, value }) => {
+  const isDtls = section.protocol.includes("TLS");
+  const passed = audioAttributes(section, codecs, (attribute) => {
+    const { name, value } = attribute;
     if (kind === "webrtc") {
       return (
         PASS_ICE.has(name) || PASS_DTLS.has(name) || name === "rtcp-mux" || name === "candidate"
       );
     }
-    return name === "crypto" || (name === "rtcp" && isRtcpValue(value));
+    if (PASS_DTLS.has(name)) return isDtls;
+    return isStrongCrypto(attribute) || (name === "rtcp" && isRtcpValue(value));
   });
+  const attributes = opus === undefined ? passed : askForOpus(passed, codecs, opus);
   if (kind === "webrtc" && mid !== undefined) attributes.unshift({ name: "mid", value: mid });
   const audio: SdpMedia = {
     type: "audio",
     port: section.port,
-    protocol: section.protocol,
+    protocol: rendering.protocol ?? section.protocol,
     formats: codecs.map((codec) => codec.payloadType),
     connection: undefined,
     attributes,
@@ -231,7 +265,46 @@ export function sdpForLeg(
       media: layout === undefined ? [audio] : placeAudio(audio, layout),
     },
     codecs,
+    events: all.find(isTelephoneEvent),
+    security: isDtls ? "dtls" : attributes.some(isStrongCrypto) ? "sdes" : "none",
   };
+}
+
+/**
+ * What a sender of Opus is asked for, in place of what the other side's SDP said about it
+ * (RFC 7587 §6.1); `ptime` only where Opus is the first choice, for it counts for every codec.
+ */
+function askForOpus(
+  attributes: readonly SdpAttribute[],
+  codecs: readonly Codec[],
+  parameters: OpusParameters,
+): SdpAttribute[] {
+  const opus = codecs.find(({ key }) => key === "opus");
+  if (opus === undefined) return [...attributes];
+  const isFirst = codecs[0] === opus;
+  const kept = attributes.filter(
+    ({ name, value }) =>
+      !(name === "fmtp" && value?.split(" ", 1)[0] === opus.payloadType) &&
+      !(isFirst && name === "ptime"),
+  );
+  const after = kept.findIndex(
+    ({ name, value }) => name === "rtpmap" && value?.split(" ", 1)[0] === opus.payloadType,
+  );
+  kept.splice(after + 1, 0, {
+    name: "fmtp",
+    value: `${opus.payloadType} ${formatOpusParameters(parameters)}`,
+  });
+  if (isFirst) kept.push({ name: "ptime", value: String(parameters.ptimeMs) });
+  return kept;
+}
+
+function formatOpusParameters({ fec, dtx, ptimeMs, bitrate }: OpusParameters): string {
+  return [
+    `minptime=${Math.min(10, ptimeMs)}`,
+    `useinbandfec=${fec ? 1 : 0}`,
+    ...(dtx ? ["usedtx=1"] : []),
+    ...(bitrate === undefined ? [] : [`maxaveragebitrate=${bitrate}`]),
+  ].join(";");
 }
 
 /** RFC 3264 §6 and §8: as many sections as the leg has, in its order, the others rejected. */
@@ -250,14 +323,14 @@ function placeAudio(audio: SdpMedia, layout: LegLayout): readonly SdpMedia[] {
   );
 }
 
-function findAudio(sdp: Sdp, kind: LegKind): number {
+function findAudio(sdp: Sdp, isEncrypted: boolean): number {
   const isUsable = (media: SdpMedia): boolean =>
     media.type === "audio" &&
     media.protocol.includes("RTP/") &&
     (media.port !== 0 || findAttribute(media.attributes, "bundle-only") !== undefined);
   // A telephone that leaves the choice offers the same audio twice, as SRTP and as plain RTP.
   const isPreferred = (media: SdpMedia): boolean =>
-    isUsable(media) && (media.protocol.includes("SAVP") ? kind === "webrtc" : kind === "rtp");
+    isUsable(media) && media.protocol.includes("SAVP") === isEncrypted;
   const preferred = sdp.media.findIndex(isPreferred);
   return preferred >= 0 ? preferred : sdp.media.findIndex(isUsable);
 }

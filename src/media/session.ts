@@ -8,6 +8,19 @@
 /** `webrtc`: DTLS-SRTP with ICE (a browser). `rtp`: plain RTP (a trunk, a service of ours). */
 export type LegKind = "webrtc" | "rtp";
 
+/**
+ * How a plain leg is encrypted. `off`: not at all; `sdes`: keys in the SDP (RFC 4568); `dtls`:
+ * DTLS-SRTP without ICE (RFC 5764); `optional`: SDES is offered in a plain offer, and whatever the
+ * far end takes is taken (RFC 8643).
+ */
+export type LegSrtp = "off" | "sdes" | "dtls" | "optional";
+
+/**
+ * How digits go to a leg. `rfc4733`: as events in RTP; `info`: in SIP, past the media; `inband`: as
+ * tones in the sound. What comes from a leg is understood in each form.
+ */
+export type DtmfWay = "rfc4733" | "info" | "inband";
+
 /** One end of the media of a call. */
 export interface MediaLeg {
   /** Unique within the session: `caller`, `callee-1`, … It becomes the ng tag. */
@@ -21,6 +34,19 @@ export interface MediaLeg {
    * behind no NAT; default false.
    */
   readonly hasFixedAddress?: boolean | undefined;
+  /**
+   * `rtp`: as `hasFixedAddress`, but by the address of each SDP that the leg sends: whether its
+   * packets come from there.
+   */
+  readonly isDirect?: ((host: string) => boolean) | undefined;
+  /** `rtp`: default `off`. */
+  readonly srtp?: LegSrtp | undefined;
+  /** `rtp`: the family of the address that the far end gets; undefined: rtpengine's choice. */
+  readonly addressFamily?: "IP4" | "IP6" | undefined;
+  /** Default `rfc4733`. */
+  readonly dtmf?: DtmfWay | undefined;
+  /** What becomes of `rfc4733` when the far end has no telephone-event. Default `inband`. */
+  readonly dtmfFallback?: "info" | "inband" | undefined;
 }
 
 /**
@@ -37,6 +63,33 @@ export interface Exchange {
   readonly answerer: MediaLeg;
   /** The attempt: the same for the offer, its answers and every later exchange of the pair. */
   readonly branch: string;
+  /** How codecs are chosen; undefined: as the session was made. */
+  readonly policy?: CodecPolicy | undefined;
+}
+
+/** What senders of Opus are asked for (RFC 7587 §6.1). */
+export interface OpusParameters {
+  readonly fec: boolean;
+  readonly dtx: boolean;
+  readonly ptimeMs: number;
+  /** Bits a second; undefined: the sender's choice. */
+  readonly bitrate?: number | undefined;
+}
+
+/** A digit that is played into the media. */
+export interface PlayedDigit {
+  /** Tag of the leg that it comes from. */
+  readonly from: string;
+  /** One of `0-9*#A-D`. */
+  readonly digit: string;
+  /** Default 100; at least 40, at most 1000 ms are played. */
+  readonly durationMs?: number | undefined;
+}
+
+/** What a session tells of by itself. */
+export interface MediaSessionHandler {
+  /** A leg sent a digit in RTP to one that gets its digits by SIP INFO; its RTP was held back. */
+  onDigit(fromTag: string, digit: string, durationMs: number): void;
 }
 
 /** What the media of a call amounted to, for its record. */
@@ -46,6 +99,10 @@ export interface MediaReport {
   readonly isTranscoded: boolean;
   /** Packets received by rtpengine from each leg's tag. */
   readonly packetsFrom: Readonly<Record<string, number>>;
+  /** How digits go to each leg; `none` where there is no way. Only legs with an answer. */
+  readonly dtmf?: Readonly<Record<string, DtmfWay | "none">>;
+  /** How each plain leg is encrypted, as negotiated. */
+  readonly srtp?: Readonly<Record<string, "none" | "sdes" | "dtls">>;
   /** rtpengine's mean opinion score ×1 (1 to 4.5), lowest of the call, when RTCP gave one. */
   readonly mos?: number;
 }
@@ -65,6 +122,13 @@ export interface MediaSession {
    * @throws MediaError as `offer`
    */
   answer(exchange: Exchange, sdp: string): Promise<string>;
+  /**
+   * Sends a digit from one leg of an answered exchange to the other, as the other takes it:
+   * `rfc4733` or `inband`. Digits keep their order; each takes as long as it sounds, with a pause.
+   * @param way as `negotiated().dtmf` says it; `info` is not the media's business
+   * @throws MediaError when rtpengine cannot, or when the sender has sent no packet for 2 s
+   */
+  playDigit(exchange: Pick<Exchange, "branch">, digit: PlayedDigit): Promise<void>;
   /** Drops a lost attempt. Never throws. */
   dropBranch(branch: string): Promise<void>;
   /** What has been negotiated so far; asks nobody, so it counts no packets. */
@@ -107,7 +171,10 @@ export interface MediaEngine {
   /** Connects, or starts the managed rtpengine. @throws MediaError with what to do */
   start(): Promise<void>;
   stop(): Promise<void>;
-  createSession(options: { readonly policy: CodecPolicy }): MediaSession;
+  createSession(options: {
+    readonly policy: CodecPolicy;
+    readonly handler?: MediaSessionHandler | undefined;
+  }): MediaSession;
   /** @throws MediaError when no port could be bound */
   createService(
     kind: ServiceKind,

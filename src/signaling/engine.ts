@@ -117,6 +117,8 @@ export interface OutgoingInviteHandler {
    * answered ours. Without this method it gets 488.
    */
   onReinvite?(reinvite: IncomingReinvite, remoteTag: string): void;
+  /** An INFO of the callee's before it answers. Without this method it gets 491. */
+  onRequest?(request: IncomingRequest, remoteTag: string): void;
   /**
    * The first 2xx; its ACK has been sent when the INVITE carried the offer. `sdp` is what the far
    * end has agreed to, in the 2xx or reliably before it. With a late offer
@@ -135,6 +137,12 @@ export interface OutgoingInvite {
    * it is acknowledged and hung up by the engine. `onFailed` follows with `cancelled`.
    */
   cancel(reason?: EndReason): void;
+  /**
+   * Sends an INFO to the fork that rang last, before any has answered.
+   *
+   * @returns the final response's status, 408 without one; 481 when no fork has rung
+   */
+  info?(options: { readonly contentType: string; readonly body: Buffer }): Promise<number>;
 }
 
 export interface ResponseOptions {
@@ -205,6 +213,8 @@ export interface IncomingInviteHandler {
    * answered the first one. Without this method it gets 488.
    */
   onReinvite?(reinvite: IncomingReinvite): void;
+  /** An INFO of the caller's before we answer. Without this method it gets 491. */
+  onRequest?(request: IncomingRequest): void;
 }
 
 /** The outcome of a re-INVITE that we sent. */

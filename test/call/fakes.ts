@@ -185,6 +185,10 @@ export class ScriptedMedia implements MediaEngine {
         this.log.push(`drop ${branch}`);
         return Promise.resolve();
       },
+      playDigit: (_exchange, { from, digit }) => {
+        this.log.push(`digit ${digit} from ${from}`);
+        return Promise.resolve();
+      },
       negotiated: () => report,
       query: () => Promise.resolve(report),
       close: () => {

@@ -63,6 +63,8 @@ describe("the example of the contract", () => {
       accept: ["198.51.100.0/24"],
       codecs: ["PCMA", "PCMU", "G722"],
       dtmf: "rfc4733",
+      dtmfFallback: "inband",
+      nat: "auto",
       srtp: "off",
       maxCalls: 30,
       pingMs: 30_000,
@@ -124,6 +126,8 @@ describe("defaults", () => {
       id: "office",
       peer: "sip:192.0.2.20:5060",
       dtmf: "rfc4733",
+      dtmfFallback: "inband",
+      nat: "auto",
       srtp: "off",
       failoverAfterMs: 4000,
       registrar: false,
@@ -327,22 +331,6 @@ describe("keys that are not built yet", () => {
     [
       "registrar: true",
       "trunks.t.registrar: not built yet in this version; users register at this gateway",
-    ],
-    [
-      "srtp: sdes",
-      "trunks.t.srtp: not built yet in this version; media toward the trunk is plain RTP",
-    ],
-    [
-      "srtp: dtls",
-      "trunks.t.srtp: not built yet in this version; media toward the trunk is plain RTP",
-    ],
-    [
-      "dtmf: info",
-      "trunks.t.dtmf: not built yet in this version; digits are sent as RFC 4733 events",
-    ],
-    [
-      "dtmf: inband",
-      "trunks.t.dtmf: not built yet in this version; digits are sent as RFC 4733 events",
     ],
   ])("%s", (key, warning) => {
     expect(load(`trunks: { t: { peer: sip:192.0.2.1, ${key} } }`).warnings).toEqual([warning]);

@@ -8,7 +8,7 @@ const BROWSER = ["opus", "g722", "pcmu", "pcma"];
 
 describe("profileOf", () => {
   it("gives a telephone plain RTP without ICE, mux or SDES", () => {
-    expect(profileOf({ sender: { kind: "webrtc" }, receiverKind: "rtp" })).toEqual({
+    expect(profileOf({ sender: { kind: "webrtc" }, receiver: { kind: "rtp" } })).toEqual({
       "transport-protocol": "RTP/AVP",
       ICE: "remove",
       SDES: ["off"],
@@ -19,7 +19,7 @@ describe("profileOf", () => {
   });
 
   it("gives a browser DTLS-SRTP with rtpengine as its only candidate", () => {
-    expect(profileOf({ sender: { kind: "webrtc" }, receiverKind: "webrtc" })).toEqual({
+    expect(profileOf({ sender: { kind: "webrtc" }, receiver: { kind: "webrtc" } })).toEqual({
       "transport-protocol": "UDP/TLS/RTP/SAVPF",
       ICE: "force",
       SDES: ["off"],
@@ -32,9 +32,12 @@ describe("profileOf", () => {
 
   it.each(["rtp", "webrtc"] as const)(
     "learns a telephone's address by the heuristic toward %s, unless it is fixed",
-    (receiverKind) => {
-      const learned = profileOf({ sender: { kind: "rtp" }, receiverKind });
-      const fixed = profileOf({ sender: { kind: "rtp", hasFixedAddress: true }, receiverKind });
+    (kind) => {
+      const learned = profileOf({ sender: { kind: "rtp" }, receiver: { kind } });
+      const fixed = profileOf({
+        sender: { kind: "rtp", hasFixedAddress: true },
+        receiver: { kind },
+      });
       expect(learned["flags"]).toContain("endpoint-learning-heuristic");
       expect(learned["flags"]).toContain("strict source");
       expect(fixed["flags"]).toContain("asymmetric");
@@ -42,8 +45,8 @@ describe("profileOf", () => {
     },
   );
 
-  it.each(["rtp", "webrtc"] as const)("forces no DTLS role toward %s", (receiverKind) => {
-    const profile = profileOf({ sender: { kind: "webrtc" }, receiverKind });
+  it.each(["rtp", "webrtc"] as const)("forces no DTLS role toward %s", (kind) => {
+    const profile = profileOf({ sender: { kind: "webrtc" }, receiver: { kind } });
     expect(Object.keys(profile)).not.toContain("DTLS");
     expect(JSON.stringify(profile)).not.toContain("passive");
   });

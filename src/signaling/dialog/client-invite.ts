@@ -237,6 +237,10 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
     });
   }
 
+  info(options: { readonly contentType: string; readonly body: Buffer }): Promise<number> {
+    return [...this.#early.values()].at(-1)?.info(options) ?? Promise.resolve(481);
+  }
+
   /** RFC 6228 §4: the early dialog is over, the INVITE goes on. */
   #endFork(tag: string | undefined): void {
     this.#early.get(tag ?? "")?.close();
@@ -260,6 +264,10 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
         handler?.onReinvite === undefined
           ? undefined
           : () => (offer) => handler?.onReinvite?.(offer, tag),
+      onInfo:
+        handler?.onRequest === undefined
+          ? undefined
+          : (info) => this.#handler?.onRequest?.(info, tag),
     });
     this.#early.set(tag, early);
     return early;

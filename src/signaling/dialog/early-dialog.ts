@@ -1,4 +1,4 @@
-import type { IncomingReinvite } from "../engine.ts";
+import type { IncomingReinvite, IncomingRequest } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { ServerTransaction } from "../transaction/transaction.ts";
@@ -15,9 +15,11 @@ import {
   methodResponse,
   optionsResponse,
   ourResponse,
+  packageRefusal,
   requireRefusal,
   respondTo,
 } from "./responses.ts";
+import { ServerRequest } from "./server-reinvite.ts";
 
 export interface EarlyDialogOptions {
   readonly peer: Peer;
@@ -30,6 +32,8 @@ export interface EarlyDialogOptions {
   readonly onAccept: (response: SipResponse) => void;
   /** Who answers an offer of the callee's; undefined: nobody. */
   readonly onReinvite: (() => (offer: IncomingReinvite) => void) | undefined;
+  /** Who takes an INFO of the callee's; undefined: nobody. */
+  readonly onInfo: ((request: IncomingRequest) => void) | undefined;
 }
 
 /**
@@ -95,7 +99,20 @@ export class EarlyDialog implements DialogUsage {
     const refusal = this.#refusalOf(request);
     if (refusal !== undefined) transaction.respond(refusal);
     else if (request.method === "UPDATE") this.#onUpdate(request, transaction);
+    else if (request.method === "INFO") this.#onInfo(request, transaction);
     else transaction.respond(this.#responseTo(request));
+  }
+
+  /** Sends an INFO. @returns the final status, 408 without one, 481 when the fork has ended */
+  info(parts: { readonly contentType: string; readonly body: Buffer }): Promise<number> {
+    return new Promise((resolve) => {
+      this.#requests.send(
+        "INFO",
+        { ...parts, fields: () => [] },
+        (outcome) => resolve(outcome.kind === "response" ? outcome.response.statusCode : 408),
+        () => resolve(481),
+      );
+    });
   }
 
   onAck(_request: SipRequest): void {}
@@ -114,6 +131,20 @@ export class EarlyDialog implements DialogUsage {
   #refusalOf(request: SipRequest): SipResponse | undefined {
     if (!this.state.acceptRemoteCseq(request.cseq.number)) return ourResponse(request, 500);
     return requireRefusal(request, CALL_OPTIONS);
+  }
+
+  #onInfo(request: SipRequest, transaction: ServerTransaction): void {
+    const { onInfo } = this.#options;
+    const refusal = packageRefusal(request);
+    if (refusal !== undefined) transaction.respond(refusal);
+    else if (onInfo === undefined) transaction.respond(ourResponse(request, 491));
+    else {
+      onInfo(
+        new ServerRequest(request, (status, options) =>
+          respondTo(this.#context, this.peer, transaction, ourResponse(request, status, options)),
+        ),
+      );
+    }
   }
 
   #onUpdate(request: SipRequest, transaction: ServerTransaction): void {
@@ -150,7 +181,6 @@ export class EarlyDialog implements DialogUsage {
       case "PRACK":
         return ourResponse(request, 481); // RFC 3262 §3: nothing of ours was sent reliably
       case "INVITE":
-      case "INFO":
       case "MESSAGE":
       case "NOTIFY":
       case "REFER":

@@ -33,9 +33,11 @@ import {
   methodResponse,
   optionsResponse,
   ourResponse,
+  packageRefusal,
   requireRefusal,
   respondTo,
 } from "./responses.ts";
+import { ServerRequest } from "./server-reinvite.ts";
 import { SessionOffer } from "./session-terms.ts";
 
 const TAG_LENGTH = 22;
@@ -253,6 +255,8 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
         transaction.respond(ourResponse(request, 500, { fields: [["Retry-After", "2"]] }));
         return;
       case "INFO":
+        this.#onInfo(request, transaction);
+        return;
       case "MESSAGE":
       case "NOTIFY":
       case "REFER":
@@ -264,6 +268,20 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   }
 
   /** Nothing of ours has been accepted yet. */
+  #onInfo(request: SipRequest, transaction: ServerTransaction): void {
+    const handler = this.#handler;
+    const refusal = packageRefusal(request);
+    if (refusal !== undefined) transaction.respond(refusal);
+    else if (handler?.onRequest === undefined) transaction.respond(ourResponse(request, 491));
+    else {
+      handler.onRequest(
+        new ServerRequest(request, (status, options) =>
+          respondTo(this.#context, this.peer, transaction, ourResponse(request, status, options)),
+        ),
+      );
+    }
+  }
+
   onAck(_request: SipRequest): void {}
 
   onStrayAccept(_response: SipResponse): void {}

@@ -1,0 +1,133 @@
+import type { Logger } from "../core/logger.ts";
+import type { DtmfWay, Exchange, MediaSession } from "../media/session.ts";
+import type { IncomingRequest } from "../signaling/engine.ts";
+import { DTMF, DTMF_RELAY, formatDigit, readDigit, type InfoDigit } from "./dtmf-info.ts";
+import { reasonOfMediaError } from "./media-reason.ts";
+import type { DigitsView } from "./record.ts";
+
+/** Sends an INFO to one end. @returns the status of its final response */
+export type SendInfo = (content: {
+  readonly contentType: string;
+  readonly body: Buffer;
+}) => Promise<number>;
+
+/** The pair that digits cross now: the call's, or that of early media. */
+export interface DigitPath {
+  readonly exchange: Exchange;
+  /** Undefined for an end that takes no INFO: a service of ours. */
+  readonly infoTo: (tag: string) => SendInfo | undefined;
+}
+
+/** Digits on their way to one end by INFO: each waits for the response to the one before it. */
+const MAX_WAITING = 64;
+
+interface InfoLine {
+  last: Promise<void>;
+  waiting: number;
+  /** The one that the far end takes. */
+  type: typeof DTMF_RELAY | typeof DTMF;
+}
+
+/**
+ * Carries the digits of a call that rtpengine does not carry by itself: those that come by SIP INFO,
+ * and those that go that way. It keeps their order, and counts them; which digits they are is
+ * nobody's business, for they are often secret.
+ */
+export class DigitRelay {
+  readonly #media: MediaSession;
+  readonly #logger: Logger;
+  readonly #path: () => DigitPath | undefined;
+  readonly #onCarried: () => void;
+  readonly #lines = new Map<string, InfoLine>();
+  readonly #counts = new Map<string, { view: DigitsView; count: number }>();
+
+  constructor(options: {
+    readonly media: MediaSession;
+    readonly logger: Logger;
+    /** Undefined while nothing is joined. */
+    readonly path: () => DigitPath | undefined;
+    /** A digit went another way than those before it. */
+    readonly onCarried: () => void;
+  }) {
+    this.#media = options.media;
+    this.#logger = options.logger;
+    this.#path = options.path;
+    this.#onCarried = options.onCarried;
+  }
+
+  /** What was carried so far. */
+  views(): readonly DigitsView[] {
+    return [...this.#counts.values()].map(({ view, count }) => ({ ...view, count }));
+  }
+
+  /** Takes an INFO of one end and answers it. */
+  onInfo(fromTag: string, request: IncomingRequest): void {
+    const digit = readDigit(request.request);
+    if (digit === "unsupported") {
+      request.respond(415, { headers: [["Accept", `${DTMF_RELAY}, ${DTMF}`]] });
+    } else if (digit === "unusable") {
+      request.respond(400, { reasonPhrase: "No digit in the body" });
+    } else if (this.#carry(fromTag, "info", digit)) {
+      request.respond(200);
+    } else {
+      request.respond(480, { reasonPhrase: "Nobody is there to hear the digit" });
+    }
+  }
+
+  /** Takes a digit that rtpengine has seen and kept back. */
+  onEvent(fromTag: string, digit: string, durationMs: number): void {
+    this.#carry(fromTag, "rfc4733", { digit, durationMs });
+  }
+
+  /** @returns false when there is no way for it */
+  #carry(from: string, as: DigitsView["as"], digit: InfoDigit): boolean {
+    const path = this.#path();
+    if (path === undefined) return false;
+    const { offerer, answerer } = path.exchange;
+    const to = from === offerer.tag ? answerer.tag : offerer.tag;
+    const way = this.#media.negotiated().dtmf?.[to];
+    if (way === undefined || way === "none") return false;
+    if (way === "info") {
+      const send = path.infoTo(to);
+      if (send === undefined || !this.#sendInfo(to, send, digit)) return false;
+    } else {
+      this.#media.playDigit(path.exchange, { from, ...digit }).catch((error: unknown) => {
+        this.#logger.warn("a digit was lost", { to, reason: reasonOfMediaError(error).text });
+      });
+    }
+    this.#count(from, as, to, way);
+    return true;
+  }
+
+  #sendInfo(to: string, send: SendInfo, digit: InfoDigit): boolean {
+    let line = this.#lines.get(to);
+    if (line === undefined) {
+      line = { last: Promise.resolve(), waiting: 0, type: DTMF_RELAY };
+      this.#lines.set(to, line);
+    }
+    if (line.waiting >= MAX_WAITING) return false;
+    const own = line;
+    own.waiting += 1;
+    own.last = own.last.then(async () => {
+      let status = await send({ contentType: own.type, body: formatDigit(own.type, digit) });
+      if (status === 415 && own.type === DTMF_RELAY) {
+        own.type = DTMF;
+        status = await send({ contentType: own.type, body: formatDigit(own.type, digit) });
+      }
+      own.waiting -= 1;
+      if (status >= 300) this.#logger.warn("a digit was refused", { to, status });
+    });
+    return true;
+  }
+
+  #count(from: string, as: DigitsView["as"], to: string, way: DtmfWay): void {
+    const key = `${from} ${as} ${to} ${way}`;
+    const known = this.#counts.get(key);
+    if (known !== undefined) {
+      known.count += 1;
+      return;
+    }
+    this.#counts.set(key, { view: { from, as, to, way, count: 1 }, count: 1 });
+    this.#onCarried();
+  }
+}

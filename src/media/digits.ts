@@ -1,0 +1,139 @@
+/**
+ * How digits cross a session: which way each leg takes them, what its SDP says of it to rtpengine,
+ * and the digits that wait to be played into the media.
+ *
+ * - `rfc4733` to a leg: rtpengine passes events on, on the leg's own clock.
+ * - `inband`: the leg has no telephone-event, and `always transcode` makes tones of events.
+ * - `info`: the leg is given no telephone-event, but rtpengine is told that it has one, so that the
+ *   other side may send events; `block DTMF` keeps them, and rtpengine reports each.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Codec } from "./codecs.ts";
+import { isSpeech, isTelephoneEvent } from "./codecs.ts";
+import { MediaError } from "./errors.ts";
+import type { DtmfWay, MediaLeg, PlayedDigit } from "./session.ts";
+
+/** The way that digits go to a leg whose SDP has, or has no, telephone-event. */
+export function wayTo(leg: MediaLeg, hasEvents: boolean): DtmfWay {
+  const wanted = leg.dtmf ?? "rfc4733";
+  return wanted === "rfc4733" && !hasEvents ? (leg.dtmfFallback ?? "inband") : wanted;
+}
+
+/** RFC 3551 §6: where a dynamic payload type may be. */
+const DYNAMIC = { from: 96, to: 127 } as const;
+
+/**
+ * The codecs of a leg as rtpengine gets them: with a telephone-event of the clock of its first
+ * codec, although the leg has none.
+ *
+ * @param offered the event that rtpengine meant for the leg, when the leg answers
+ */
+export function withEvents(codecs: readonly Codec[], offered: Codec | undefined): readonly Codec[] {
+  const speech = codecs.find(isSpeech);
+  if (speech === undefined || codecs.some(isTelephoneEvent)) return codecs;
+  // RFC 3551 §4.5.2: G.722 has 16 kHz of sound on a clock of 8 kHz; rtpmap says so.
+  const { clockRate } = speech;
+  const taken = new Set(codecs.map(({ payloadType }) => payloadType));
+  let payloadType = offered?.clockRate === clockRate ? offered.payloadType : undefined;
+  for (let number = 101; payloadType === undefined; number += 1) {
+    const candidate = String(number > DYNAMIC.to ? number - DYNAMIC.to + DYNAMIC.from : number);
+    if (!taken.has(candidate)) payloadType = candidate;
+  }
+  return [
+    ...codecs,
+    {
+      payloadType,
+      name: "telephone-event",
+      key: "telephone-event",
+      clockRate,
+      channels: 1,
+    },
+  ];
+}
+
+const SHORTEST_MS = 40;
+const LONGEST_MS = 1000;
+const USUAL_MS = 100;
+/** RFC 4733 §2.5.2.2 leaves it open; detectors of tones want 40 ms and more. */
+const PAUSE_MS = 60;
+/** Digits of one leg that may wait. */
+const MAX_WAITING = 64;
+const RETRY_MS = 50;
+const PATIENCE_MS = 2000;
+const DIGIT = /^[0-9*#A-D]$/;
+
+/** What is done with a digit: one ng `play DTMF`. */
+export interface DigitCommand {
+  readonly from: string;
+  readonly digit: string;
+  readonly durationMs: number;
+  readonly pauseMs: number;
+}
+
+/** Plays digits of one session one after another, so that they keep their order. */
+export class DigitQueue {
+  readonly #clock: Clock;
+  readonly #play: (command: DigitCommand) => Promise<void>;
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  /** @param play sends the command; it may fail because the sender has sent no packet yet */
+  constructor(clock: Clock, play: (command: DigitCommand) => Promise<void>) {
+    this.#clock = clock;
+    this.#play = play;
+  }
+
+  /** @throws MediaError `ERR_OFFHOOK_MEDIA_REFUSED` for no digit, or too many of them */
+  push({ from, digit, durationMs = USUAL_MS }: PlayedDigit): Promise<void> {
+    if (!DIGIT.test(digit)) return Promise.reject(refused("not a digit of a telephone"));
+    if (this.#waiting >= MAX_WAITING) return Promise.reject(refused("too many digits wait"));
+    this.#waiting += 1;
+    const played = this.#last.then(() =>
+      this.#patiently({
+        from,
+        digit,
+        durationMs: Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.round(durationMs))),
+        pauseMs: PAUSE_MS,
+      }),
+    );
+    this.#last = played
+      .catch(() => {})
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+    return played;
+  }
+
+  /** Lets some time pass before the next digit. */
+  pause(milliseconds: number): void {
+    this.#last = this.#last.then(() => this.#sleep(milliseconds));
+  }
+
+  /** rtpengine makes events on the sender's own line of packets, and wants to have seen one. */
+  async #patiently(command: DigitCommand): Promise<void> {
+    const deadlineMs = this.#clock.monotonicMs() + PATIENCE_MS;
+    for (;;) {
+      try {
+        await this.#play(command);
+        break;
+      } catch (error) {
+        const isLate = this.#clock.monotonicMs() >= deadlineMs;
+        const isEarly = error instanceof MediaError && error.message.includes("No SSRC");
+        if (!isEarly || isLate) throw error;
+        await this.#sleep(RETRY_MS);
+      }
+    }
+    // rtpengine puts what comes meanwhile behind it; waiting here bounds what it holds.
+    await this.#sleep(command.durationMs + command.pauseMs);
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(milliseconds, resolve);
+    });
+  }
+}
+
+function refused(why: string): MediaError {
+  return new MediaError("ERR_OFFHOOK_MEDIA_REFUSED", `the digit cannot be played: ${why}`);
+}
