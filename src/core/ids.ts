@@ -15,7 +15,10 @@ let position = 0;
 export function randomToken(length: number): string {
   if (position + length > pool.length) {
     pool = randomBytes(POOL_OCTETS);
-    for (const [index, octet] of pool.entries()) pool[index] = ALPHABET[octet & 63] ?? 0;
+    // An iterator would make two objects for each octet.
+    for (let index = 0; index < POOL_OCTETS; index += 1) {
+      pool[index] = ALPHABET[(pool[index] ?? 0) & 63] ?? 0;
+    }
     position = 0;
   }
   position += length;
