@@ -280,7 +280,7 @@ function delayMs({ resendAtMs, deadlineMs }: NgTiming, attempt: number): number 
 }
 
 function encode(cookie: string, command: NgCommand, args: NgArguments): Buffer {
-  return Buffer.concat([Buffer.from(`${cookie} `), encodeBencode({ ...args, command })]);
+  return encodeBencode({ ...args, command }, `${cookie} `);
 }
 
 function refusal(command: NgCommand, reason: unknown): MediaError {

@@ -1,7 +1,18 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import rtpengineClient from "rtpengine-client";
 
 import { encodeBencode } from "../../src/media/bencode.ts";
+import type { NgValue } from "../../src/media/bencode.ts";
+
+const ngValue: fc.Arbitrary<NgValue> = fc.letrec<{ value: NgValue }>((tie) => ({
+  value: fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.integer({ min: -(2 ** 31), max: 2 ** 31 }),
+    fc.array(tie("value"), { maxLength: 4 }),
+    fc.dictionary(fc.string({ minLength: 1 }), tie("value"), { maxKeys: 4 }),
+  ),
+})).value;
 
 describe("bencode", () => {
   it("sorts keys, counts octets, leaves out what has no value", () => {
@@ -27,4 +38,38 @@ describe("bencode", () => {
       data: { sdp: "v=0", n: 7 },
     });
   });
+
+  it("says whatever the decoder of the replies reads back", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ minLength: 1 }), ngValue), (message) => {
+        const cookie = "c".repeat(36);
+        const datagram = encodeBencode(message, `${cookie} `);
+        const { id, data } = rtpengineClient.Client.decodeMessage(datagram);
+        expect(id).toBe(cookie);
+        expect(JSON.stringify(sorted(data))).toBe(JSON.stringify(sorted(message)));
+      }),
+    );
+  });
+
+  it("puts texts before, between and behind octets in their order", () => {
+    const octets = encodeBencode(
+      { a: "ä", b: Buffer.from([0xff]), c: ["x", Buffer.from("y"), 1] },
+      "p ",
+    );
+    const expected = [
+      Buffer.from("p d1:a2:ä1:b1:"),
+      Buffer.from([0xff]),
+      Buffer.from("1:cl1:x1:yi1eee"),
+    ];
+    expect(octets.equals(Buffer.concat(expected))).toBe(true);
+  });
 });
+
+/** With its keys in order at every depth. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.entries(value)
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .map(([key, item]) => [key, sorted(item)]);
+}
