@@ -1,3 +1,4 @@
+import { ownCopy } from "../core/own-copy.ts";
 import type { SdpMedia } from "./sdp.ts";
 import { parseInteger, parseSdp } from "./sdp.ts";
 
@@ -34,7 +35,7 @@ export function codecsOf(media: SdpMedia): readonly Codec[] {
   const maps = new Map<string, Codec>();
   for (const { name, value } of media.attributes) {
     if (name !== "rtpmap" || value === undefined) continue;
-    const codec = parseRtpmap(value);
+    const codec = codecOf(value);
     if (codec !== undefined && !maps.has(codec.payloadType)) maps.set(codec.payloadType, codec);
   }
   const codecs: Codec[] = [];
@@ -80,6 +81,23 @@ function staticCodec(payloadType: string): Codec | undefined {
   if (entry === undefined) return undefined;
   const [name, clockRate] = entry;
   return { payloadType, name, key: name.toLowerCase(), clockRate, channels: 1 };
+}
+
+const MAX_KNOWN = 256;
+const MAX_KNOWN_LENGTH = 64;
+
+/** By the text of their rtpmap: all calls of one kind of telephone bring the same few. */
+const known = new Map<string, Codec>();
+
+function codecOf(rtpmap: string): Codec | undefined {
+  const before = known.get(rtpmap);
+  if (before !== undefined) return before;
+  const isKept = known.size < MAX_KNOWN && rtpmap.length <= MAX_KNOWN_LENGTH;
+  // It outlives the SDP that it was cut out of.
+  const text = isKept ? ownCopy(rtpmap) : rtpmap;
+  const codec = parseRtpmap(text);
+  if (isKept && codec !== undefined) known.set(text, codec);
+  return codec;
 }
 
 function parseRtpmap(value: string): Codec | undefined {

@@ -381,9 +381,14 @@ function audioAttributes(
   const payloadTypes = new Set(codecs.map((codec) => codec.payloadType));
   return media.attributes.filter((attribute) => {
     const { name, value } = attribute;
-    if (PER_CODEC.has(name)) return payloadTypes.has(value?.split(" ", 1)[0] ?? "");
+    if (PER_CODEC.has(name)) return payloadTypes.has(firstWord(value ?? ""));
     return PASS_ALWAYS.has(name) || passes(attribute);
   });
+}
+
+function firstWord(text: string): string {
+  const space = text.indexOf(" ");
+  return space < 0 ? text : text.slice(0, space);
 }
 
 /**

@@ -59,6 +59,10 @@ export const SDP_LIMITS = {
   formats: 128,
 } as const;
 
+/** Of a UTF-16 code unit in UTF-8. */
+const MAX_OCTETS_PER_UNIT = 3;
+const CR = 0x0d;
+
 interface OpenMedia {
   readonly head: Omit<SdpMedia, "connection" | "attributes">;
   connection: SdpConnection | undefined;
@@ -75,38 +79,48 @@ interface OpenMedia {
  *   that is exceeded, a broken `m=` or `c=`, or no `v=0` at the beginning
  */
 export function parseSdp(text: string, limits: SdpLimits = SDP_LIMITS): Sdp {
-  if (text.length > SDP_LIMITS.octets || Buffer.byteLength(text) > SDP_LIMITS.octets) {
+  const isLong = text.length * MAX_OCTETS_PER_UNIT > SDP_LIMITS.octets;
+  if (isLong && Buffer.byteLength(text) > SDP_LIMITS.octets) {
     throw unusable(`longer than ${SDP_LIMITS.octets} octets`);
   }
-  const lines = text.split("\n", SDP_LIMITS.lines + 1);
-  if (lines.length > SDP_LIMITS.lines) throw unusable(`more than ${SDP_LIMITS.lines} lines`);
   const sessionAttributes: SdpAttribute[] = [];
   let sessionConnection: SdpConnection | undefined;
   const media: OpenMedia[] = [];
+  let current: OpenMedia | undefined;
   let hasVersion = false;
-  for (const raw of lines) {
-    const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
-    if (line === "") continue;
-    checkLine(line);
-    const value = line.slice(2);
+  let lines = 0;
+  for (let start = 0, next = 0; start <= text.length; start = next + 1) {
+    lines += 1;
+    if (lines > SDP_LIMITS.lines) throw unusable(`more than ${SDP_LIMITS.lines} lines`);
+    next = text.indexOf("\n", start);
+    if (next < 0) next = text.length;
+    const end = next > start && text.charCodeAt(next - 1) === CR ? next - 1 : next;
+    if (end === start) continue;
+    checkLine(text, start, end);
     if (!hasVersion) {
       // RFC 8866 §5: v= is the first line of a session description.
-      if (line !== "v=0") throw unusable("it does not begin with v=0");
+      if (text.slice(start, end) !== "v=0") throw unusable("it does not begin with v=0");
       hasVersion = true;
       continue;
     }
-    const current = media.at(-1);
-    switch (line[0]) {
+    switch (text[start]) {
       case "m":
         if (media.length === limits.media) throw unusable(`more than ${media.length} m= lines`);
-        media.push({ head: parseMediaLine(value), connection: undefined, attributes: [] });
+        current = {
+          head: parseMediaLine(text.slice(start + 2, end)),
+          connection: undefined,
+          attributes: [],
+        };
+        media.push(current);
         break;
-      case "c":
-        if (current === undefined) sessionConnection = parseConnection(value);
-        else current.connection ??= parseConnection(value);
+      case "c": {
+        const connection = text.slice(start + 2, end);
+        if (current === undefined) sessionConnection = parseConnection(connection);
+        else current.connection ??= parseConnection(connection);
         break;
+      }
       case "a":
-        (current?.attributes ?? sessionAttributes).push(parseAttribute(value));
+        (current?.attributes ?? sessionAttributes).push(parseAttribute(text, start + 2, end));
         break;
       default:
         break;
@@ -129,23 +143,17 @@ export interface SdpOrigin {
 /** Prints a session description with CRLF line ends, `o=-` and `s=-`. */
 export function formatSdp(sdp: Sdp, origin: SdpOrigin): string {
   const connection = sdp.connection ?? sdp.media.find((m) => m.connection)?.connection;
-  const lines = [
-    "v=0",
-    // RFC 8866 §5.2: the address is only there to make the origin unique.
-    `o=- ${origin.id} ${origin.version} IN ${formatConnection(connection)}`,
-    "s=-",
-    ...(sdp.connection === undefined ? [] : [`c=IN ${formatConnection(sdp.connection)}`]),
-    "t=0 0",
-    ...sdp.attributes.map(formatAttribute),
-  ];
+  const session = sdp.connection === undefined ? "" : formatConnectionLine(sdp.connection);
+  // RFC 8866 §5.2: the address is only there to make the origin unique.
+  let text =
+    `v=0\r\no=- ${origin.id} ${origin.version} IN ${formatConnection(connection)}\r\n` +
+    `s=-\r\n${session}t=0 0\r\n${formatAttributes(sdp.attributes)}`;
   for (const media of sdp.media) {
-    lines.push(
-      `m=${media.type} ${media.port} ${media.protocol} ${media.formats.join(" ")}`,
-      ...(media.connection === undefined ? [] : [`c=IN ${formatConnection(media.connection)}`]),
-      ...media.attributes.map(formatAttribute),
-    );
+    text += `m=${media.type} ${media.port} ${media.protocol} ${media.formats.join(" ")}\r\n`;
+    if (media.connection !== undefined) text += formatConnectionLine(media.connection);
+    text += formatAttributes(media.attributes);
   }
-  return `${lines.join("\r\n")}\r\n`;
+  return text;
 }
 
 /** A session id for `o=`, random so that two calls never share one (RFC 8866 §5.2). */
@@ -166,11 +174,11 @@ export function unusable(why: string): MediaError {
   return new MediaError("ERR_OFFHOOK_MEDIA_SDP", `the SDP cannot be used: ${why}`);
 }
 
-function checkLine(line: string): void {
-  if (line.length > SDP_LIMITS.lineLength) throw unusable("a line is too long");
-  if (line.length < 2 || line[1] !== "=") throw unusable("a line is not of the form x=…");
-  for (let index = 0; index < line.length; index += 1) {
-    const code = line.charCodeAt(index);
+function checkLine(text: string, start: number, end: number): void {
+  if (end - start > SDP_LIMITS.lineLength) throw unusable("a line is too long");
+  if (end - start < 2 || text[start + 1] !== "=") throw unusable("a line is not of the form x=…");
+  for (let index = start; index < end; index += 1) {
+    const code = text.charCodeAt(index);
     // RFC 8866 §5: NUL, CR and LF may be in no value; no other control character has a meaning.
     if (code < 0x20 && code !== 0x09) throw unusable("a control character");
   }
@@ -205,17 +213,23 @@ function formatConnection(connection: SdpConnection | undefined): string {
   return connection === undefined ? "IP4 0.0.0.0" : `${connection.family} ${connection.host}`;
 }
 
-function parseAttribute(value: string): SdpAttribute {
-  const colon = value.indexOf(":");
-  return colon < 0
-    ? { name: value.trimEnd(), value: undefined }
-    : { name: value.slice(0, colon), value: value.slice(colon + 1).trimEnd() };
+function formatConnectionLine(connection: SdpConnection): string {
+  return `c=IN ${formatConnection(connection)}\r\n`;
 }
 
-function formatAttribute(attribute: SdpAttribute): string {
-  return attribute.value === undefined
-    ? `a=${attribute.name}`
-    : `a=${attribute.name}:${attribute.value}`;
+function parseAttribute(text: string, start: number, end: number): SdpAttribute {
+  const colon = text.indexOf(":", start);
+  return colon < 0 || colon >= end
+    ? { name: text.slice(start, end).trimEnd(), value: undefined }
+    : { name: text.slice(start, colon), value: text.slice(colon + 1, end).trimEnd() };
+}
+
+function formatAttributes(attributes: readonly SdpAttribute[]): string {
+  let text = "";
+  for (const { name, value } of attributes) {
+    text += value === undefined ? `a=${name}\r\n` : `a=${name}:${value}\r\n`;
+  }
+  return text;
 }
 
 /** Decimal digits as a number from 0 to `maximum`, or undefined. */
