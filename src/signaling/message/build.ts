@@ -17,8 +17,9 @@ export interface RequestParts {
 /** Builds a request. @throws SipFormatError */
 export function buildRequest(parts: RequestParts): SipRequest {
   const body = toBody(parts.body);
-  const headers = Headers.of(withContentType(parts.headers, body, parts.contentType));
-  return new SipRequest(parts.method, parts.requestUri, headers, body);
+  const fields = [...parts.headers];
+  addContentType(fields, body, parts.contentType);
+  return new SipRequest(parts.method, parts.requestUri, Headers.of(fields), body);
 }
 
 /** What a response may have beside what it copies. */
@@ -34,7 +35,8 @@ export interface ResponseParts {
   readonly contentType?: string | undefined;
 }
 
-const COPIED: ReadonlySet<string> = new Set(["via", "from", "to", "call-id", "cseq"]);
+/** After the Vias. */
+const COPIED = ["From", "To", "Call-ID", "CSeq"] as const;
 
 /**
  * Builds a response (RFC 3261 §8.2.6.2): Via, From, To, Call-ID and CSeq as they came, whatever
@@ -49,35 +51,25 @@ export function buildResponse(
   parts: ResponseParts = {},
 ): SipResponse {
   const body = toBody(parts.body);
+  const { headers } = request;
   const fields: HeaderField[] = [];
+  for (const via of headers.getAll("Via")) fields.push(["Via", via]);
+  for (const name of COPIED) {
+    const value = headers.get(name);
+    if (value === undefined) continue;
+    fields.push([name, name === "To" ? withTag(request, value, statusCode, parts) : value]);
+  }
   const isDialogForming = statusCode > 100 && statusCode < 300;
-  for (const key of COPIED) {
-    const values = request.headers.getAll(key);
-    for (const value of key === "via" ? values : values.slice(0, 1)) {
-      fields.push([
-        LONG_NAMES.get(key) ?? key,
-        key === "to" ? withTag(request, value, statusCode, parts) : value,
-      ]);
-    }
-  }
   if (isDialogForming) {
-    for (const value of request.headers.getAll("Record-Route"))
-      fields.push(["Record-Route", value]);
+    for (const value of headers.getAll("Record-Route")) fields.push(["Record-Route", value]);
   }
-  const timestamp = statusCode === 100 ? request.headers.get("Timestamp") : undefined;
+  const timestamp = statusCode === 100 ? headers.get("Timestamp") : undefined;
   if (timestamp !== undefined) fields.push(["Timestamp", timestamp]);
-  fields.push(...withContentType(parts.headers ?? [], body, parts.contentType));
+  if (parts.headers !== undefined) fields.push(...parts.headers);
+  addContentType(fields, body, parts.contentType);
   const reasonPhrase = parts.reasonPhrase ?? reasonPhraseOf(statusCode);
   return new SipResponse(statusCode, reasonPhrase, Headers.of(fields), body);
 }
-
-const LONG_NAMES: ReadonlyMap<string, string> = new Map([
-  ["via", "Via"],
-  ["from", "From"],
-  ["to", "To"],
-  ["call-id", "Call-ID"],
-  ["cseq", "CSeq"],
-]);
 
 function withTag(
   request: SipRequest,
@@ -98,14 +90,13 @@ function toBody(body: Buffer | string | undefined): Buffer | undefined {
   return typeof body === "string" ? Buffer.from(body, "utf8") : body;
 }
 
-function* withContentType(
-  fields: Iterable<HeaderField>,
+function addContentType(
+  fields: HeaderField[],
   body: Buffer | undefined,
   contentType: string | undefined,
-): Generator<HeaderField, void, undefined> {
-  yield* fields;
+): void {
   if (contentType !== undefined && body !== undefined && body.length > 0) {
-    yield ["Content-Type", contentType];
+    fields.push(["Content-Type", contentType]);
   }
 }
 

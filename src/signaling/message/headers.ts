@@ -67,6 +67,8 @@ export function knownHeaderKey(name: string): string | undefined {
   return KEYS.get(name);
 }
 
+const NONE: readonly string[] = [];
+
 /**
  * The header fields of a message in their order on the wire. Immutable.
  *
@@ -94,8 +96,8 @@ export class Headers implements Iterable<HeaderField> {
     const keys: string[] = [];
     const values: string[] = [];
     for (const [name, value] of fields) {
-      names.push(checkName(name));
-      keys.push(headerKey(name));
+      names.push(name);
+      keys.push(checkedKey(name));
       values.push(checkValue(value));
     }
     return new Headers(names, keys, values);
@@ -127,8 +129,10 @@ export class Headers implements Iterable<HeaderField> {
   /** The values of all lines of that name, one per line. */
   getAll(name: string): readonly string[] {
     const key = headerKey(name);
+    const first = this.#keys.indexOf(key);
+    if (first < 0) return NONE;
     const found: string[] = [];
-    for (let index = this.#keys.indexOf(key); index >= 0;) {
+    for (let index = first; index >= 0;) {
       found.push(this.#values[index] ?? "");
       index = this.#keys.indexOf(key, index + 1);
     }
@@ -161,28 +165,24 @@ export class Headers implements Iterable<HeaderField> {
    * @throws SipFormatError
    */
   with(name: string, ...values: string[]): Headers {
-    const key = headerKey(name);
+    const key = checkedKey(name);
     const found = this.#keys.indexOf(key);
     const at = found < 0 ? this.#keys.length : found;
-    checkName(name);
-    const added = values.map((value) => checkValue(value));
-    const isOther = (_: string, index: number): boolean => this.#keys[index] !== key;
-    const splice = (column: readonly string[], filling: readonly string[]): string[] => [
-      ...column.slice(0, at),
-      ...filling,
-      ...column.slice(at).filter((text, index) => isOther(text, at + index)),
-    ];
-    return new Headers(
-      splice(
-        this.#names,
-        added.map(() => name),
-      ),
-      splice(
-        this.#keys,
-        added.map(() => key),
-      ),
-      splice(this.#values, added),
-    );
+    const names = this.#names.slice(0, at);
+    const keys = this.#keys.slice(0, at);
+    const texts = this.#values.slice(0, at);
+    for (const value of values) {
+      names.push(name);
+      keys.push(key);
+      texts.push(checkValue(value));
+    }
+    for (let index = at; index < this.#keys.length; index += 1) {
+      if (this.#keys[index] === key) continue;
+      names.push(this.#names[index] ?? "");
+      keys.push(this.#keys[index] ?? "");
+      texts.push(this.#values[index] ?? "");
+    }
+    return new Headers(names, keys, texts);
   }
 
   without(name: string): Headers {
@@ -192,8 +192,8 @@ export class Headers implements Iterable<HeaderField> {
   /** Adds a line before all others. @throws SipFormatError */
   prepend(name: string, value: string): Headers {
     return new Headers(
-      [checkName(name), ...this.#names],
-      [headerKey(name), ...this.#keys],
+      [name, ...this.#names],
+      [checkedKey(name), ...this.#keys],
       [checkValue(value), ...this.#values],
     );
   }
@@ -201,8 +201,8 @@ export class Headers implements Iterable<HeaderField> {
   /** Adds a line after all others. @throws SipFormatError */
   append(name: string, value: string): Headers {
     return new Headers(
-      [...this.#names, checkName(name)],
-      [...this.#keys, headerKey(name)],
+      [...this.#names, name],
+      [...this.#keys, checkedKey(name)],
       [...this.#values, checkValue(value)],
     );
   }
@@ -231,9 +231,12 @@ export class Headers implements Iterable<HeaderField> {
   }
 }
 
-function checkName(name: string): string {
-  if (KEYS.has(name) || isToken(name)) return name;
-  throw new SipFormatError("A header name must be a token");
+/** @returns the key of the name */
+function checkedKey(name: string): string {
+  const known = KEYS.get(name);
+  if (known !== undefined) return known;
+  if (!isToken(name)) throw new SipFormatError("A header name must be a token");
+  return name.toLowerCase();
 }
 
 function checkValue(value: string): string {

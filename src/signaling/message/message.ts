@@ -48,6 +48,20 @@ abstract class MessageBase {
     this.body = body ?? NO_BODY;
   }
 
+  /** Takes over what has been read of a message that differs in its Vias alone. */
+  protected adopt(other: MessageBase, vias: readonly Via[]): void {
+    this.#vias = vias;
+    this.#from = other.#from;
+    this.#to = other.#to;
+    this.#callId = other.#callId;
+    this.#cseq = other.#cseq;
+    this.#contacts = other.#contacts;
+    this.#routes = other.#routes;
+    this.#recordRoutes = other.#recordRoutes;
+    this.#sdp = other.#sdp;
+    this.#isSdpRead = other.#isSdpRead;
+  }
+
   /** All Via values, topmost first. */
   get vias(): readonly Via[] {
     this.#vias ??= readVias(this.headers);
@@ -164,6 +178,16 @@ export class SipRequest extends MessageBase {
   get uri(): SipUri {
     this.#uri ??= SipUri.parse(this.requestUri);
     return this.#uri;
+  }
+
+  /** The same with another topmost Via; what has been read of it is not read again. */
+  withTopmostVia(via: Via): SipRequest {
+    const vias = [via, ...this.vias.slice(1)];
+    const headers = this.headers.with("Via", ...vias.map((element) => element.toString()));
+    const request = new SipRequest(this.method, this.requestUri, headers, this.body);
+    request.adopt(this, vias);
+    request.#uri = this.#uri;
+    return request;
   }
 }
 

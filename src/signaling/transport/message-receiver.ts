@@ -135,14 +135,13 @@ export class MessageReceiver {
  * RFC 3581 §4). What a client wrote there itself is replaced: responses go by it.
  */
 function stampVia(request: SipRequest, flow: Flow): SipRequest {
-  const [topmost = "", ...others] = request.headers.list("Via");
-  const via = Via.parse(topmost);
-  const stamped = via.withParams({
-    received: flow.remote.host,
-    ...(via.rport === undefined ? {} : { rport: flow.remote.port }),
-  });
-  const headers = request.headers.with("Via", stamped.toString(), ...others);
-  return new SipRequest(request.method, request.requestUri, headers, request.body);
+  const via = request.topmostVia;
+  return request.withTopmostVia(
+    via.withParams({
+      received: flow.remote.host,
+      ...(via.rport === undefined ? {} : { rport: flow.remote.port }),
+    }),
+  );
 }
 
 const NUL = 0;
@@ -152,7 +151,8 @@ const SPACE = 32;
 
 /** True when there is nothing but line ends, spaces and NULs. */
 export function isKeepAlive(octets: Buffer): boolean {
-  for (const octet of octets) {
+  for (let index = 0; index < octets.length; index += 1) {
+    const octet = octets[index];
     if (octet !== CR && octet !== LF && octet !== NUL && octet !== SPACE) return false;
   }
   return true;
