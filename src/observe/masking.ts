@@ -30,8 +30,20 @@ const SECRET_CAMEL_ENDINGS = ["Key", "Token"] as const;
 /** Fields that the log itself writes; another of the same name would hide them. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(["time", "level", "msg"]);
 
+/** Verdicts by name: the names of fields are few, and judging one takes longer than writing it. */
+const verdicts = new Map<string, boolean>();
+const MAX_VERDICTS = 1000;
+
 /** Whether a field of this name holds a secret. */
 export function isSecretName(name: string): boolean {
+  const before = verdicts.get(name);
+  if (before !== undefined) return before;
+  const verdict = judge(name);
+  if (verdicts.size < MAX_VERDICTS) verdicts.set(name, verdict);
+  return verdict;
+}
+
+function judge(name: string): boolean {
   const plain = name.toLowerCase().replaceAll("-", "").replaceAll("_", "");
   return (
     SECRET_NAMES.has(plain) ||

@@ -28,13 +28,7 @@ export class ScopedClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    return new ScopedTimer(this.#clock, this.#timers, delayMs, () => {
-      try {
-        action();
-      } catch (cause) {
-        this.#logger.error("a timer of the SIP engine failed", { cause });
-      }
-    });
+    return new ScopedTimer(this.#clock, this.#timers, delayMs, action, this.#logger);
   }
 
   /** Cancels every timer that is left. */
@@ -48,12 +42,23 @@ class ScopedTimer implements Timer {
   readonly #timers: Set<Timer>;
   readonly #timer: Timer;
 
-  constructor(clock: Clock, timers: Set<Timer>, delayMs: number, action: () => void) {
+  constructor(
+    clock: Clock,
+    timers: Set<Timer>,
+    delayMs: number,
+    action: () => void,
+    logger: Logger,
+  ) {
     this.#timers = timers;
     timers.add(this);
+    // One closure for each timer: there are twenty of them in a call.
     this.#timer = clock.after(delayMs, () => {
       timers.delete(this);
-      action();
+      try {
+        action();
+      } catch (cause) {
+        logger.error("a timer of the SIP engine failed", { cause });
+      }
     });
   }
 

@@ -161,30 +161,36 @@ export class UdpTransport {
 
   /** Sends one datagram; `onError` is called later when the kernel refused it. */
   sendTo(octets: Buffer, remote: SocketAddress, onError?: (error: TransportError) => void): void {
-    const fail = (cause: unknown): void => {
-      onError?.(
-        new TransportError(
-          this.#state === "open" ? "ERR_OFFHOOK_TRANSPORT_SEND" : "ERR_OFFHOOK_TRANSPORT_CLOSED",
-          `${octets.length} octets could not be sent to udp:${formatSocketAddress(remote)}.`,
-          cause,
-        ),
-      );
-    };
     if (this.#state !== "open") {
       queueMicrotask(() => {
-        fail(undefined);
+        this.#fail(octets, remote, onError, undefined);
       });
       return;
     }
     try {
       this.#socket.send(octets, remote.port, remote.host, (cause) => {
-        if (cause !== null) fail(cause);
+        if (cause !== null) this.#fail(octets, remote, onError, cause);
       });
     } catch (cause) {
       queueMicrotask(() => {
-        fail(cause);
+        this.#fail(octets, remote, onError, cause);
       });
     }
+  }
+
+  #fail(
+    octets: Buffer,
+    remote: SocketAddress,
+    onError: ((error: TransportError) => void) | undefined,
+    cause: unknown,
+  ): void {
+    onError?.(
+      new TransportError(
+        this.#state === "open" ? "ERR_OFFHOOK_TRANSPORT_SEND" : "ERR_OFFHOOK_TRANSPORT_CLOSED",
+        `${octets.length} octets could not be sent to udp:${formatSocketAddress(remote)}.`,
+        cause,
+      ),
+    );
   }
 }
 
