@@ -197,27 +197,28 @@ export class Asterisk implements AsyncDisposable {
     return (await readFile(join(this.#outer, "log/full"), "utf8")).split("\n");
   }
 
-  /** The digits that the `nth` call (from 0) to 601 or 602 has read, as soon as it has. */
-  async digits(nth: number, timeoutMs = 15_000): Promise<string> {
-    return await waitFor(
-      async () =>
-        (await this.log()).flatMap((line) => /DIGITS (\S*) [A-Z]+$/.exec(line)?.[1] ?? [])[nth],
-      { what: `the digits of call ${nth}`, timeoutMs, detail: () => this.child.tail() },
-    );
+  /** The digits that each call to 601 or 602 has read. */
+  async allDigits(): Promise<readonly string[]> {
+    return (await this.log()).flatMap((line) => /DIGITS (\S*) [A-Z]+$/.exec(line)?.[1] ?? []);
   }
 
-  /** What the latest call to 601 has heard so far. */
+  /** The `nth` (from 0) of `allDigits`, as soon as it is there. */
+  async digits(nth: number, timeoutMs = 15_000): Promise<string> {
+    return await waitFor(async () => (await this.allDigits())[nth], {
+      what: `the digits of call ${nth}`,
+      timeoutMs,
+      detail: () => this.child.tail(),
+    });
+  }
+
+  /** What the latest call to 601 has heard: whole once it is over, late while it lasts. */
   async heard(): Promise<Sound> {
     const spool = join(this.#outer, "spool");
-    const name = await waitFor(
-      async () =>
-        (await readdir(spool))
-          .filter((file) => file.endsWith("-heard.wav"))
-          .toSorted()
-          .at(-1),
-      { what: "a recording of Asterisk" },
-    );
-    return await readWav(join(spool, name));
+    const names = (await readdir(spool)).filter((file) => file.endsWith("-heard.wav"));
+    // Names begin with `EPOCH.COUNT` of the channel.
+    const [latest] = names.toSorted((one, other) => countOf(other) - countOf(one));
+    if (latest === undefined) throw new Error("Asterisk has recorded nothing");
+    return await readWav(join(spool, latest));
   }
 
   async stop(): Promise<void> {
@@ -232,6 +233,10 @@ export class Asterisk implements AsyncDisposable {
   get #outer(): string {
     return join(this.#chroot, this.#inner);
   }
+}
+
+function countOf(name: string): number {
+  return Number(/\.(\d+)-/.exec(name)?.[1]);
 }
 
 function hostOf(trunk: AsteriskTrunk): string {

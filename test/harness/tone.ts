@@ -160,3 +160,17 @@ export function measureTone(
     audible: frames === 0 ? 0 : audible / frames,
   };
 }
+
+/**
+ * The clearest stretch of a tone in a piece of sound: for a recording whose begin and end, and what
+ * else was in it, are not to be judged.
+ */
+export function bestTone(sound: Sound, frequencyHz: number, lengthMs: number): ToneMeasurement {
+  const endMs = (sound.samples.length / sound.sampleRate) * 1000;
+  let best = measureTone(sound, frequencyHz, 0, lengthMs);
+  for (let fromMs = FRAME_MS; fromMs + lengthMs <= endMs; fromMs += FRAME_MS) {
+    const next = measureTone(sound, frequencyHz, fromMs, fromMs + lengthMs);
+    if (next.share > best.share) best = next;
+  }
+  return best;
+}

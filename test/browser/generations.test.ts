@@ -1,0 +1,154 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+import { Asterisk, ASTERISK_TONE, type AsteriskTrunk, hasAsterisk } from "../harness/asterisk.ts";
+import { skipWithoutAsterisk } from "../harness/asterisk.ts";
+import { type PhonePage, TestBrowser } from "../harness/chromium.ts";
+import { expectNothingLeft, isTranscodedInRtpengine } from "../harness/gateway-state.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+import {
+  environmentFor,
+  RTPENGINE_GENERATIONS,
+  skipWithout,
+} from "../harness/rtpengine-generation.ts";
+import { bestTone } from "../harness/tone.ts";
+import { CLEAN, openPhone, TONE_1001 } from "./support.ts";
+
+// Every generation of rtpengine × every way of media toward a trunk × both directions: sound
+// measured at both ends, digits read by Asterisk, and not a word of complaint from rtpengine.
+
+/** One way of media: what the trunk is told, which of Asterisk's it is, and what must come of it. */
+interface Column {
+  readonly name: string;
+  readonly trunk: AsteriskTrunk;
+  readonly settings: Readonly<Record<string, string | readonly string[]>>;
+  readonly policy: "auto" | "opus";
+  readonly isTranscoded: boolean;
+}
+
+const COLUMNS: readonly Column[] = [
+  {
+    name: "auto",
+    trunk: "opus",
+    settings: { codecs: ["opus", "PCMU"] },
+    policy: "auto",
+    isTranscoded: false,
+  },
+  {
+    name: "narrow",
+    trunk: "plain",
+    settings: { codecs: ["PCMA", "PCMU"] },
+    policy: "auto",
+    isTranscoded: false,
+  },
+  {
+    name: "G.722",
+    trunk: "g722",
+    settings: { codecs: ["G722"] },
+    policy: "auto",
+    isTranscoded: false,
+  },
+  { name: "opus", trunk: "plain", settings: {}, policy: "opus", isTranscoded: true },
+];
+
+const DIGITS = "1590";
+const SOUND_MS = 500;
+
+let asterisk: Asterisk;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+  if (!hasAsterisk()) return;
+  asterisk = await Asterisk.start();
+  browser = await TestBrowser.launch({ toneHz: TONE_1001 });
+});
+
+afterAll(async () => {
+  if (!hasAsterisk()) return;
+  await browser.close();
+  await asterisk.stop();
+});
+
+describe.each(RTPENGINE_GENERATIONS)("rtpengine $version", (generation) => {
+  const policies = [...new Set(COLUMNS.map(({ policy }) => policy))];
+
+  describe.each(policies)("media.codecs: %s", (policy) => {
+    const columns = COLUMNS.filter((column) => column.policy === policy);
+    let gateway: Gateway;
+    let phone: PhonePage;
+
+    beforeEach((context) => {
+      skipWithoutAsterisk(context);
+      skipWithout(generation, context);
+    });
+
+    beforeAll(async () => {
+      if (!hasAsterisk() || generation.command === undefined) return;
+      gateway = await startGateway({
+        env: await environmentFor(generation),
+        config: {
+          media: { codecs: policy },
+          trunks: Object.fromEntries(
+            columns.map(({ trunk, settings }) => [
+              trunk,
+              { peer: asterisk.peer(trunk), ...settings },
+            ]),
+          ),
+          dialplan: {
+            routes: columns.flatMap(({ trunk }, index) => [
+              { name: `to ${trunk}`, to: `${index}601`, do: { dial: trunk, strip: 1 } },
+              { name: `from ${trunk}`, from: { trunk }, to: "@users", do: { ring: "@to" } },
+            ]),
+          },
+        },
+      });
+      phone = await openPhone(browser, gateway, "1001");
+    });
+
+    afterEach(async (context) => {
+      // The next call shall not fail for the sake of this one.
+      if (context.task.result?.state === "fail") await asterisk.hangUp();
+      const complaints = gateway.logs().filter(({ msg }) => msg.startsWith("rtpengine: "));
+      expect(complaints.map(({ text }) => text)).toEqual([]);
+    });
+
+    afterAll(async () => {
+      if (!hasAsterisk() || generation.command === undefined) return;
+      await phone.page.close();
+      await gateway.stop();
+    });
+
+    /** Sound both ways and digits of the call that stands, and that `end` ends. */
+    async function expectGoodCall(column: Column, end: () => Promise<void>): Promise<void> {
+      const nth = (await asterisk.allDigits()).length;
+      await phone.waitForCall("connected");
+      await expect
+        .poll(async () => (await phone.remoteTone(ASTERISK_TONE, SOUND_MS)).share, {
+          message: "heard in the browser",
+          timeout: 5000,
+        })
+        .toBeGreaterThan(CLEAN);
+      expect(await isTranscodedInRtpengine(gateway)).toBe(column.isTranscoded);
+      await phone.part("keypad").click();
+      for (const digit of DIGITS) await phone.part(`key-${digit}`).click();
+      expect(await asterisk.digits(nth)).toBe(DIGITS);
+      await end();
+      await phone.waitForCall("ended");
+      await expectNothingLeft(gateway);
+      const heard = await asterisk.heard();
+      const there = bestTone(heard, TONE_1001, SOUND_MS);
+      expect(there.share, "heard by Asterisk").toBeGreaterThan(CLEAN);
+    }
+
+    it.each(columns)("browser to trunk, $name", async (column) => {
+      await phone.call(`${columns.indexOf(column)}601`);
+      await expectGoodCall(column, () => phone.end());
+    });
+
+    it.each(columns)("trunk to browser, $name", async (column) => {
+      await asterisk.call(gateway, "1001", { trunk: column.trunk });
+      await phone.waitForCall("incoming");
+      await phone.answer();
+      await expectGoodCall(column, () => asterisk.hangUp());
+    });
+  });
+});
