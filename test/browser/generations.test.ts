@@ -1,7 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { Asterisk, ASTERISK_TONE, type AsteriskTrunk, hasAsterisk } from "../harness/asterisk.ts";
-import { skipWithoutAsterisk } from "../harness/asterisk.ts";
+import {
+  Asterisk,
+  ASTERISK_TONE,
+  type AsteriskTrunk,
+  hasAsterisk,
+  skipWithoutAsterisk,
+} from "../harness/asterisk.ts";
 import { type PhonePage, TestBrowser } from "../harness/chromium.ts";
 import { expectNothingLeft, isTranscodedInRtpengine } from "../harness/gateway-state.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
