@@ -1,5 +1,6 @@
 import type { Logger } from "../core/logger.ts";
 import { directionOf, withDirection, type MediaDirection } from "../media/direction.ts";
+import { differsInPathOnly } from "../media/path-change.ts";
 import { isSameTransport } from "../media/same-transport.ts";
 import type {
   CodecPolicy,
@@ -63,7 +64,7 @@ export async function renegotiate(change: {
     if (to.kind === "service") {
       peerSdp = await to.service.answer(toPeer);
     } else if (
-      change.isOwnAffair &&
+      (change.isOwnAffair || isElsewhere(from, offer)) &&
       to.end.remoteSdp !== undefined &&
       to.end.localSdp !== undefined &&
       isSameTransport(to.end.localSdp, toPeer)
@@ -96,4 +97,13 @@ export async function renegotiate(change: {
     reinvite.reject(reason.sipStatus, { reason });
     return undefined;
   }
+}
+
+/** A browser in another network: nothing of it shows on the other side, which is left alone. */
+function isElsewhere(from: DialogEnd, offer: string): boolean {
+  return (
+    from.leg.kind === "webrtc" &&
+    from.remoteSdp !== undefined &&
+    differsInPathOnly(offer, from.remoteSdp)
+  );
 }

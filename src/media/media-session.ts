@@ -1,5 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { randomToken } from "../core/ids.ts";
+import { asDtlsClient, followEndpoint } from "./browser-endpoint.ts";
+import type { BrowserEndpoint } from "./browser-endpoint.ts";
 import type { Codec } from "./codecs.ts";
 import { formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
 import { DigitQueue, wayTo, withEvents, type DigitCommand } from "./digits.ts";
@@ -68,6 +70,8 @@ interface LegState {
   way: DtmfWay | undefined;
   /** The telephone-event that rtpengine last meant for it. */
   meantEvents: Codec | undefined;
+  /** The browser there, as rtpengine knows it. */
+  endpoint: BrowserEndpoint | undefined;
 }
 
 /** What we remember of one attempt. */
@@ -226,6 +230,7 @@ export class RtpengineSession implements MediaSession {
         codec: transcodingOf(plan, way === "inband" && !this.#leg(offerer.tag).hasEvents),
         sdp: this.#toRtpengine(
           offerer,
+          "offer",
           description,
           this.#codecsFrom(
             offerer,
@@ -289,7 +294,7 @@ export class RtpengineSession implements MediaSession {
           sender: { ...answerer, host: description.audio.connection.host },
           receiver: { ...offerer, offered: offererLeg.offered },
         }),
-        sdp: this.#toRtpengine(answerer, description, codecs),
+        sdp: this.#toRtpengine(answerer, "answer", description, codecs),
       },
       state?.flags ?? [],
     );
@@ -412,9 +417,18 @@ export class RtpengineSession implements MediaSession {
     return this.#node.request(command, { ...args, "call-id": this.id });
   }
 
-  #toRtpengine(leg: MediaLeg, description: LegDescription, codecs: readonly Codec[]): string {
-    const { tlsId } = this.#leg(leg.tag);
-    return formatSdp(sdpForRtpengine(description, codecs, leg.kind, tlsId), ANY_ORIGIN);
+  #toRtpengine(
+    leg: MediaLeg,
+    role: "offer" | "answer",
+    description: LegDescription,
+    codecs: readonly Codec[],
+  ): string {
+    const state = this.#leg(leg.tag);
+    if (leg.kind === "webrtc") {
+      state.endpoint = followEndpoint(state.endpoint, description, role);
+    }
+    const sdp = sdpForRtpengine(description, codecs, leg.kind, state.tlsId);
+    return formatSdp(state.endpoint?.isNew === true ? asDtlsClient(sdp) : sdp, ANY_ORIGIN);
   }
 
   #toLeg(leg: MediaLeg, role: "offer" | "answer", reply: NgReply): string {
@@ -455,6 +469,7 @@ export class RtpengineSession implements MediaSession {
         hasEvents: false,
         way: undefined,
         meantEvents: undefined,
+        endpoint: undefined,
       };
       this.#legs.set(tag, leg);
     }

@@ -17,6 +17,8 @@ export interface BrowserOptions {
   /** What its microphone hears, in Hz; default 1000. Multiples of 50 fit a 20 ms frame. */
   readonly toneHz?: number;
   readonly args?: readonly string[];
+  /** Starts it elsewhere, as BrowserNetwork does; then the loopback is no network of its calls. */
+  readonly executable?: string;
 }
 
 export interface PageOptions {
@@ -43,7 +45,7 @@ export class TestBrowser implements AsyncDisposable {
     });
     await writeWav(toneFile, tone);
     const browser = await chromium.launch({
-      executablePath: EXECUTABLE,
+      executablePath: options.executable ?? EXECUTABLE,
       headless: true,
       args: [
         "--no-sandbox",
@@ -51,7 +53,7 @@ export class TestBrowser implements AsyncDisposable {
         `--use-file-for-fake-audio-capture=${toneFile}`,
         "--autoplay-policy=no-user-gesture-required",
         // A network namespace of a test has no other interface.
-        "--allow-loopback-in-peer-connection",
+        ...(options.executable === undefined ? ["--allow-loopback-in-peer-connection"] : []),
         "--disable-features=WebRtcHideLocalIpsWithMdns",
         ...(options.args ?? []),
       ],

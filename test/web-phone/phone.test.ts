@@ -25,6 +25,9 @@ class FakeAgent implements PhoneAgent<FakeAudio> {
   reconnectNow(): void {
     this.asked.push("reconnectNow");
   }
+  networkChanged(): void {
+    this.asked.push("networkChanged");
+  }
   call(_id: string, number: string): void {
     this.asked.push(`call ${number}`);
   }

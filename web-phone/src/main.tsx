@@ -2,11 +2,12 @@
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { openMicrophone, type OpenMicrophone } from "./agent/open-microphone.ts";
-import { SipAgent } from "./agent/sip-agent.ts";
+import { type RemoteSound, SipAgent } from "./agent/sip-agent.ts";
 import { watchLevel } from "./audio/levels.ts";
 import { RemotePlayer } from "./audio/remote-player.ts";
 import { type Tone, Tones } from "./audio/tones.ts";
 import { type Command, commandOf } from "./keyboard.ts";
+import { watchNetwork } from "./network-watch.ts";
 import { Phone } from "./phone.ts";
 import { signIn } from "./session-client.ts";
 import type { PhoneState } from "./state.ts";
@@ -68,13 +69,21 @@ async function start(root: HTMLElement): Promise<void> {
   const canRing = signal(navigator.userActivation.hasBeenActive);
   let agent: SipAgent | undefined;
   let stopLevels: (() => void) | undefined;
+  const sound: RemoteSound = {
+    attach: (stream) => {
+      player.attach(stream);
+      // In the middle of a call: its connection is another one.
+      if (state.value.call?.phase === "connected") showLevels(state.value.call.id);
+    },
+    detach: (stream) => player.detach(stream),
+  };
 
   const phone = new Phone<OpenMicrophone>(
     {
       signIn: (user, password) =>
         signIn(new URL("api/v1/session", document.baseURI), user, password),
       createAgent: (session, handler) => {
-        agent = new SipAgent(session, handler, player, instanceId);
+        agent = new SipAgent(session, handler, sound, instanceId);
         return agent;
       },
       openMicrophone,
@@ -104,10 +113,17 @@ async function start(root: HTMLElement): Promise<void> {
   function onPhase(next: PhoneState): void {
     tones.play(toneOf(next));
     document.title = titleOf(next);
+    if (next.call?.phase === "connected") {
+      showLevels(next.call.id);
+    } else {
+      stopLevels?.();
+      stopLevels = undefined;
+    }
+  }
+
+  function showLevels(callId: string): void {
     stopLevels?.();
-    stopLevels = undefined;
-    if (next.call?.phase !== "connected") return;
-    const media = agent?.mediaOf(next.call.id);
+    const media = agent?.mediaOf(callId);
     const stops = [
       [media?.localStream, levels.mine] as const,
       [media?.remoteStream, levels.theirs] as const,
@@ -173,7 +189,10 @@ async function start(root: HTMLElement): Promise<void> {
     if (state.value.call?.phase !== "connected" || isTextField(event.target)) return;
     phone.pressAll(event.clipboardData?.getData("text") ?? "");
   });
-  addEventListener("online", () => phone.reconnectNow());
+  watchNetwork({
+    onChanged: () => phone.networkChanged(true),
+    onHint: () => phone.networkChanged(false),
+  });
   document.addEventListener("visibilitychange", () => {
     const isLost = state.value.link.kind !== "ready";
     if (document.visibilityState === "visible" && isLost) phone.reconnectNow();

@@ -111,6 +111,11 @@ export class Phone<Audio extends OutgoingAudio> {
     this.#agent?.reconnectNow();
   }
 
+  /** See `PhoneAgent.networkChanged`. */
+  networkChanged(isCertain: boolean): void {
+    this.#agent?.networkChanged(isCertain);
+  }
+
   changeDraft(text: string): void {
     this.#dispatch({ type: "draft-changed", text });
   }

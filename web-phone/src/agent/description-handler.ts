@@ -1,7 +1,11 @@
 /**
  * WebRTC under a SIP session: one peer connection with one audio section. SIP.js brings a handler of
  * its own; ours differs where users would notice: it does not wait for ICE to finish gathering,
- * after a hold it always offers sound both ways again, and it keeps queued digits.
+ * after a hold it always offers sound both ways again, it keeps queued digits, and it can go on with
+ * a new peer connection in the middle of a call: when the browser's network has changed, and when
+ * the far end's DTLS fingerprint has.
+ *
+ * The old connection plays until the new one has its answer, and stays when that is refused.
  */
 import type { BodyAndContentType, SessionDescriptionHandler } from "sip.js";
 import type { OpenMicrophone } from "./open-microphone.ts";
@@ -10,7 +14,9 @@ import { audioDirectionOf, isHolding } from "./sdp-direction.ts";
 
 /** What the handler tells. */
 export interface DescriptionHandlerEvents {
+  /** Another stream each time that the peer connection is another one. */
   onRemoteStream(stream: MediaStream): void;
+  /** Of the connection that stands. */
   onConnectionState(state: RTCPeerConnectionState): void;
   /** The peer's hold, as a re-INVITE or the answer to ours says it. */
   onHeldByPeer(isHeld: boolean): void;
@@ -23,16 +29,29 @@ export interface DescriptionHandlerEvents {
 const GATHERING_MS = 10;
 /** How long an offer without any candidate may wait for a first one on a busy machine. */
 const FIRST_CANDIDATE_MS = 200;
+/** The same where it must come from a TURN server. */
+const FIRST_RELAY_MS = 2_000;
 const TONE_MS = 100;
 const TONE_GAP_MS = 70;
 
+/** One peer connection and what hangs on it. */
+interface Line {
+  readonly connection: RTCPeerConnection;
+  readonly remoteStream: MediaStream;
+  sender: RTCRtpSender | undefined;
+}
+
 /** See the head of this file. */
 export class DescriptionHandler implements SessionDescriptionHandler {
-  readonly peerConnection: RTCPeerConnection;
-  readonly remoteStream = new MediaStream();
   readonly #microphone: OpenMicrophone;
+  readonly #iceServers: readonly IceServer[];
   readonly #events: DescriptionHandlerEvents;
-  #sender: RTCRtpSender | undefined;
+  /** The connection that stands. */
+  #line: Line;
+  /** The one that takes its place once the far end has agreed. */
+  #next: Line | undefined;
+  /** Whether the next offer is to come from a new connection, and how that may reach the gateway. */
+  #renewal: RTCIceTransportPolicy | undefined;
   #isHeld = false;
   #descriptions = 0;
 
@@ -42,16 +61,22 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     events: DescriptionHandlerEvents,
   ) {
     this.#microphone = microphone;
+    this.#iceServers = iceServers;
     this.#events = events;
-    // One section has nothing to bundle: the default policy also takes answers without a group.
-    this.peerConnection = new RTCPeerConnection({ iceServers: [...iceServers] });
-    this.peerConnection.addEventListener("track", ({ track }) => {
-      this.remoteStream.addTrack(track);
-      events.onRemoteStream(this.remoteStream);
-    });
-    this.peerConnection.addEventListener("connectionstatechange", () => {
-      events.onConnectionState(this.peerConnection.connectionState);
-    });
+    this.#line = this.#open("all");
+  }
+
+  get peerConnection(): RTCPeerConnection {
+    return this.#line.connection;
+  }
+
+  get remoteStream(): MediaStream {
+    return this.#line.remoteStream;
+  }
+
+  /** The next offer comes from a new connection. @param isRelayOnly over a TURN server alone */
+  renew(isRelayOnly: boolean): void {
+    this.#renewal = isRelayOnly ? "relay" : "all";
   }
 
   /** Takes effect with the next offer or answer. */
@@ -61,26 +86,40 @@ export class DescriptionHandler implements SessionDescriptionHandler {
 
   /** The offer or answer of this side, with its first candidates. */
   async getDescription(): Promise<BodyAndContentType> {
-    const connection = this.peerConnection;
-    this.#sender ??= this.#addMicrophone();
+    const renewal = this.#renewal;
+    const isAnswer = this.#current.connection.signalingState === "have-remote-offer";
+    if (renewal !== undefined && !isAnswer) {
+      this.#renewal = undefined;
+      this.#discardNext();
+      this.#next = this.#open(renewal);
+    }
+    const line = this.#current;
+    const { connection } = line;
+    line.sender ??= this.#addMicrophone(connection);
     for (const transceiver of connection.getTransceivers()) {
       transceiver.direction = this.#isHeld ? "sendonly" : "sendrecv";
     }
-    const isAnswer = connection.signalingState === "have-remote-offer";
     await connection.setLocalDescription(
       isAnswer ? await connection.createAnswer() : await connection.createOffer(),
     );
-    await this.#gatherCandidates();
+    // A relay-only offer has no candidate before the TURN server has answered.
+    await gatherCandidates(connection, renewal === "relay" ? FIRST_RELAY_MS : FIRST_CANDIDATE_MS);
     const description = connection.localDescription;
     if (description === null) throw new Error("The peer connection was closed meanwhile.");
+    if (isAnswer) this.#advance();
     return { body: description.sdp, contentType: "application/sdp" };
   }
 
   /** Takes the peer's offer or answer. */
   async setDescription(sdp: string): Promise<void> {
-    const connection = this.peerConnection;
-    const type = connection.signalingState === "have-local-offer" ? "answer" : "offer";
-    await connection.setRemoteDescription({ type, sdp });
+    const type =
+      this.#current.connection.signalingState === "have-local-offer" ? "answer" : "offer";
+    if (type === "offer" && this.#isOtherEndpoint(sdp)) {
+      this.#discardNext();
+      this.#next = this.#open("all");
+    }
+    await this.#current.connection.setRemoteDescription({ type, sdp });
+    if (type === "answer") this.#advance();
     this.#descriptions += 1;
     // The first description may be one-way without anybody holding: an announcement, say. And the
     // answer to our own hold is one-way by right.
@@ -93,6 +132,10 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   }
 
   async rollbackDescription(): Promise<void> {
+    if (this.#next !== undefined) {
+      this.#discardNext();
+      return;
+    }
     if (this.peerConnection.signalingState === "have-local-offer") {
       await this.peerConnection.setLocalDescription({ type: "rollback" });
     }
@@ -100,7 +143,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
 
   /** RFC 4733 events. Digits that still wait keep their turn. */
   sendDtmf(tones: string): boolean {
-    const dtmf = this.#sender?.dtmf;
+    const dtmf = this.#line.sender?.dtmf;
     if (dtmf == null || !dtmf.canInsertDTMF) return false;
     dtmf.insertDTMF(`${dtmf.toneBuffer}${tones}`, TONE_MS, TONE_GAP_MS);
     return true;
@@ -108,41 +151,101 @@ export class DescriptionHandler implements SessionDescriptionHandler {
 
   close(): void {
     this.#microphone.close();
-    this.peerConnection.close();
+    this.#discardNext();
+    this.#line.connection.close();
   }
 
-  #addMicrophone(): RTCRtpSender {
+  /** The connection that descriptions are about. */
+  get #current(): Line {
+    return this.#next ?? this.#line;
+  }
+
+  #open(iceTransportPolicy: RTCIceTransportPolicy): Line {
+    // One section has nothing to bundle: the default policy also takes answers without a group.
+    const connection = new RTCPeerConnection({
+      iceServers: [...this.#iceServers],
+      iceTransportPolicy,
+    });
+    const remoteStream = new MediaStream();
+    const line: Line = { connection, remoteStream, sender: undefined };
+    connection.addEventListener("track", ({ track }) => {
+      remoteStream.addTrack(track);
+      if (this.#line === line) this.#events.onRemoteStream(remoteStream);
+    });
+    connection.addEventListener("connectionstatechange", () => {
+      if (this.#line === line) this.#events.onConnectionState(connection.connectionState);
+    });
+    return line;
+  }
+
+  /** The new connection takes the place of the old one. */
+  #advance(): void {
+    const next = this.#next;
+    if (next === undefined) return;
+    const old = this.#line;
+    this.#line = next;
+    this.#next = undefined;
+    if (next.remoteStream.getTracks().length > 0) this.#events.onRemoteStream(next.remoteStream);
+    this.#events.onConnectionState(next.connection.connectionState);
+    old.connection.close();
+  }
+
+  #discardNext(): void {
+    this.#next?.connection.close();
+    this.#next = undefined;
+  }
+
+  /**
+   * Whether an offer comes from another DTLS endpoint than the one that we are connected to: the
+   * gateway has moved the call to another media relay.
+   */
+  #isOtherEndpoint(sdp: string): boolean {
+    const before = fingerprintOf(this.#line.connection.remoteDescription?.sdp ?? "");
+    const now = fingerprintOf(sdp);
+    return before !== undefined && now !== undefined && before !== now;
+  }
+
+  #addMicrophone(connection: RTCPeerConnection): RTCRtpSender {
     const stream = this.#microphone.stream;
     const [track] = stream.getAudioTracks();
     if (track === undefined) throw new Error("The microphone has no track.");
-    return this.peerConnection.addTrack(track, stream);
+    return connection.addTrack(track, stream);
   }
+}
 
-  async #gatherCandidates(): Promise<void> {
-    await this.#gathered(GATHERING_MS, false);
-    if (this.peerConnection.localDescription?.sdp.includes("a=candidate:") === true) return;
-    await this.#gathered(FIRST_CANDIDATE_MS, true);
-  }
+/** The first `a=fingerprint` of an SDP, its hash in lower case (RFC 8122 §5). */
+function fingerprintOf(sdp: string): string | undefined {
+  return /^a=fingerprint:(.+?)\s*$/m.exec(sdp)?.[1]?.toLowerCase();
+}
 
-  /** Resolves when gathering is complete, at the first candidate if asked, else after the time. */
-  #gathered(milliseconds: number, isFirstEnough: boolean): Promise<void> {
-    const connection = this.peerConnection;
-    if (connection.iceGatheringState === "complete") return Promise.resolve();
-    return new Promise((resolve) => {
-      const listening = new AbortController();
-      const finish = (): void => {
-        clearTimeout(timer);
-        listening.abort();
-        resolve();
-      };
-      const timer = setTimeout(finish, milliseconds);
-      connection.addEventListener(
-        "icecandidate",
-        ({ candidate }) => {
-          if (candidate === null || isFirstEnough) finish();
-        },
-        { signal: listening.signal },
-      );
-    });
-  }
+/** @param firstMs how long to wait for a first candidate when there is none yet */
+async function gatherCandidates(connection: RTCPeerConnection, firstMs: number): Promise<void> {
+  await gathered(connection, GATHERING_MS, false);
+  if (connection.localDescription?.sdp.includes("a=candidate:") === true) return;
+  await gathered(connection, firstMs, true);
+}
+
+/** Resolves when gathering is complete, at the first candidate if asked, else after the time. */
+function gathered(
+  connection: RTCPeerConnection,
+  milliseconds: number,
+  isFirstEnough: boolean,
+): Promise<void> {
+  if (connection.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    const listening = new AbortController();
+    const finish = (): void => {
+      clearTimeout(timer);
+      listening.abort();
+      resolve();
+    };
+    const timer = setTimeout(finish, milliseconds);
+    connection.addEventListener(
+      "icecandidate",
+      ({ candidate }) => {
+        if (candidate === null || isFirstEnough) finish();
+      },
+      { signal: listening.signal },
+    );
+  });
 }

@@ -46,6 +46,12 @@ export interface PhoneAgent<Audio extends OutgoingAudio> {
   start(): void;
   /** Tries at once what would be tried later; checks a connection that seems up. */
   reconnectNow(): void;
+  /**
+   * The browser is in another network, or may be.
+   *
+   * @param isCertain false makes sure first, and changes nothing where all is well
+   */
+  networkChanged(isCertain: boolean): void;
   /** Sends the INVITE. `audio` is closed by the agent when the call ends. */
   call(id: string, number: string, audio: Audio): void;
   /** Tells the caller that the phone rings. */

@@ -82,6 +82,7 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       onRegistering: () => handler.onRegistering(),
       onReady: () => {
         this.#sendLateByes();
+        for (const call of this.#calls.values()) call.onLinkReady();
         handler.onReady();
       },
       onLost: (attempt, retryInMs) => handler.onLost(attempt, retryInMs),
@@ -95,6 +96,17 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
 
   reconnectNow(): void {
     this.#link.retryNow();
+  }
+
+  networkChanged(isCertain: boolean): void {
+    const inCall = [...this.#calls.values()].some((call) => call.isAnswered);
+    if (!isCertain) {
+      for (const call of this.#calls.values()) call.onNetworkHint();
+      return;
+    }
+    if (inCall) this.#link.renew();
+    else this.#link.retryNow();
+    for (const call of this.#calls.values()) call.onNetworkChanged();
   }
 
   call(id: string, number: string, audio: OpenMicrophone): void {
@@ -175,6 +187,8 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       handler: this.#handler,
       iceServers: this.#session.iceServers,
       isConnected: () => this.#link.isConnected,
+      isLinkReady: () => this.#link.isReady,
+      renewLink: () => this.#link.renew(),
       onRemoteStream: (_id, stream) => this.#sound.attach(stream),
       onOver: (over) => {
         this.#calls.delete(over.id);

@@ -19,7 +19,9 @@ import {
   isAnsweredElsewhere,
 } from "../call-end.ts";
 import { DescriptionHandler, type DescriptionHandlerEvents } from "./description-handler.ts";
+import { MediaRenewal } from "./media-renewal.ts";
 import type { OpenMicrophone } from "./open-microphone.ts";
+import { isPathAlive } from "./path-check.ts";
 import type { IceServer, PhoneAgentHandler, Refusal } from "./phone-agent.ts";
 
 /** What a call needs from its agent. */
@@ -27,6 +29,10 @@ export interface SipCallContext {
   readonly handler: PhoneAgentHandler;
   readonly iceServers: readonly IceServer[];
   readonly isConnected: () => boolean;
+  /** Whether a request would reach the gateway now. */
+  readonly isLinkReady: () => boolean;
+  /** Makes a new connection to the gateway. */
+  readonly renewLink: () => void;
   readonly onRemoteStream: (id: string, stream: MediaStream) => void;
   /** The call is over and forgotten. */
   readonly onOver: (call: SipCall) => void;
@@ -43,6 +49,9 @@ interface Explanation {
 }
 
 const HOLD_TRIES = 3;
+/** How long to look for an arriving packet: with sound, and while nobody sends any. */
+const ALIVE_MS = 1_000;
+const ALIVE_WHEN_HELD_MS = 3_500;
 
 /** See the head of this file. */
 export class SipCall {
@@ -57,14 +66,46 @@ export class SipCall {
   #hasResponse = false;
   #isMuted = false;
   #isHeld = false;
+  #isHeldByPeer = false;
   #holdTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The re-INVITE that is out, or settled: the next one waits for it. */
+  #lastChange: Promise<unknown> = Promise.resolve();
+  readonly #renewal: MediaRenewal;
 
   constructor(id: string, session: Inviter | Invitation, context: SipCallContext) {
     this.id = id;
     this.session = session;
     this.#context = context;
+    this.#renewal = new MediaRenewal({
+      renew: (isRelayOnly) => this.#renew(isRelayOnly),
+      isLinkReady: context.isLinkReady,
+      renewLink: context.renewLink,
+      isPathAlive: () => this.#isPathAlive(),
+      hasRelay: context.iceServers.some(({ urls }) => urls.some((url) => url.startsWith("turn"))),
+      onGivenUp: () => this.#onGivenUp(),
+    });
     session.delegate = this.#delegate();
     session.stateChange.addListener((state) => this.#onState(state));
+  }
+
+  /** The far end has answered and the call goes on. */
+  get isAnswered(): boolean {
+    return this.#isAnswered && !this.#isOver;
+  }
+
+  /** The browser is in another network. */
+  onNetworkChanged(): void {
+    this.#renewal.onNetworkChanged();
+  }
+
+  /** The browser may be in another network. */
+  onNetworkHint(): void {
+    this.#renewal.onNetworkHint();
+  }
+
+  /** The way to the gateway stands again. */
+  onLinkReady(): void {
+    this.#renewal.onLinkReady();
   }
 
   get peerConnection(): RTCPeerConnection | undefined {
@@ -196,6 +237,7 @@ export class SipCall {
         if (!this.#isOver) this.#context.onRemoteStream(this.id, stream);
       },
       onHeldByPeer: (isHeld) => {
+        this.#isHeldByPeer = isHeld;
         if (!this.#isOver) this.#context.handler.onHeldByPeer(this.id, isHeld);
       },
       onConnectionState: (state) => this.#onConnectionState(state),
@@ -208,21 +250,59 @@ export class SipCall {
       case "connected":
         this.#wasFlowing = true;
         this.#context.handler.onMedia(this.id, "flowing");
-        return;
+        break;
       case "disconnected":
         this.#context.handler.onMedia(this.id, "interrupted");
-        return;
-      case "failed": {
-        // The browser has tried for half a minute; a call without sound is no call.
-        const kind: EndKind = this.#wasFlowing ? "connection-lost" : "audio-failed";
-        this.hangUp();
-        this.#context.handler.onEnded(this.id, { kind, details: this.#ownDetails() });
-        return;
-      }
+        break;
+      case "failed":
+        this.#context.handler.onMedia(this.id, "interrupted");
+        break;
       case "new":
       case "connecting":
       case "closed":
     }
+    this.#renewal.onConnectionState(state);
+  }
+
+  /** A call without sound is no call. */
+  #onGivenUp(): void {
+    if (this.#isOver) return;
+    const kind: EndKind = this.#wasFlowing ? "connection-lost" : "audio-failed";
+    this.hangUp();
+    this.#context.handler.onEnded(this.id, { kind, details: this.#ownDetails() });
+  }
+
+  async #isPathAlive(): Promise<boolean> {
+    const connection = this.peerConnection;
+    if (connection === undefined) return true;
+    const isQuiet = this.#isHeld || this.#isHeldByPeer;
+    return await isPathAlive(connection, isQuiet ? ALIVE_WHEN_HELD_MS : ALIVE_MS);
+  }
+
+  /** Goes on with a new peer connection. @returns whether the far end has accepted it */
+  async #renew(isRelayOnly: boolean): Promise<boolean> {
+    const media = this.#descriptionHandler;
+    if (media === undefined || this.#isOver) return false;
+    const change = this.#lastChange.then(async () => {
+      media.renew(isRelayOnly);
+      return await this.#reinvite();
+    });
+    this.#lastChange = change.catch(ignore);
+    return (await change) === "accepted";
+  }
+
+  /** Sends a re-INVITE. @returns `accepted`, or the status that refused it */
+  #reinvite(): Promise<number | "accepted"> {
+    return new Promise((resolve) => {
+      this.session
+        .invite({
+          requestDelegate: {
+            onAccept: () => resolve("accepted"),
+            onReject: ({ message }) => resolve(message.statusCode ?? 0),
+          },
+        })
+        .catch(() => resolve(0));
+    });
   }
 
   #onProgress(status: number, hasSound: boolean): void {
@@ -235,6 +315,7 @@ export class SipCall {
     switch (state) {
       case SessionState.Established:
         this.#isAnswered = true;
+        this.#renewal.onAnswered(this.peerConnection?.connectionState === "connected");
         this.#applySending();
         if (!this.#isOver) {
           const name = this.session.assertedIdentity?.displayName;
@@ -263,23 +344,20 @@ export class SipCall {
       this.#applySending();
       if (!this.#isOver) this.#context.handler.onHeld(this.id, stands);
     };
-    media.setHeld(isHeld);
-    this.session
-      .invite({
-        requestDelegate: {
-          onAccept: () => settle(isHeld),
-          onReject: ({ message }) => {
-            // RFC 3261 §14.1: both sides asked at once; one of them comes back a little later.
-            if (message.statusCode === 491 && attempt < HOLD_TRIES && !this.#isOver) {
-              media.setHeld(this.#isHeld);
-              this.#holdTimer = setTimeout(() => this.#hold(isHeld, attempt + 1), this.#glareMs());
-            } else {
-              settle(this.#isHeld);
-            }
-          },
-        },
-      })
-      .catch(() => settle(this.#isHeld));
+    const change = this.#lastChange.then(async () => {
+      media.setHeld(isHeld);
+      const outcome = await this.#reinvite();
+      if (outcome === "accepted") {
+        settle(isHeld);
+      } else if (outcome === 491 && attempt < HOLD_TRIES && !this.#isOver) {
+        // RFC 3261 §14.1: both sides asked at once; one of them comes back a little later.
+        media.setHeld(this.#isHeld);
+        this.#holdTimer = setTimeout(() => this.#hold(isHeld, attempt + 1), this.#glareMs());
+      } else {
+        settle(this.#isHeld);
+      }
+    });
+    this.#lastChange = change.catch(ignore);
   }
 
   #glareMs(): number {
@@ -318,6 +396,7 @@ export class SipCall {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#holdTimer);
+    this.#renewal.close();
     this.#microphone?.close();
     this.#descriptionHandler?.close();
     this.#context.onOver(this);

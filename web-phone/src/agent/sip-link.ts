@@ -33,12 +33,19 @@ export class SipLink {
   readonly #events: SipLinkEvents;
   #state: State = "idle";
   #attempt = 0;
+  /** Connections begun, to tell what comes of the last from what comes of those before. */
+  #connections = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #registerer: Registerer | undefined;
 
   constructor(userAgent: UserAgent, events: SipLinkEvents) {
     this.#userAgent = userAgent;
     this.#events = events;
+  }
+
+  /** Registered over an open WebSocket, for all that is known. */
+  get isReady(): boolean {
+    return this.#state === "ready" && this.isConnected;
   }
 
   /** The WebSocket is open. */
@@ -62,6 +69,28 @@ export class SipLink {
       case "idle":
       case "connecting":
       case "registering":
+      case "refused":
+      case "stopped":
+    }
+  }
+
+  /**
+   * Makes a new connection at once: the browser is in another network, where the old one hears
+   * nothing any more and only a time-out would tell.
+   */
+  renew(): void {
+    switch (this.#state) {
+      case "waiting":
+        this.#retry();
+        return;
+      case "connecting":
+      case "registering":
+      case "ready":
+        this.#clearTimer();
+        this.#userAgent.transport.disconnect().catch(ignore);
+        this.#connect();
+        return;
+      case "idle":
       case "refused":
       case "stopped":
     }
@@ -97,6 +126,10 @@ export class SipLink {
 
   #connect(): void {
     this.#state = "connecting";
+    this.#connections += 1;
+    const connection = this.#connections;
+    const isCurrent = (): boolean =>
+      this.#state === "connecting" && connection === this.#connections;
     this.#events.onConnecting();
     const connected =
       this.#userAgent.state === UserAgentState.Started
@@ -104,10 +137,10 @@ export class SipLink {
         : this.#userAgent.start();
     connected.then(
       () => {
-        if (this.#state === "connecting") this.#register();
+        if (isCurrent()) this.#register();
       },
       () => {
-        if (this.#state === "connecting") this.#lose();
+        if (isCurrent()) this.#lose();
       },
     );
   }

@@ -1,0 +1,237 @@
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { build } from "vite";
+
+import { PASSWORDS } from "../harness/gateway.ts";
+import { expectNothingLeft, trunkTo } from "../harness/gateway-state.ts";
+import { freePort } from "../harness/ports.ts";
+import { Sipp } from "../harness/sipp.ts";
+import {
+  openMovingPhone,
+  openPage,
+  PHONE_STREAM,
+  timeToReturn,
+  useMovingStage,
+} from "./moving-stage.ts";
+import { CLEAN, TONE_1001 } from "./support.ts";
+
+/** Moves in one call. OFFHOOK_TEST_MOVES=10 for a measurement. */
+const MOVES = Number(process.env["OFFHOOK_TEST_MOVES"] ?? 2);
+/**
+ * Sound both ways again: an echo comes back through both. Chromium itself knows of a new network
+ * after 1 to 2 s; on an idle machine all of it takes less than 3 s.
+ */
+const IN_TIME_MS = 3_000;
+/** The same on a machine that does other things as well. */
+const BACK_WITHIN_MS = 8_000;
+const TIMEOUT_MS = 30_000 + MOVES * 15_000;
+
+let sippPort = 0;
+const stage = useMovingStage(async () => {
+  sippPort = await freePort();
+  return {
+    trunks: trunkTo({ host: "127.0.0.1", port: sippPort }),
+    dialplan: {
+      routes: [
+        { name: "echo", to: "*43", do: "echo" },
+        { name: "in", from: { trunk: "office" }, to: "@users", do: { ring: "@to" } },
+        { name: "office", to: "600", do: { dial: "office" } },
+      ],
+    },
+  };
+});
+
+afterEach(async () => {
+  await expectNothingLeft(stage().gateway);
+});
+
+/** Moves the browser from network to network, and expects the sound to come with it. */
+async function expectSoundToFollow(page: Page, stream: string, after?: () => Promise<void>) {
+  const { network } = stage();
+  const times: number[] = [];
+  for (let move = 0; move < MOVES; move += 1) {
+    times.push(
+      await timeToReturn(page, stream, TONE_1001, async () => {
+        // Every other time it is in no network for a while.
+        await network.move(move % 2 === 0 ? 0 : 300);
+        await after?.();
+      }),
+    );
+  }
+  console.info(
+    `sound back after ${times.map((time) => Math.round(time)).join(", ")} ms, ` +
+      `${times.filter((time) => time <= IN_TIME_MS).length} of ${MOVES} within 3 s`,
+  );
+  for (const time of times) expect(time).toBeLessThanOrEqual(BACK_WITHIN_MS);
+}
+
+describe("the web phone in another network", () => {
+  it(
+    "goes on with a new peer connection in a call that it made",
+    async () => {
+      await using sipp = await Sipp.start({ scenario: "uas-echo", port: sippPort });
+      const phone = await openMovingPhone(stage());
+      await phone.call("600");
+      await phone.waitForCall("connected");
+      expect((await phone.remoteTone(TONE_1001, 1000)).share).toBeGreaterThan(CLEAN);
+      await expectSoundToFollow(phone.page, PHONE_STREAM);
+      await phone.end();
+      await phone.waitForCall("ended");
+      expect((await sipp.finished()).failedCalls).toBe(0);
+      // The far end was asked for nothing.
+      const invites = (await sipp.messages()).filter(({ what }) => what === "INVITE");
+      expect(invites).toHaveLength(1);
+      await phone.page.close();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "does so in a call that it answered",
+    async () => {
+      const phone = await openMovingPhone(stage());
+      await using sipp = await Sipp.start({
+        scenario: "uac-call",
+        port: sippPort,
+        remote: stage().gateway.sip,
+        service: "1001",
+        values: { talk_ms: 600_000 },
+      });
+      await phone.waitForCall("incoming");
+      await phone.answer();
+      await phone.waitForCall("connected");
+      expect((await phone.remoteTone(TONE_1001, 1000)).share).toBeGreaterThan(CLEAN);
+      await expectSoundToFollow(phone.page, PHONE_STREAM);
+      await phone.end();
+      await phone.waitForCall("ended");
+      await phone.page.close();
+      await sipp.stop();
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe("stock SIP.js in another network", () => {
+  let sipJs = "";
+  beforeAll(async () => {
+    const built = await build({
+      configFile: false,
+      logLevel: "silent",
+      build: {
+        write: false,
+        minify: false,
+        lib: {
+          entry: createRequire(import.meta.url).resolve("sip.js"),
+          formats: ["iife"],
+          name: "SIP",
+        },
+      },
+    });
+    const [bundle] = Array.isArray(built) ? built : [];
+    const chunk = bundle?.output.find((part) => part.type === "chunk");
+    if (chunk?.type !== "chunk") throw new Error("SIP.js was not bundled");
+    sipJs = chunk.code;
+  });
+
+  /** A page with stock SIP.js, registered as 1001, that answers every call. */
+  async function openSipJs(): Promise<Page> {
+    const page = await openPage(stage(), "/healthz");
+    await page.addScriptTag({ content: sipJs });
+    await page.evaluate(`(async () => {
+      const media = {
+        constraints: { audio: {
+          echoCancellation: false, noiseSuppression: false, autoGainControl: false } },
+      };
+      const agent = new SIP.UserAgent({
+        uri: SIP.UserAgent.makeURI("sip:1001@localhost"),
+        authorizationUsername: "1001", authorizationPassword: ${JSON.stringify(PASSWORDS["1001"])},
+        transportOptions: { server: ${JSON.stringify(stage().gateway.wsUrl)} },
+        sessionDescriptionHandlerFactoryOptions: {
+          peerConnectionConfiguration: { iceServers: [] } },
+        logBuiltinEnabled: false,
+      });
+      window.remote = () => session.sessionDescriptionHandler?.remoteMediaStream;
+      let session;
+      const options = { sessionDescriptionHandlerOptions: media };
+      agent.delegate = { onInvite: (invitation) => {
+        session = invitation;
+        void invitation.accept(options);
+      } };
+      await agent.start();
+      const registerer = new SIP.Registerer(agent, { regId: 1 });
+      const register = () => new Promise((onAccept, reject) => {
+        registerer.register({ requestDelegate: { onAccept, onReject: reject } }).catch(reject);
+      });
+      await register();
+      window.call = async (number) => {
+        session = new SIP.Inviter(agent, SIP.UserAgent.makeURI("sip:" + number + "@localhost"),
+          options);
+        await new Promise((resolve, reject) => {
+          session.stateChange.addListener((state) => {
+            if (state === "Established") resolve();
+            if (state === "Terminated") reject(new Error("refused"));
+          });
+          void session.invite();
+        });
+      };
+      window.isTalking = () => session?.state === "Established";
+      window.hangUp = () => session.bye();
+      // What an application with SIP.js does when its network has changed.
+      window.restartIce = async () => {
+        if (!navigator.onLine) {
+          await new Promise((resolve) => addEventListener("online", resolve, { once: true }));
+        }
+        agent.transport.disconnect().catch(() => {});
+        await agent.reconnect();
+        await register();
+        await new Promise((onAccept, reject) => {
+          void session.invite({
+            sessionDescriptionHandlerOptions: { ...media, offerOptions: { iceRestart: true } },
+            requestDelegate: { onAccept, onReject: ({ message }) => reject(new Error(message.statusCode)) },
+          });
+        });
+      };
+    })()`);
+    return page;
+  }
+
+  /** Once the browser has noticed: until then it believes to be where it was. */
+  async function restartIce(page: Page): Promise<void> {
+    await page.evaluate("window.restartIce()");
+  }
+
+  it(
+    "keeps its sound with an ICE restart in a call that it made",
+    async () => {
+      const page = await openSipJs();
+      await page.evaluate("window.call('*43')");
+      await expectSoundToFollow(page, "window.remote()", () => restartIce(page));
+      await page.evaluate("window.hangUp()");
+      await expectNothingLeft(stage().gateway);
+      await page.close();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "keeps it in a call that it answered",
+    async () => {
+      const page = await openSipJs();
+      await using sipp = await Sipp.start({
+        scenario: "uac-call",
+        port: sippPort,
+        remote: stage().gateway.sip,
+        service: "1001",
+        values: { talk_ms: 600_000 },
+      });
+      await expect.poll(() => page.evaluate("window.isTalking()"), { timeout: 10_000 }).toBe(true);
+      await expectSoundToFollow(page, "window.remote()", () => restartIce(page));
+      await page.evaluate("window.hangUp()");
+      await sipp.stop();
+      await expectNothingLeft(stage().gateway);
+      await page.close();
+    },
+    TIMEOUT_MS,
+  );
+});
