@@ -4,32 +4,47 @@ import { describeMachine, hasProgram, missingPackages } from "./machine.ts";
 import { measureParsers } from "./parsers.ts";
 import { targetsOf, table, writeReport } from "./report.ts";
 import type { Results } from "./report.ts";
-import { measureCalls, measureLiveCalls, measureMemory } from "./stages.ts";
+import { measureCalls, measureLiveCalls, measureMemory, measureTransactions } from "./stages.ts";
 import type { Effort } from "./stages.ts";
 
 /**
  * `npm run bench`: measures parsers and the whole gateway beside Debian's Kamailio, and writes
- * docs/performance.md. `-- --quick` takes under a minute, prints and writes nothing.
+ * docs/performance.md; it takes 20 minutes. `-- --quick` takes a minute, prints and writes nothing.
  */
 
 const FULL: Effort = {
   idleUsers: [100, 1000, 5000],
-  rates: [50, 100, 200, 400],
-  rateSeconds: 6,
-  warmUpSeconds: 20,
+  points: [
+    { users: 1000, perSecond: 50 },
+    { users: 1000, perSecond: 100 },
+    { users: 1000, perSecond: 200 },
+    { users: 1000, perSecond: 400 },
+    { users: 100, perSecond: 200 },
+    { users: 5000, perSecond: 200 },
+  ],
+  rateSeconds: 7,
+  warmUpCalls: 5000,
   liveCalls: [100, 1000, 5000],
-  liveSeconds: 6,
-  rounds: 2,
+  liveSeconds: 5,
+  transactions: [0, 10_000, 30_000],
+  rounds: 3,
+  transactionMs: 33_000,
   settleMs: 12_000,
 };
 const QUICK: Effort = {
   idleUsers: [200],
-  rates: [100, 200],
+  points: [
+    { users: 200, perSecond: 50 },
+    { users: 200, perSecond: 100 },
+    { users: 100, perSecond: 100 },
+  ],
   rateSeconds: 2,
-  warmUpSeconds: 4,
+  warmUpCalls: 200,
   liveCalls: [50, 150],
   liveSeconds: 1,
+  transactions: [0, 1000],
   rounds: 1,
+  transactionMs: 0,
   settleMs: 500,
 };
 const OWN_NETWORK = "OFFHOOK_BENCH_IN_OWN_NETWORK";
@@ -55,12 +70,22 @@ async function main(): Promise<number> {
   );
   say("calls");
   const calls = await measureCalls(effort, say);
+  say("transactions");
+  const transactions = await measureTransactions(effort, say);
   say("idle users");
   const memory = await measureMemory(effort, say);
   say("live calls");
   const live = await measureLiveCalls(effort, say);
   const date = new Date().toISOString().slice(0, 10);
-  const results: Results = { date, machine: describeMachine(), parsers, memory, calls, live };
+  const results: Results = {
+    date,
+    machine: describeMachine(),
+    parsers,
+    memory,
+    calls,
+    transactions,
+    live,
+  };
   print("");
   for (const line of table(["what", "target", "here", ""], targetsOf(results), "left")) print(line);
   print("");

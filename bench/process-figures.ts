@@ -21,6 +21,17 @@ export function cpuMs(pid: number): number {
   return nanoseconds / 1e6;
 }
 
+/** proc(5), `/proc/stat`: a tick is 10 ms wherever Linux runs. */
+const TICK_MS = 10;
+
+/** CPU time of all programs of the machine so far, in milliseconds; not what it has idled. */
+export function machineCpuMs(): number {
+  const [first = ""] = readText("/proc/stat").split("\n", 1);
+  const [, ...fields] = first.split(/ +/);
+  // user nice system idle iowait irq softirq
+  return [0, 1, 2, 5, 6].reduce((sum, at) => sum + Number(fields[at] ?? 0), 0) * TICK_MS;
+}
+
 /** Memory in kB: private pages, and of shared ones this program's share (PSS). */
 export function pssKilobytes(pid: number): number {
   let total = 0;

@@ -13,15 +13,26 @@ import type { LoadCommand, LoadReply } from "./load/generator.ts";
 import { cpuMs, pssKilobytes } from "./process-figures.ts";
 
 /** Fixed ports: everything runs in a network namespace of its own. */
-const PORTS = { trunk: 5080, ng: 22222, offhook: [8080, 5060], kamailio: [8081, 5061] } as const;
+const PORTS = {
+  trunk: 5080,
+  ng: 22222,
+  offhook: [8080, 5060],
+  kamailio: [8081, 5061],
+  floor: [8082, 5062],
+} as const;
 const START_MS = 20_000;
 /** Users that both gateways know; not all sign in. */
 export const MAX_USERS = 5000;
 
+export type GatewayName = "offhook" | "kamailio" | "floor";
+
 /** A gateway under test. */
 export interface GatewayUnderTest {
-  readonly name: "offhook" | "kamailio";
+  /** `floor`: Node alone, with as many packets and nothing else; see floor.ts. */
+  readonly name: GatewayName;
   readonly port: number;
+  /** Where it takes SIP over UDP. */
+  readonly sipPort: number;
   /** Its first process; the others are children of it. */
   readonly pid: number;
   /** CPU time of all its processes so far, in milliseconds. */
@@ -45,6 +56,8 @@ export class Bench implements AsyncDisposable {
   static async start(options: {
     readonly rtpengines: number;
     readonly gatewayArguments?: readonly string[];
+    /** Whether the calls go through Node alone too. */
+    readonly withFloor?: boolean;
   }): Promise<Bench> {
     const directory = await mkdtemp(join(tmpdir(), "offhook-bench-"));
     const children: Child[] = [];
@@ -74,12 +87,16 @@ export class Bench implements AsyncDisposable {
       "--config",
       file,
     ]);
+    const gateways = [underTest("kamailio", kamailio), underTest("offhook", offhook)];
+    if (options.withFloor === true) {
+      const ports = [...PORTS.floor, PORTS.trunk, PORTS.ng].map(String);
+      const script = join(import.meta.dirname, "floor.ts");
+      const floor = await start("floor", process.execPath, [...NODE_FLAGS, script, ...ports]);
+      gateways.push(underTest("floor", floor));
+    }
     const load = fork(join(import.meta.dirname, "load/generator.ts"));
-    await Promise.all([
-      listening(PORTS.offhook[0], offhook),
-      listening(PORTS.kamailio[0], kamailio),
-    ]);
-    return new Bench({ children, directory, load, rtpengines, offhook, kamailio });
+    await Promise.all(gateways.map(({ port, name }) => listening(port, name, children)));
+    return new Bench({ children, directory, load, rtpengines, gateways });
   }
 
   private constructor(parts: {
@@ -87,17 +104,13 @@ export class Bench implements AsyncDisposable {
     readonly directory: string;
     readonly load: ChildProcess;
     readonly rtpengines: readonly Child[];
-    readonly offhook: Child;
-    readonly kamailio: Child;
+    readonly gateways: readonly GatewayUnderTest[];
   }) {
     this.#children = parts.children;
     this.#directory = parts.directory;
     this.#load = parts.load;
     this.#rtpengines = parts.rtpengines;
-    this.gateways = [
-      underTest("kamailio", PORTS.kamailio[0], parts.kamailio),
-      underTest("offhook", PORTS.offhook[0], parts.offhook),
-    ];
+    this.gateways = parts.gateways;
   }
 
   /** Gives the load generator a command and waits for its end. @throws when it failed */
@@ -106,6 +119,11 @@ export class Bench implements AsyncDisposable {
     const [reply] = (await once(this.#load, "message")) as [LoadReply];
     if (reply.error !== undefined) throw new Error(`The load generator failed: ${reply.error}`);
     return reply;
+  }
+
+  /** CPU time of everything that this bench runs, itself included, in milliseconds. */
+  ownCpuMs(): number {
+    return cpuMs(process.pid);
   }
 
   /** CPU time of rtpengine so far, in milliseconds. */
@@ -120,10 +138,12 @@ export class Bench implements AsyncDisposable {
   }
 }
 
-function underTest(name: "offhook" | "kamailio", port: number, child: Child): GatewayUnderTest {
+function underTest(name: GatewayName, child: Child): GatewayUnderTest {
+  const [port, sipPort] = PORTS[name];
   return {
     name,
     port,
+    sipPort,
     pid: child.pid,
     cpuMs: () => cpuMs(child.pid),
     pssKilobytes: () => pssKilobytes(child.pid),
@@ -222,11 +242,12 @@ function offhookConfiguration(nodes: readonly string[]): string {
   });
 }
 
-async function listening(port: number, child: Child): Promise<void> {
+async function listening(port: number, name: string, children: readonly Child[]): Promise<void> {
+  const child = children.find((candidate) => candidate.name === name);
   const deadline = performance.now() + START_MS;
   while (!(await canConnect(port))) {
-    if (performance.now() > deadline || !child.isRunning) {
-      throw new Error(`${child.name} does not listen on ${port}:\n${child.tail()}`);
+    if (performance.now() > deadline || child?.isRunning !== true) {
+      throw new Error(`${name} does not listen on ${port}:\n${child?.tail() ?? ""}`);
     }
     await delay(50);
   }

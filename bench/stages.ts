@@ -1,18 +1,26 @@
+import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { LoadReply, Subject } from "./load/generator.ts";
+import { machineCpuMs } from "./process-figures.ts";
 import { Bench } from "./programs.ts";
 import type { GatewayUnderTest } from "./programs.ts";
 
 /** How much is measured. */
 export interface Effort {
   readonly idleUsers: readonly number[];
-  readonly rates: readonly number[];
+  /** What the calls are measured at: how many a second, by how many signed-in users. */
+  readonly points: readonly { readonly users: number; readonly perSecond: number }[];
   readonly rateSeconds: number;
-  readonly warmUpSeconds: number;
+  /** Calls through each gateway before anything counts: compilers and caches are warm then. */
+  readonly warmUpCalls: number;
   readonly liveCalls: readonly number[];
   readonly liveSeconds: number;
-  /** Each figure is taken so often, and the one with the least CPU time counts. */
+  /** SIP transactions that others have left behind. */
+  readonly transactions: readonly number[];
+  /** Each figure is taken so often, all gateways in turn; the median counts. */
   readonly rounds: number;
+  /** How long a SIP transaction is remembered: 64·T1 and a little. */
+  readonly transactionMs: number;
   /** How long a gateway is left alone before its memory is read. */
   readonly settleMs: number;
 }
@@ -32,15 +40,24 @@ export interface MemoryFigures {
   readonly kilobytesPerUser: number;
 }
 
+/** CPU milliseconds per completed call, over the rounds. */
+export interface Cost {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
 export interface CallFigures {
   /** `direct`: no gateway between the caller and the trunk. */
   readonly gateway: string;
+  readonly users: number;
   readonly perSecond: number;
+  /** Of all rounds. */
   readonly started: number;
   readonly completed: number;
-  /** CPU milliseconds per completed call. */
-  readonly cpuMs: number;
-  readonly rtpengineCpuMs: number;
+  readonly cpu: Cost;
+  readonly rtpengineCpu: Cost;
+  /** Of the calls of all rounds. */
   readonly ringing: Percentiles;
   readonly answer: Percentiles;
 }
@@ -48,18 +65,33 @@ export interface CallFigures {
 export interface LiveFigures {
   readonly gateway: string;
   readonly live: number;
-  readonly cpuMs: number;
+  readonly cpu: Cost;
   readonly pssKilobytes: number;
   /** Live SIP transactions at the end, where the gateway tells. */
   readonly transactions: number | undefined;
 }
 
+export interface TransactionFigures {
+  /** Those that were left behind. */
+  readonly waiting: number;
+  /** All that the gateway had when the calls began. */
+  readonly transactions: number | undefined;
+  readonly cpu: Cost;
+}
+
+/** What the calls have cost, and how much of the machine others took meanwhile. */
+export interface CallStage {
+  readonly figures: readonly CallFigures[];
+  /** Of the CPU time of all cores, 0 to 1. */
+  readonly othersShare: number;
+}
+
 /** Says what is going on. */
 export type Progress = (text: string) => void;
 
-const WARM_UP_PER_SECOND = 100;
+const WARM_UP_PER_SECOND = 150;
 const HOLD_MS = 1000;
-const RATE_USERS = 1000;
+const OPTIONS_PER_SECOND = 4000;
 const LIVE_USERS = 500;
 const LIVE_PER_SECOND = 100;
 
@@ -84,44 +116,67 @@ export async function measureMemory(effort: Effort, say: Progress): Promise<Memo
   return figures;
 }
 
-/** Whole calls at several rates, the same rate by each gateway in turn. */
-export async function measureCalls(effort: Effort, say: Progress): Promise<CallFigures[]> {
-  await using bench = await Bench.start({ rtpengines: 1 });
+/** Whole calls, the same ones through each gateway in turn, and so round by round. */
+export async function measureCalls(effort: Effort, say: Progress): Promise<CallStage> {
+  await using bench = await Bench.start({ rtpengines: 1, withFloor: true });
   const direct: Subject = { kind: "direct", port: bench.trunkPort };
   await bench.load({ do: "users", subject: direct, users: 1 });
-  for (const gateway of bench.gateways) {
-    const users = Math.min(RATE_USERS, Math.max(...effort.idleUsers));
-    await bench.load({ do: "users", subject: subjectOf(gateway), users });
-    await warmUp(bench, gateway, effort);
-  }
   const figures: CallFigures[] = [];
-  for (const perSecond of effort.rates) {
-    const calls = perSecond * effort.rateSeconds;
-    const load = { do: "calls", perSecond, calls, holdMs: HOLD_MS } as const;
-    const reply = await bench.load({ ...load, subject: direct });
-    figures.push(callFigures("direct", perSecond, reply, 0, 0));
-    const best = new Map<string, CallFigures>();
-    for (let round = 0; round < effort.rounds; round += 1) {
+  const before = { machine: machineCpuMs(), own: bench.ownCpuMs(), atMs: performance.now() };
+  let users = 0;
+  for (const point of effort.points) {
+    if (point.users !== users) {
       for (const gateway of bench.gateways) {
-        const cpuBefore = gateway.cpuMs();
-        const rtpengineBefore = bench.rtpengineCpuMs();
-        const answer = await bench.load({ ...load, subject: subjectOf(gateway) });
-        const cpu = gateway.cpuMs() - cpuBefore;
-        const rtpengineCpu = bench.rtpengineCpuMs() - rtpengineBefore;
-        const figure = callFigures(gateway.name, perSecond, answer, cpu, rtpengineCpu);
-        if (figure.cpuMs < (best.get(gateway.name)?.cpuMs ?? Infinity)) {
-          best.set(gateway.name, figure);
-        }
-        say(
-          `${gateway.name}: ${perSecond} calls/s, ${figure.completed} of ${figure.started} completed, ` +
-            `${figure.cpuMs.toFixed(2)} ms CPU a call, ringing after ${figure.ringing.p50.toFixed(2)} ms`,
-        );
-        for (const fault of answer.faults) say(fault);
+        const subject = subjectOf(gateway);
+        await bench.load({ do: "users", subject, users: point.users });
+        if (users === 0) await warmUp(bench, gateway, effort);
       }
+      users = point.users;
     }
-    figures.push(...best.values());
+    figures.push(...(await measurePoint(bench, direct, point, effort, say)));
   }
-  return figures;
+  const machineMs = machineCpuMs() - before.machine;
+  const ownMs = bench.ownCpuMs() - before.own;
+  const availableMs = (performance.now() - before.atMs) * availableParallelism();
+  return { figures, othersShare: Math.max(0, machineMs - ownMs) / availableMs };
+}
+
+async function measurePoint(
+  bench: Bench,
+  direct: Subject,
+  { users, perSecond }: Effort["points"][number],
+  effort: Effort,
+  say: Progress,
+): Promise<CallFigures[]> {
+  const calls = perSecond * effort.rateSeconds;
+  const load = { do: "calls", perSecond, calls, holdMs: HOLD_MS } as const;
+  const runs = new Map<string, Run[]>([["direct", []]]);
+  for (const { name } of bench.gateways) runs.set(name, []);
+  const turns = [...bench.gateways];
+  for (let round = 0; round < effort.rounds; round += 1) {
+    runs.get("direct")?.push({
+      reply: await bench.load({ ...load, subject: direct }),
+      cpuMs: 0,
+      rtpengineCpuMs: 0,
+    });
+    for (const gateway of turns) {
+      const cpuBefore = gateway.cpuMs();
+      const rtpengineBefore = bench.rtpengineCpuMs();
+      const reply = await bench.load({ ...load, subject: subjectOf(gateway) });
+      const { completed, started } = reply.counts;
+      const cpuMs = (gateway.cpuMs() - cpuBefore) / completed;
+      const rtpengineCpuMs = (bench.rtpengineCpuMs() - rtpengineBefore) / completed;
+      runs.get(gateway.name)?.push({ reply, cpuMs, rtpengineCpuMs });
+      say(
+        `${gateway.name}: ${users} users, ${perSecond} calls/s, ${completed} of ${started} ` +
+          `completed, ${cpuMs.toFixed(2)} ms CPU a call`,
+      );
+      for (const fault of reply.faults) say(fault);
+    }
+    // Whoever goes first is another one each time.
+    turns.push(...turns.splice(0, 1));
+  }
+  return [...runs].map(([gateway, all]) => callFigures(gateway, users, perSecond, all));
 }
 
 /** What a call costs while many others are up. */
@@ -137,25 +192,15 @@ export async function measureLiveCalls(effort: Effort, say: Progress): Promise<L
       const calls = wanted - live;
       await bench.load({ do: "calls", subject, perSecond: 150, calls, holdMs: undefined });
       live = wanted;
-      let best = Infinity;
+      const costs: number[] = [];
       for (let round = 0; round < effort.rounds; round += 1) {
-        const before = gateway.cpuMs();
-        const reply = await bench.load({
-          do: "calls",
-          subject,
-          perSecond: LIVE_PER_SECOND,
-          calls: LIVE_PER_SECOND * effort.liveSeconds,
-          holdMs: HOLD_MS,
-        });
-        const cpuMs = (gateway.cpuMs() - before) / reply.counts.completed;
-        best = Math.min(best, cpuMs);
-        say(`${gateway.name}: ${live} calls up, ${cpuMs.toFixed(2)} ms CPU a call`);
-        for (const fault of reply.faults) say(fault);
+        costs.push(await costOfCalls(bench, gateway, effort, say));
+        say(`${gateway.name}: ${live} calls up, ${costs.at(-1)?.toFixed(2)} ms CPU a call`);
       }
       figures.push({
         gateway: gateway.name,
         live,
-        cpuMs: best,
+        cpu: costOf(costs),
         pssKilobytes: gateway.pssKilobytes(),
         transactions: await gateway.metric("offhook_sip_transactions"),
       });
@@ -166,13 +211,67 @@ export async function measureLiveCalls(effort: Effort, say: Progress): Promise<L
   return figures;
 }
 
-/** Lets both allocate and compile what they will need; not measured. */
+/**
+ * What a call costs while the gateway remembers requests of others, answered long ago (RFC 3261
+ * §17.2.2: 32 s over UDP). Kamailio answers the same requests without a transaction.
+ */
+export async function measureTransactions(
+  effort: Effort,
+  say: Progress,
+): Promise<TransactionFigures[]> {
+  await using bench = await Bench.start({ rtpengines: 1 });
+  const gateway = bench.gateways.find(({ name }) => name === "offhook");
+  if (gateway === undefined) return [];
+  await bench.load({ do: "users", subject: subjectOf(gateway), users: LIVE_USERS });
+  await warmUp(bench, gateway, effort);
+  const figures: TransactionFigures[] = [];
+  for (const waiting of effort.transactions) {
+    // Those of before are over.
+    if (figures.length > 0) await delay(effort.transactionMs);
+    const { counts } = await bench.load({
+      do: "options",
+      port: gateway.sipPort,
+      perSecond: OPTIONS_PER_SECOND,
+      requests: waiting,
+    });
+    const transactions = await gateway.metric("offhook_sip_transactions");
+    say(`offhook: ${counts.completed} of ${waiting} requests answered, ${transactions} remembered`);
+    const costs: number[] = [];
+    for (let round = 0; round < effort.rounds; round += 1) {
+      costs.push(await costOfCalls(bench, gateway, effort, say));
+      say(`offhook: ${costs.at(-1)?.toFixed(2)} ms CPU a call`);
+    }
+    figures.push({ waiting, transactions, cpu: costOf(costs) });
+  }
+  return figures;
+}
+
+/** @returns CPU milliseconds of the signaling per completed call */
+async function costOfCalls(
+  bench: Bench,
+  gateway: GatewayUnderTest,
+  effort: Effort,
+  say: Progress,
+): Promise<number> {
+  const before = gateway.cpuMs();
+  const reply = await bench.load({
+    do: "calls",
+    subject: subjectOf(gateway),
+    perSecond: LIVE_PER_SECOND,
+    calls: LIVE_PER_SECOND * effort.liveSeconds,
+    holdMs: HOLD_MS,
+  });
+  for (const fault of reply.faults) say(fault);
+  return (gateway.cpuMs() - before) / reply.counts.completed;
+}
+
+/** The same for every gateway; not measured. */
 async function warmUp(bench: Bench, gateway: GatewayUnderTest, effort: Effort): Promise<void> {
   await bench.load({
     do: "calls",
     subject: subjectOf(gateway),
     perSecond: WARM_UP_PER_SECOND,
-    calls: WARM_UP_PER_SECOND * effort.warmUpSeconds,
+    calls: effort.warmUpCalls,
     holdMs: 500,
   });
 }
@@ -181,23 +280,38 @@ function subjectOf(gateway: GatewayUnderTest): Subject {
   return { kind: "gateway", port: gateway.port };
 }
 
+/** One round of one gateway; CPU time is per completed call. */
+interface Run {
+  readonly reply: LoadReply;
+  readonly cpuMs: number;
+  readonly rtpengineCpuMs: number;
+}
+
 function callFigures(
   gateway: string,
+  users: number,
   perSecond: number,
-  reply: LoadReply,
-  cpuMs: number,
-  rtpengineCpuMs: number,
+  runs: readonly Run[],
 ): CallFigures {
-  const { started, completed } = reply.counts;
   return {
     gateway,
+    users,
     perSecond,
-    started,
-    completed,
-    cpuMs: cpuMs / completed,
-    rtpengineCpuMs: rtpengineCpuMs / completed,
-    ringing: percentiles(reply.ringing),
-    answer: percentiles(reply.answer),
+    started: runs.reduce((sum, { reply }) => sum + reply.counts.started, 0),
+    completed: runs.reduce((sum, { reply }) => sum + reply.counts.completed, 0),
+    cpu: costOf(runs.map(({ cpuMs }) => cpuMs)),
+    rtpengineCpu: costOf(runs.map(({ rtpengineCpuMs }) => rtpengineCpuMs)),
+    ringing: percentiles(runs.flatMap(({ reply }) => reply.ringing)),
+    answer: percentiles(runs.flatMap(({ reply }) => reply.answer)),
+  };
+}
+
+function costOf(values: readonly number[]): Cost {
+  const sorted = values.toSorted((left, right) => left - right);
+  return {
+    median: sorted[Math.floor(sorted.length / 2)] ?? Number.NaN,
+    least: sorted[0] ?? Number.NaN,
+    most: sorted.at(-1) ?? Number.NaN,
   };
 }
 

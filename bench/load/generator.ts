@@ -5,6 +5,7 @@
 import { Caller } from "./caller.ts";
 import type { Call, CallCounts, CallLog } from "./caller.ts";
 import { openUdp, openWebSocket } from "./connection.ts";
+import { statusOf } from "./sip-text.ts";
 
 /** Where the calls of a command go. */
 export type Subject =
@@ -24,6 +25,13 @@ export type LoadCommand =
       readonly calls: number;
       /** Milliseconds from answer to BYE; undefined leaves the calls up. */
       readonly holdMs: number | undefined;
+    }
+  /** Asks over UDP, as the trunk does to see who is alive: each leaves a transaction for 32 s. */
+  | {
+      readonly do: "options";
+      readonly port: number;
+      readonly perSecond: number;
+      readonly requests: number;
     }
   /** Hangs up the calls that were left up. */
   | { readonly do: "hang up"; readonly perSecond: number };
@@ -127,6 +135,42 @@ function hangUp(perSecond: number): Promise<void> {
   });
 }
 
+async function options(command: Extract<LoadCommand, { do: "options" }>): Promise<LoadReply> {
+  const { port, perSecond, requests } = command;
+  const counts: CallCounts = { started: 0, answered: 0, completed: 0, failed: 0 };
+  const connection = await openUdp(port, (text) => {
+    if (statusOf(text) === 200) counts.completed += 1;
+    else counts.failed += 1;
+  });
+  const startedMs = performance.now();
+  const deadlineMs = startedMs + (requests / perSecond) * 1000 + PATIENCE_MS;
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const nowMs = performance.now();
+      const due = Math.min(requests, ((nowMs - startedMs) / 1000) * perSecond);
+      for (; counts.started < due; counts.started += 1) connection.send(optionsRequest(port));
+      if (counts.completed + counts.failed < requests && nowMs < deadlineMs) return;
+      clearInterval(timer);
+      connection.close();
+      resolve({ ...NOTHING, counts });
+    }, TICK_MS);
+  });
+}
+
+let optionsSent = 0;
+
+function optionsRequest(port: number): string {
+  optionsSent += 1;
+  const id = `options-${process.pid}-${optionsSent}`;
+  return (
+    `OPTIONS sip:127.0.0.1:${port} SIP/2.0\r\n` +
+    `Via: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bK${id};rport\r\n` +
+    `Max-Forwards: 70\r\nTo: <sip:127.0.0.1:${port}>\r\n` +
+    `From: <sip:trunk@127.0.0.1>;tag=${id}\r\nCall-ID: ${id}\r\nCSeq: 1 OPTIONS\r\n` +
+    "Content-Length: 0\r\n\r\n"
+  );
+}
+
 const NOTHING: LoadReply = {
   counts: { started: 0, answered: 0, completed: 0, failed: 0 },
   ringing: [],
@@ -141,6 +185,8 @@ async function obey(command: LoadCommand): Promise<LoadReply> {
       return NOTHING;
     case "calls":
       return await calls(command);
+    case "options":
+      return await options(command);
     case "hang up":
       await hangUp(command.perSecond);
       return NOTHING;
