@@ -48,6 +48,7 @@ type State =
 
 const TIMEOUT: EndReason = { sipStatus: 408, text: "Request Timeout" };
 const EXPIRED: EndReason = { sipStatus: 408, q850: 102, text: "Session timer expired" };
+const OVER: EndReason = { sipStatus: 481, text: "The dialog is over" };
 const NO_PRACK: EndReason = { sipStatus: 504, q850: 102, text: "No PRACK" };
 
 /**
@@ -61,14 +62,16 @@ export class CallDialog implements Dialog, DialogUsage {
   readonly #context: DialogContext;
   readonly #dialog: DialogState;
   readonly #contactUser: string;
+  readonly #ownsCallId: boolean;
   readonly #far: FarEnd;
   readonly #requests: DialogRequests;
   readonly #session: SessionRefresh;
-  readonly #reinvites: ReinviteQueue;
-  readonly #offers: IncomingOffers;
   readonly #acks: OurAcks;
   readonly #accepts: OurAccepts;
-  readonly #others: OtherRequests;
+  // Made when they are needed: most dialogs see no re-INVITE and no REFER, and thousands are held.
+  #reinviteQueue: ReinviteQueue | undefined;
+  #incomingOffers: IncomingOffers | undefined;
+  #otherRequests: OtherRequests | undefined;
   readonly #unwatch: () => void;
   #state: State = { name: "confirmed" };
   #handler: DialogHandler | undefined;
@@ -85,6 +88,7 @@ export class CallDialog implements Dialog, DialogUsage {
     this.remoteAgent = options.remoteAgent;
     this.#far = new FarEnd(options.farMessage);
     this.#localSdp = options.localSdp;
+    this.#ownsCallId = options.ownsCallId;
     this.#acks = new OurAcks(context, peer, state);
     this.#accepts = new OurAccepts(context);
     this.#requests = new DialogRequests(context, peer, state, options.contactUser);
@@ -104,43 +108,6 @@ export class CallDialog implements Dialog, DialogUsage {
         onRefused: (outcome) => this.#onRequestDone(outcome),
         onExpired: () => this.#lose(EXPIRED), // RFC 4028 §10
       },
-    });
-    this.#reinvites = new ReinviteQueue(context, {
-      ownsCallId: options.ownsCallId,
-      isOffered: () => this.#offers.isPending,
-      isUnacknowledged: () =>
-        this.#state.name === "held" || !this.#accepts.isEmpty || this.#acks.isOwed,
-      start: (sdp, headers, onDone) =>
-        this.#requests.reinvite({
-          sdp,
-          fields: () => [...this.#session.requestFields, ...safeExtras(headers)],
-          onDone,
-          onRepeatedAccept: (response) => this.onStrayAccept(response),
-        }),
-      onAccepted: (response, request, isLateOffer) => {
-        this.#dialog.refreshTarget(response);
-        if (!isLateOffer) this.#localSdp = request.sdp;
-        this.onAccepted(request, response, isLateOffer);
-      },
-      onTooSmall: (response) => this.#session.onTooSmall(response),
-      onLost: (reason) => this.#lose(reason),
-    });
-    this.#offers = new IncomingOffers(context, peer, {
-      isOfferOpen: () => this.#isOfferOpen(),
-      handler: () => {
-        const handler = this.#handler;
-        return handler === undefined ? undefined : (offer) => handler.onReinvite(offer);
-      },
-      onBegin: () => this.#reinvites.yield(),
-      accept: (transaction, sdp, isLateOffer) => this.#acceptOffer(transaction, sdp, isLateOffer),
-      onEnd: () => this.#reinvites.pump(),
-    });
-    this.#others = new OtherRequests(context, {
-      dialog: state,
-      peer,
-      contactUser: options.contactUser,
-      onOutcome: (outcome) => this.#onRequestDone(outcome),
-      handler: () => this.#handler,
     });
     this.#unwatch = this.peer.watch({
       onFlowLost: () => this.#handler?.onFlowLost(),
@@ -318,6 +285,58 @@ export class CallDialog implements Dialog, DialogUsage {
     this.#acks.repeat(response);
   }
 
+  get #reinvites(): ReinviteQueue {
+    if (this.#reinviteQueue !== undefined) return this.#reinviteQueue;
+    this.#reinviteQueue = new ReinviteQueue(this.#context, {
+      ownsCallId: this.#ownsCallId,
+      isOffered: () => this.#incomingOffers?.isPending === true,
+      isUnacknowledged: () =>
+        this.#state.name === "held" || !this.#accepts.isEmpty || this.#acks.isOwed,
+      start: (sdp, headers, onDone) =>
+        this.#requests.reinvite({
+          sdp,
+          fields: () => [...this.#session.requestFields, ...safeExtras(headers)],
+          onDone,
+          onRepeatedAccept: (response) => this.onStrayAccept(response),
+        }),
+      onAccepted: (response, request, isLateOffer) => {
+        this.#dialog.refreshTarget(response);
+        if (!isLateOffer) this.#localSdp = request.sdp;
+        this.onAccepted(request, response, isLateOffer);
+      },
+      onTooSmall: (response) => this.#session.onTooSmall(response),
+      onLost: (reason) => this.#lose(reason),
+    });
+    // Whoever asks after the end is told so.
+    if (this.#state.name === "terminated") this.#reinviteQueue.close(OVER);
+    return this.#reinviteQueue;
+  }
+
+  get #offers(): IncomingOffers {
+    this.#incomingOffers ??= new IncomingOffers(this.#context, this.peer, {
+      isOfferOpen: () => this.#isOfferOpen(),
+      handler: () => {
+        const handler = this.#handler;
+        return handler === undefined ? undefined : (offer) => handler.onReinvite(offer);
+      },
+      onBegin: () => this.#reinviteQueue?.yield(),
+      accept: (transaction, sdp, isLateOffer) => this.#acceptOffer(transaction, sdp, isLateOffer),
+      onEnd: () => this.#reinviteQueue?.pump(),
+    });
+    return this.#incomingOffers;
+  }
+
+  get #others(): OtherRequests {
+    this.#otherRequests ??= new OtherRequests(this.#context, {
+      dialog: this.#dialog,
+      peer: this.peer,
+      contactUser: this.#contactUser,
+      onOutcome: (outcome) => this.#onRequestDone(outcome),
+      handler: () => this.#handler,
+    });
+    return this.#otherRequests;
+  }
+
   #sendAccept({ transaction, build, isOffer, reliable }: Acceptance): void {
     reliable?.stop();
     this.#state = { name: "accepted" };
@@ -340,7 +359,7 @@ export class CallDialog implements Dialog, DialogUsage {
     this.#handler?.onConfirmed(sdp);
     // Nobody waits for the outcome: a refusal leaves the far end with what it has.
     if (nextOffer !== undefined) void this.reinvite(nextOffer);
-    this.#reinvites.pump();
+    this.#reinviteQueue?.pump();
   }
 
   #refusalOf(request: SipRequest): SipResponse | undefined {
@@ -354,7 +373,7 @@ export class CallDialog implements Dialog, DialogUsage {
   /** An offer of ours has no answer yet, or one of the far end's has none of ours. */
   #isOfferOpen(): boolean {
     return (
-      this.#reinvites.isSent ||
+      this.#reinviteQueue?.isSent === true ||
       this.#acks.isOwed ||
       this.#accepts.hasOffer ||
       this.#accepts.isFull ||
@@ -469,7 +488,7 @@ export class CallDialog implements Dialog, DialogUsage {
   }
 
   #sendAck(sdp?: string): void {
-    if (this.#acks.send(sdp)) this.#reinvites.pump();
+    if (this.#acks.send(sdp)) this.#reinviteQueue?.pump();
   }
 
   /** Ends the call at the far end, with BYE or, before our 2xx, by refusing its INVITE. */
@@ -508,10 +527,10 @@ export class CallDialog implements Dialog, DialogUsage {
       respondTo(this.#context, this.peer, transaction, response);
     }
     this.#accepts.stop();
-    this.#offers.cancel();
-    this.#reinvites.close(reason);
+    this.#incomingOffers?.cancel();
+    this.#reinviteQueue?.close(reason);
     this.#requests.abandon();
-    this.#others.close();
+    this.#otherRequests?.close();
     this.#context.table.delete(this.callId, this.localTag, this.remoteTag, this);
     this.#context.table.end(this);
     return handler;
