@@ -66,6 +66,8 @@ interface LegState {
   security: MediaSecurity | undefined;
   /** Whether its own last SDP had a telephone-event. */
   hasEvents: boolean;
+  /** The telephone-event that rtpengine takes it to have. */
+  events: Codec | undefined;
   /** The way that digits go to it; undefined before it has sent an SDP. */
   way: DtmfWay | undefined;
   /** The telephone-event that rtpengine last meant for it. */
@@ -232,10 +234,14 @@ export class RtpengineSession implements MediaSession {
           offerer,
           "offer",
           description,
-          this.#codecsFrom(
-            offerer,
-            selectOfferCodecs(description.codecs, plan.keep),
-            isReplacedWay(way),
+          this.#withEventsOf(
+            answerer,
+            plan,
+            this.#codecsFrom(
+              offerer,
+              selectOfferCodecs(description.codecs, plan.keep),
+              isReplacedWay(way),
+            ),
           ),
         ),
       },
@@ -308,6 +314,7 @@ export class RtpengineSession implements MediaSession {
     answererLeg.layout = description.layout;
     answererLeg.security = description.security;
     answererLeg.codec = codecs.find(isSpeech);
+    answererLeg.events = codecs.find(isTelephoneEvent);
     this.#joined = [offerer.tag, answerer.tag];
     await this.#holdEvents(offerer.tag, answerer.tag);
     return this.#toLeg(offerer, "answer", reply);
@@ -338,6 +345,17 @@ export class RtpengineSession implements MediaSession {
     return state.way === "info" && this.#reportsDigits
       ? withEvents(codecs, state.meantEvents)
       : codecs;
+  }
+
+  /**
+   * A leg keeps the number of its telephone-event when its sound comes to be transcoded: rtpengine
+   * would make up another one for it, and know the old one no more.
+   */
+  #withEventsOf(answerer: MediaLeg, plan: CodecPlan, codecs: readonly Codec[]): readonly Codec[] {
+    const events = this.#legs.get(answerer.tag)?.events;
+    if (events === undefined || plan.transcoding?.["transcode"] === undefined) return codecs;
+    const isFree = codecs.every(({ payloadType }) => payloadType !== events.payloadType);
+    return isFree ? [...codecs, events] : codecs;
   }
 
   /** Has rtpengine keep the events for legs that get their digits by SIP INFO. */
@@ -467,6 +485,7 @@ export class RtpengineSession implements MediaSession {
         offered: undefined,
         security: undefined,
         hasEvents: false,
+        events: undefined,
         way: undefined,
         meantEvents: undefined,
         endpoint: undefined,

@@ -121,6 +121,7 @@ export class RtpPeer implements AsyncDisposable {
   #sequenceNumber = 1000;
   #timestamp = 50_000;
   #echoTo: number | undefined;
+  #loseEvery: number | undefined;
 
   static async open(): Promise<RtpPeer> {
     const socket = createSocket("udp4");
@@ -164,9 +165,10 @@ export class RtpPeer implements AsyncDisposable {
     ].join("\r\n");
   }
 
-  /** Sends every packet back to its sender's port from now on. */
-  echo(): void {
+  /** Sends every packet back to its sender's port from now on, or all but every `loseEvery`th. */
+  echo(options: { readonly loseEvery?: number } = {}): void {
     this.#echoTo = 0;
+    this.#loseEvery = options.loseEvery;
   }
 
   /** Sends one packet: 20 ms of payload, or an event that keeps its timestamp. */
@@ -208,7 +210,8 @@ export class RtpPeer implements AsyncDisposable {
       atMs: performance.now(),
       fromPort: from.port,
     });
-    if (this.#echoTo !== undefined) this.#socket.send(octets, from.port, from.address);
+    const isLost = this.#loseEvery !== undefined && this.received.length % this.#loseEvery === 0;
+    if (this.#echoTo !== undefined && !isLost) this.#socket.send(octets, from.port, from.address);
   }
 }
 

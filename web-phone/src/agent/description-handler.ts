@@ -9,6 +9,7 @@
  */
 import type { BodyAndContentType, SessionDescriptionHandler } from "sip.js";
 import type { OpenMicrophone } from "./open-microphone.ts";
+import { preferOpus } from "./opus-preference.ts";
 import type { IceServer } from "./phone-agent.ts";
 import { audioDirectionOf, isHolding } from "./sdp-direction.ts";
 
@@ -53,6 +54,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   /** Whether the next offer is to come from a new connection, and how that may reach the gateway. */
   #renewal: RTCIceTransportPolicy | undefined;
   #isHeld = false;
+  #isOpusAlone = false;
   #descriptions = 0;
 
   constructor(
@@ -84,6 +86,11 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     this.#isHeld = isHeld;
   }
 
+  /** Whether the next offers have Opus alone, or everything that the browser knows. */
+  setOpusAlone(isOpusAlone: boolean): void {
+    this.#isOpusAlone = isOpusAlone;
+  }
+
   /** The offer or answer of this side, with its first candidates. */
   async getDescription(): Promise<BodyAndContentType> {
     const renewal = this.#renewal;
@@ -98,6 +105,8 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     line.sender ??= this.#addMicrophone(connection);
     for (const transceiver of connection.getTransceivers()) {
       transceiver.direction = this.#isHeld ? "sendonly" : "sendrecv";
+      if (this.#isOpusAlone) preferOpus(transceiver);
+      else transceiver.setCodecPreferences([]);
     }
     await connection.setLocalDescription(
       isAnswer ? await connection.createAnswer() : await connection.createOffer(),

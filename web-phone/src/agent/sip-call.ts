@@ -19,10 +19,13 @@ import {
   isAnsweredElsewhere,
 } from "../call-end.ts";
 import { DescriptionHandler, type DescriptionHandlerEvents } from "./description-handler.ts";
+import { InfoDigits } from "./info-digits.ts";
 import { MediaRenewal } from "./media-renewal.ts";
 import type { OpenMicrophone } from "./open-microphone.ts";
+import { OpusWish, speaksOpus } from "./opus-wish.ts";
 import { isPathAlive } from "./path-check.ts";
 import type { IceServer, PhoneAgentHandler, Refusal } from "./phone-agent.ts";
+import { QualitySampler, type QualitySample } from "./quality-sampler.ts";
 
 /** What a call needs from its agent. */
 export interface SipCallContext {
@@ -67,6 +70,9 @@ export class SipCall {
   #isMuted = false;
   #isHeld = false;
   #isHeldByPeer = false;
+  readonly #infoDigits: InfoDigits;
+  readonly #opusWish = new OpusWish();
+  #sampler: QualitySampler | undefined;
   #holdTimer: ReturnType<typeof setTimeout> | undefined;
   /** The re-INVITE that is out, or settled: the next one waits for it. */
   #lastChange: Promise<unknown> = Promise.resolve();
@@ -84,6 +90,7 @@ export class SipCall {
       hasRelay: context.iceServers.some(({ urls }) => urls.some((url) => url.startsWith("turn"))),
       onGivenUp: () => this.#onGivenUp(),
     });
+    this.#infoDigits = new InfoDigits(session);
     session.delegate = this.#delegate();
     session.stateChange.addListener((state) => this.#onState(state));
   }
@@ -209,7 +216,8 @@ export class SipCall {
   }
 
   sendDigits(digits: string): void {
-    this.#descriptionHandler?.sendDtmf(digits);
+    // Without telephone-event in the answer the browser has no way of its own.
+    if (this.#descriptionHandler?.sendDtmf(digits) !== true) this.#infoDigits.send(digits);
   }
 
   #delegate(): SessionDelegate {
@@ -316,6 +324,10 @@ export class SipCall {
       case SessionState.Established:
         this.#isAnswered = true;
         this.#renewal.onAnswered(this.peerConnection?.connectionState === "connected");
+        this.#sampler ??= new QualitySampler(
+          () => this.peerConnection,
+          (sample) => this.#onSample(sample),
+        );
         this.#applySending();
         if (!this.#isOver) {
           const name = this.session.assertedIdentity?.displayName;
@@ -333,6 +345,22 @@ export class SipCall {
       case SessionState.Establishing:
       case SessionState.Terminating:
     }
+  }
+
+  #onSample(sample: QualitySample): void {
+    const media = this.#descriptionHandler;
+    const answer = media?.peerConnection.remoteDescription?.sdp;
+    if (media === undefined || answer === undefined || this.#isOver || this.#isHeld) return;
+    if (!this.#opusWish.onSample(sample, speaksOpus(answer))) return;
+    const settle = (isGiven: boolean): void => {
+      media.setOpusAlone(isGiven);
+      this.#opusWish.onOutcome(isGiven);
+    };
+    const change = this.#lastChange.then(async () => {
+      media.setOpusAlone(true);
+      settle((await this.#reinvite()) === "accepted");
+    });
+    this.#lastChange = change.catch(ignore);
   }
 
   #hold(isHeld: boolean, attempt: number): void {
@@ -397,6 +425,7 @@ export class SipCall {
     this.#isOver = true;
     clearTimeout(this.#holdTimer);
     this.#renewal.close();
+    this.#sampler?.stop();
     this.#microphone?.close();
     this.#descriptionHandler?.close();
     this.#context.onOver(this);
