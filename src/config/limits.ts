@@ -125,8 +125,8 @@ export const limitsSchema = z.strictObject({
       }),
       "strangers-per-second": count(1_000_000).optional().meta({
         description:
-          "SIP requests a second over UDP from all addresses together that are no trunk's",
-        default: "1000",
+          "SIP requests a second over UDP from all addresses together that are no trunk's; more are dropped unread",
+        default: "200",
       }),
       "per-user-connection": count(1_000_000).optional().meta({
         description: "SIP requests a second on one connection of a user who has signed in",
@@ -217,7 +217,7 @@ export function toLimits(values: LimitsValues): LimitsConfig {
       burst: requests?.burst ?? 500,
       banAfter: requests?.["ban-after"] ?? 1000,
       banMs: requests?.ban ?? 300_000,
-      strangersPerSecond: requests?.["strangers-per-second"] ?? 1000,
+      strangersPerSecond: requests?.["strangers-per-second"] ?? 200,
       perUserConnection: requests?.["per-user-connection"] ?? 100,
     },
     overload: overload === "off" ? undefined : { delayMs: overload?.delay ?? 100 },

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import type { Authenticator } from "./auth/authenticator.ts";
 import type { DialogLayer } from "./dialog/dialog-layer.ts";
 import { ourResponse } from "./dialog/responses.ts";
@@ -45,7 +45,7 @@ const IGNORED: Judgement = { kind: "ignored" };
  */
 export class Screen {
   readonly #parts: ScreenParts;
-  readonly #tagKey = randomBytes(32);
+  readonly #tagKey = createSecretKey(randomBytes(32));
   #scanned = 0;
 
   constructor(parts: ScreenParts) {

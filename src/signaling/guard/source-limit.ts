@@ -22,7 +22,7 @@ export interface SourceLimits {
   readonly banAfter: number;
   /** How long a ban lasts. Default 5 minutes. */
   readonly banMs: number;
-  /** Datagrams a second of all sources together that are no trunk's. Default 1000. */
+  /** Datagrams a second of all sources together that are no trunk's. Default 200. */
   readonly strangersPerSecond: number;
   /** Requests a second on one connection that a user has signed in on; ten times that at once. Default 100. */
   readonly perUserConnection: number;
@@ -35,7 +35,7 @@ export const DEFAULT_SOURCE_LIMITS: SourceLimits = {
   burst: 500,
   banAfter: 1000,
   banMs: 300_000,
-  strangersPerSecond: 1000,
+  strangersPerSecond: 200,
   perUserConnection: 100,
   maxSources: 10_000,
 };

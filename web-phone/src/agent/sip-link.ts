@@ -9,7 +9,7 @@ import {
   type UserAgent,
   UserAgentState,
 } from "sip.js";
-import { retryDelayMs } from "./backoff.ts";
+import { retryAfterMs, retryDelayMs } from "./backoff.ts";
 
 /** What the link tells. */
 export interface SipLinkEvents {
@@ -159,7 +159,12 @@ export class SipLink {
         requestDelegate: {
           onAccept: () => this.#onRegistered(),
           onReject: ({ message }) =>
-            this.#onNotRegistered(registerer, message.statusCode ?? 0, message.reasonPhrase ?? ""),
+            this.#onNotRegistered(
+              registerer,
+              message.statusCode ?? 0,
+              message.reasonPhrase ?? "",
+              retryAfterMs(message.getHeader("Retry-After")),
+            ),
         },
       })
       .catch((error: unknown) => {
@@ -176,7 +181,12 @@ export class SipLink {
     this.#events.onReady();
   }
 
-  #onNotRegistered(registerer: Registerer, status: number, reasonPhrase: string): void {
+  #onNotRegistered(
+    registerer: Registerer,
+    status: number,
+    reasonPhrase: string,
+    leastMs = 0,
+  ): void {
     if (registerer !== this.#registerer) return;
     if (this.#state !== "registering" && this.#state !== "ready") return;
     this.#clearTimer();
@@ -186,14 +196,15 @@ export class SipLink {
       this.#events.onRefused(status, reasonPhrase);
       return;
     }
-    this.#lose();
+    this.#lose(leastMs);
   }
 
-  #lose(): void {
+  /** @param leastMs how long the gateway wants us to wait */
+  #lose(leastMs = 0): void {
     this.#clearTimer();
     this.#attempt += 1;
     this.#state = "waiting";
-    const delayMs = retryDelayMs(this.#attempt, Math.random());
+    const delayMs = Math.max(leastMs, retryDelayMs(this.#attempt, Math.random()));
     this.#timer = setTimeout(() => this.#retry(), delayMs);
     this.#events.onLost(this.#attempt, delayMs);
   }

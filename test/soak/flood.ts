@@ -1,0 +1,199 @@
+import { setPriority } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { pssKilobytes } from "../../bench/process-figures.ts";
+import { NODE_FLAGS } from "../../scripts/setup/node-flags.mjs";
+import { type Gateway, startGateway, type YamlValue } from "../harness/gateway.ts";
+import { Child } from "../harness/process.ts";
+import { SipPeer } from "../harness/sip-peer.ts";
+import type { OutgoingCall } from "../harness/ws-call.ts";
+import { WsCaller } from "../harness/ws-caller.ts";
+
+/** The reliability page's flood: FreeSWITCH 1.10 died of it (CVE-2021-41145). */
+export interface FloodOptions {
+  readonly perSecond: number;
+  readonly seconds: number;
+  /** Calls that are up meanwhile. */
+  readonly calls: number;
+  /** More of `limits`. */
+  readonly limits?: Readonly<Record<string, YamlValue>>;
+  say?(text: string): void;
+}
+
+export interface FloodReport {
+  readonly sent: number;
+  /** PSS of the gateway's own process, in kB: before, and the most of it from then on. */
+  readonly beforeKilobytes: number;
+  readonly mostKilobytes: number;
+  /** Milliseconds from the connection to the 200, of each real user who came meanwhile. */
+  readonly registerMs: readonly number[];
+  /** Milliseconds to the answer of the trunk's OPTIONS, on the socket that is flooded. */
+  readonly trunkMs: readonly number[];
+  /** Live calls at the end, and those of them that could be hung up. */
+  readonly callsLeft: number;
+  readonly callsHungUp: number;
+  /** Of the requests, by cause. */
+  readonly dropped: number;
+  readonly transactions: number;
+}
+
+const TRUNK_HOST = "127.0.0.2";
+
+/** Floods a gateway that has calls up, and looks what becomes of it. */
+export async function flood(options: FloodOptions): Promise<FloodReport> {
+  const { perSecond, seconds, calls: wanted, say = () => {} } = options;
+  const trunk = await SipPeer.udp(undefined, TRUNK_HOST);
+  await using gateway = await startGateway({
+    env: { NODE_OPTIONS: NODE_FLAGS.join(" ") },
+    config: {
+      trunks: { office: { peer: `sip:${TRUNK_HOST}:${trunk.local.port}` } },
+      dialplan: { routes: [{ name: "echo", to: "*43", do: "echo" }] },
+      limits: {
+        overload: "off",
+        exempt: [],
+        "max-calls-per-user": wanted,
+        requests: { burst: 2000 },
+        ...options.limits,
+      },
+    },
+  });
+  trunk.sendTo(gateway.sip);
+  preferTo(gateway.pid);
+  preferTo(process.pid);
+  const callers = [
+    await WsCaller.signIn(gateway, "1001"),
+    await WsCaller.signIn(gateway, "1002"),
+  ] as const;
+  const calls: OutgoingCall[] = [];
+  for (let index = 0; index < wanted; index += 1) {
+    calls.push(await callers[index % 2 === 0 ? 0 : 1].call("*43"));
+  }
+  // What it allocates once, it allocates now.
+  await runSender(gateway, perSecond, Math.min(1.5, seconds));
+  await delay(1000);
+  const beforeKilobytes = pssOf(gateway);
+  let mostKilobytes = beforeKilobytes;
+  const registerMs: number[] = [];
+  const trunkMs: number[] = [];
+  say(`${calls.length} calls are up, ${beforeKilobytes} kB`);
+
+  let isOver = false;
+  const watch = async (): Promise<void> => {
+    while (!isOver) {
+      registerMs.push(await timeOf(() => registerOnce(gateway)));
+      trunkMs.push(await askFromTrunk(trunk));
+      mostKilobytes = Math.max(mostKilobytes, pssOf(gateway));
+      await delay(Math.min(1000, seconds * 50));
+    }
+  };
+  const sending = async (): Promise<number> => {
+    try {
+      return await runSender(gateway, perSecond, seconds);
+    } finally {
+      isOver = true;
+    }
+  };
+  const [sent] = await Promise.all([sending(), watch()]);
+  mostKilobytes = Math.max(mostKilobytes, pssOf(gateway));
+  const live = await gateway.api("/api/v1/calls?limit=1000");
+  const callsLeft = JSON.stringify(live.body).split('"state":"connected"').length - 1;
+  const { body } = await gateway.api("/metrics");
+  let callsHungUp = 0;
+  for (const call of calls) {
+    await call.bye();
+    callsHungUp += 1;
+  }
+  for (const caller of callers) await caller.cut();
+  await trunk.close();
+  return {
+    sent,
+    beforeKilobytes,
+    mostKilobytes,
+    registerMs,
+    trunkMs,
+    callsLeft,
+    callsHungUp,
+    dropped: sumOf(String(body), "offhook_sip_dropped_total"),
+    transactions: sumOf(String(body), "offhook_sip_transactions"),
+  };
+}
+
+/**
+ * What else the machine does shall not be measured: the flood is to get no more of the processor than
+ * it takes. Without the right to do so it is left as it is.
+ */
+export function preferTo(pid: number): void {
+  try {
+    setPriority(pid, -15);
+  } catch {
+    // Not root.
+  }
+}
+
+async function runSender(gateway: Gateway, perSecond: number, seconds: number): Promise<number> {
+  const { host, port } = gateway.sip;
+  const program = join(import.meta.dirname, "flood-sender.ts");
+  const args = [program, host, String(port), String(perSecond), String(seconds)];
+  const child = await Child.start(process.execPath, args, {
+    name: "flood",
+    cwd: import.meta.dirname,
+    env: { NODE_OPTIONS: undefined },
+  });
+  const text = await child.waitForLine(
+    (line) => /^sent (\d+)/.exec(line)?.[1],
+    "its end",
+    (3 * seconds + 20) * 1000,
+  );
+  await child.stop("SIGTERM", 3000);
+  return Number(text);
+}
+
+async function registerOnce(gateway: Gateway): Promise<void> {
+  await using caller = await WsCaller.signIn(gateway, "1002");
+  await caller.cut();
+}
+
+/** Asks again and again, as a PBX does: the kernel drops what a full socket cannot hold. */
+async function askFromTrunk(trunk: SipPeer): Promise<number> {
+  const request = trunk.request("OPTIONS", {
+    uri: "sip:localhost",
+    from: "<sip:pbx@localhost>;tag=t",
+    to: "<sip:localhost>",
+  });
+  let isAnswered = false;
+  const again = async (): Promise<void> => {
+    for (let time = 0; time < 14 && !isAnswered; time += 1) {
+      await delay(200);
+      if (!isAnswered) trunk.send(request);
+    }
+  };
+  const retransmitted = again();
+  try {
+    return await timeOf(() => trunk.expectResponse(200));
+  } finally {
+    isAnswered = true;
+    await retransmitted;
+    trunk.drain();
+  }
+}
+
+/** Milliseconds. */
+async function timeOf(action: () => Promise<unknown>): Promise<number> {
+  const startedMs = performance.now();
+  await action();
+  return Math.round(performance.now() - startedMs);
+}
+
+/** Of the process alone: its rtpengine's memory has nothing to do with SIP. */
+function pssOf(gateway: Gateway): number {
+  return pssKilobytes(gateway.pid, { isAlone: true });
+}
+
+/** The sum of all series of a name. */
+function sumOf(page: string, name: string): number {
+  return page
+    .split("\n")
+    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}
