@@ -21,7 +21,6 @@ export function cpuMs(pid: number): number {
   return nanoseconds / 1e6;
 }
 
-<<<<<<< HEAD
 /** proc(5), `/proc/stat`: a tick is 10 ms wherever Linux runs. */
 const TICK_MS = 10;
 
@@ -33,16 +32,12 @@ export function machineCpuMs(): number {
   return [0, 1, 2, 5, 6].reduce((sum, at) => sum + Number(fields[at] ?? 0), 0) * TICK_MS;
 }
 
-/** Memory in kB: private pages, and of shared ones this program's share (PSS). */
-export function pssKilobytes(pid: number): number {
-=======
 /**
  * Memory in kB: private pages, and of shared ones this program's share (PSS).
  *
  * @param options.isAlone without the program's children
  */
 export function pssKilobytes(pid: number, options: { readonly isAlone?: boolean } = {}): number {
->>>>>>> d799a17 (test(soak): flood and mass reconnect, short in CI and whole by npm run soak)
   let total = 0;
   for (const member of options.isAlone === true ? [pid] : family(pid)) {
     const line = readText(`/proc/${member}/smaps_rollup`)

@@ -78,9 +78,9 @@ export async function flood(options: FloodOptions): Promise<FloodReport> {
   const trunkMs: number[] = [];
   say(`${calls.length} calls are up, ${beforeKilobytes} kB`);
 
-  let isOver = false;
+  const end = new AbortController();
   const watch = async (): Promise<void> => {
-    while (!isOver) {
+    while (!end.signal.aborted) {
       registerMs.push(await timeOf(() => registerOnce(gateway)));
       trunkMs.push(await askFromTrunk(trunk));
       mostKilobytes = Math.max(mostKilobytes, pssOf(gateway));
@@ -91,7 +91,7 @@ export async function flood(options: FloodOptions): Promise<FloodReport> {
     try {
       return await runSender(gateway, perSecond, seconds);
     } finally {
-      isOver = true;
+      end.abort();
     }
   };
   const [sent] = await Promise.all([sending(), watch()]);
@@ -161,18 +161,18 @@ async function askFromTrunk(trunk: SipPeer): Promise<number> {
     from: "<sip:pbx@localhost>;tag=t",
     to: "<sip:localhost>",
   });
-  let isAnswered = false;
+  const answered = new AbortController();
   const again = async (): Promise<void> => {
-    for (let time = 0; time < 14 && !isAnswered; time += 1) {
+    for (let time = 0; time < 14 && !answered.signal.aborted; time += 1) {
       await delay(200);
-      if (!isAnswered) trunk.send(request);
+      if (!answered.signal.aborted) trunk.send(request);
     }
   };
   const retransmitted = again();
   try {
     return await timeOf(() => trunk.expectResponse(200));
   } finally {
-    isAnswered = true;
+    answered.abort();
     await retransmitted;
     trunk.drain();
   }

@@ -110,23 +110,27 @@ class Phone {
   }
 
   async signIn(): Promise<void> {
+    const caller = new Caller(this.#index);
+    this.#caller = caller;
+    await this.#until(
+      async () => caller.attach(await this.#connect(caller)),
+      (attempt) => retryDelayMs(attempt, Math.random()),
+    );
+    await this.#until(
+      () => caller.register(),
+      () => RETRY_MS.least + Math.random() * RETRY_MS.spread,
+    );
+  }
+
+  /** Does it again and again, until it is not refused. */
+  async #until(action: () => Promise<void>, waitMs: (attempt: number) => number): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      const caller = new Caller(this.#index);
-      this.#caller = caller;
-      let isConnected = false;
       try {
-        caller.attach(await this.#connect(caller));
-        isConnected = true;
-        await caller.register();
+        await action();
         return;
       } catch {
         this.refused += 1;
-        caller.close();
-        await delay(
-          isConnected
-            ? RETRY_MS.least + Math.random() * RETRY_MS.spread
-            : retryDelayMs(attempt, Math.random()),
-        );
+        await delay(waitMs(attempt));
       }
     }
   }

@@ -28,10 +28,12 @@ const STEP_MS = 250;
 const BUSY_SHARE = 0.98;
 const BUSY_STEPS = 12;
 const NEARLY_BUSY_SHARE = 0.93;
+/** With a third of its time to spare the loop is late for other reasons than what is rationed. */
+const WORKING_SHARE = 0.67;
 const SLOWER = 0.85;
-const FASTER = 1.06;
+const FASTER = 1.1;
 const FIRST_SHARE = 0.7;
-const MIN_PER_SECOND = 5;
+const MIN_PER_SECOND = 20;
 /** For so long what was found the last time is a better guess than a rate that was too much. */
 const MEMORY_MS = 60_000;
 const MIN_RETRY_SECONDS = 2;
@@ -147,7 +149,7 @@ export class Overload {
     const taken = (1000 * this.#takenInStep) / stepMs;
     this.#takenPerSecond += (taken - this.#takenPerSecond) / 4;
     if (this.#state === "overloaded") {
-      const isStrained = this.#isStepLate || share > NEARLY_BUSY_SHARE;
+      const isStrained = share > NEARLY_BUSY_SHARE || (this.#isStepLate && share > WORKING_SHARE);
       // More is given only to those who ask for it.
       if (isStrained) this.#perSecond = Math.max(MIN_PER_SECOND, this.#perSecond * SLOWER);
       else if (nowMs - this.#refusedAtMs < 2 * STEP_MS) this.#perSecond *= FASTER;
