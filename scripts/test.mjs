@@ -23,6 +23,7 @@ const DEBIAN_PACKAGES = [
   "fonts-dejavu-core",
   "sip-tester",
   "baresip-core",
+  "coturn",
   "tshark",
   "iproute2",
   "iptables",
