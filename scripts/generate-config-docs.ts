@@ -85,8 +85,8 @@ function rowsOf(schema: Schema, key: string): readonly Row[] {
   const rows: Row[] = [
     { key, description: text("description"), byDefault, example: text("example") },
   ];
-  // The actions hold themselves: they have a table of their own.
-  if (key.endsWith(".do") || key === "then") return rows;
+  // Actions and expectations hold themselves, and sets hold routes: they are told elsewhere.
+  if (/\.(?:do|on|sets)$/.test(key) || ["then", "on", "else"].includes(key)) return rows;
   for (const shape of shapesOf(schema)) {
     if (shape instanceof z.ZodObject) {
       for (const name of keysOf(shape)) rows.push(...childRows(shape, name, `${key}.${name}`));

@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CallTable } from "./call/call-table.ts";
 import type { CallContext } from "./call/context.ts";
+import { askHook } from "./call/hook.ts";
 import { CallLimits } from "./call/limits.ts";
+import { LiveFacts } from "./call/live-facts.ts";
 import type { Config, SipListen } from "./config/config.ts";
 import type { LoadResult } from "./config/load.ts";
 import { AddressSet, formatSocketAddress } from "./core/address.ts";
@@ -34,6 +36,8 @@ import { MemoryLocations } from "./storage/memory-locations.ts";
 const FLOW_GRACE_MS = 30_000;
 /** How long a drain waits for calls to end by themselves. */
 const DRAIN_MS = 30_000;
+/** Rules before the deciding one that a call's record tells. */
+const TOLD_RULES = 20;
 const SHUTDOWN: EndReason = { sipStatus: 503, q850: 41, text: "The gateway is shutting down" };
 
 export interface GatewayOptions {
@@ -75,6 +79,7 @@ export class Gateway implements GatewayView {
   readonly #attempts: AttemptLimit;
   readonly #sources: SourceLimit;
   readonly #overload: Overload | undefined;
+  readonly #facts: LiveFacts;
   readonly #http: HttpServer;
   readonly #records = new CallRecords();
   readonly #metrics: Metrics;
@@ -183,7 +188,37 @@ export class Gateway implements GatewayView {
       maxCallsPerUser: config.limits.maxCallsPerUser,
       maxCallsOfTrunk: (id) => this.#current.config.trunks.get(id)?.maxCalls,
     });
+    this.#facts = new LiveFacts({
+      clock: this.#callClock,
+      isRegistered: (id) => this.#engine.locations.bindings(id).length > 0,
+      trunkState: (id) => this.#engine.trunkState(id),
+      dayOf: (at) => this.#current.dialplan.clock.localTime(at).date,
+    });
     const context: CallContext = {
+      domain: config.domain,
+      facts: this.#facts,
+      askHook: async (name, question) => {
+        const { dialplan } = this.#current;
+        const hook = this.#current.config.dialplan.hooks?.[name];
+        if (hook === undefined) return undefined;
+        const nowMs = this.#callClock.wallMs();
+        const wanted = await askHook(name, hook, question, nowMs, logger);
+        if (wanted === undefined) return undefined;
+        const from = dialplan.findCaller(
+          question.from.kind === "user" ? question.from.id : question.from.number,
+          question.from.kind === "user" ? undefined : question.from.id,
+        );
+        if (typeof from === "string") return undefined;
+        const actions = dialplan.followHook(wanted, {
+          from,
+          to: question.to,
+          at: new Date(nowMs),
+          facts: this.#facts.now(),
+        });
+        if (typeof actions !== "string") return actions;
+        logger.warn("a hook answered with an action that cannot be", { hook: name, why: actions });
+        return undefined;
+      },
       engine: this.#engine,
       media: this.#media,
       clock: this.#callClock,
@@ -200,7 +235,7 @@ export class Gateway implements GatewayView {
     };
     this.#calls = new CallTable({
       context,
-      decide: (query) => this.#current.dialplan.decide(query, { explain: false }),
+      decide: (query) => this.#current.dialplan.decide(query, { explain: TOLD_RULES }),
       groupsOf: (id) => this.#current.config.users.get(id)?.groups ?? [],
     });
     this.#metrics = new Metrics({
@@ -423,7 +458,11 @@ export class Gateway implements GatewayView {
 
   simulate(query: Parameters<GatewayView["simulate"]>[0]) {
     const { config, dialplan } = this.#current;
-    return simulate(query, { dialplan, users: config.users, trunks: config.trunks }, new Date());
+    return simulate(
+      query,
+      { dialplan, users: config.users, trunks: config.trunks, facts: this.#facts.now(0) },
+      new Date(),
+    );
   }
 
   #httpSettings(): HttpSettings {

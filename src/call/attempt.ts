@@ -2,6 +2,7 @@ import type { EndReason } from "../core/end-reason.ts";
 import type { Exchange, MediaLeg, MediaSession } from "../media/session.ts";
 import type {
   Dialog,
+  ExtraHeaders,
   Identity,
   IncomingInvite,
   IncomingRequest,
@@ -43,6 +44,7 @@ export class Attempt {
   readonly #handler: AttemptHandler;
   readonly #from: Identity;
   readonly #to: Identity;
+  readonly #headers: ExtraHeaders | undefined;
   readonly #onBehalfOf: IncomingInvite;
   #state: AttemptState = "offering";
   #invite: OutgoingInvite | undefined;
@@ -58,6 +60,7 @@ export class Attempt {
     readonly codecs: CodecChoice;
     readonly from: Identity;
     readonly to: Identity;
+    readonly headers?: ExtraHeaders | undefined;
     /** The call that this attempt is made for: a loop is found by it. */
     readonly onBehalfOf: IncomingInvite;
     readonly isRecorded: boolean;
@@ -76,6 +79,7 @@ export class Attempt {
     };
     this.#from = options.from;
     this.#to = options.to;
+    this.#headers = options.headers;
     this.#onBehalfOf = options.onBehalfOf;
     this.isRecorded = options.isRecorded;
   }
@@ -114,6 +118,7 @@ export class Attempt {
         from: this.#from,
         to: this.#to,
         sdp,
+        ...(this.#headers !== undefined && { headers: this.#headers }),
         onBehalfOf: this.#onBehalfOf,
       },
       {

@@ -64,16 +64,34 @@ export class CallTable implements EngineHandler {
 
   onInvite(invite: IncomingInvite): void {
     const places = this.#takePlaces(invite);
+    const { facts } = this.#context;
+    const decide = (): Decision =>
+      this.#decide({
+        from: this.#callerOf(invite),
+        to: invite.calledNumber,
+        at: new Date(this.#context.clock.wallMs()),
+        headers: (name) => invite.request.headers.get(name),
+        facts: facts.now(),
+      });
     if ("refused" in places) {
-      refuse(invite, places.refused);
+      // No limit holds an emergency call; without media there is none.
+      const isPossible = this.#context.media.isReady && invite.calledNumber.length <= 10;
+      const emergency = isPossible ? decide() : undefined;
+      if (emergency?.action.kind !== "dial" || emergency.action.emergency === undefined) {
+        refuse(invite, places.refused);
+        return;
+      }
+      this.#begin(invite, emergency, []);
       return;
     }
+    this.#begin(invite, decide(), places.releases);
+  }
+
+  #begin(invite: IncomingInvite, decision: Decision, places: readonly (() => void)[]): void {
     const identity = this.#identityOf(invite);
-    const decision = this.#decide({
-      from: this.#callerOf(invite),
-      to: invite.calledNumber,
-      at: new Date(this.#context.clock.wallMs()),
-    });
+    const { party } = invite;
+    const releases =
+      party.kind === "user" ? [...places, this.#context.facts.enter(party.userId)] : places;
     const id = randomToken(22);
     const call = new Call({
       id,
@@ -82,7 +100,7 @@ export class CallTable implements EngineHandler {
       identity,
       decision,
       release: () => {
-        for (const release of places.releases) release();
+        for (const release of releases) release();
       },
       onEnded: () => this.#onCallEnded(id),
     });

@@ -73,6 +73,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   /** Whether the caller's offer is still to come, in its ACK. */
   readonly #isLateOffer: boolean;
   #isRenegotiating = false;
+  #hangsUpAtOnce = false;
   /** SDP last sent to the caller in a provisional response. */
   #earlySdp: string | undefined;
   #lastProgress = 0;
@@ -123,6 +124,8 @@ export class Call implements HuntHandler, DialogEndOwner {
       callerNumber: options.identity.user,
       route: decision.route,
       codecs: this.#codecs,
+      trace: decision.trace,
+      omitted: decision.omitted ?? 0,
     });
     this.#hunt = new Hunt({
       context,
@@ -132,6 +135,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       dialled: invite.calledNumber,
       callerSdp: invite.sdp,
       action: decision.action,
+      question: { call: options.id, to: invite.calledNumber, route: decision.route },
     });
   }
 
@@ -250,6 +254,11 @@ export class Call implements HuntHandler, DialogEndOwner {
       onOver: () => this.#end(reason, by),
     });
     void this.#announcement.start(announce, completeReason(reason), offer);
+  }
+
+  onHangUp(): void {
+    this.#hangsUpAtOnce = true;
+    this.onService({ kind: "play", file: undefined });
   }
 
   // The two ends
@@ -380,6 +389,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#story.answered();
     this.#noteMedia();
     this.#publishChange();
+    if (this.#hangsUpAtOnce) this.#end(NORMAL_CLEARING, "gateway");
   }
 
   /** Brings the caller's answer to a late offer to the callee, in our ACK, or to the service. */

@@ -2,7 +2,10 @@ import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CodecPolicy, MediaEngine, MediaLeg } from "../media/session.ts";
 import type { SignalingEngine } from "../signaling/engine.ts";
+import type { Action } from "../dialplan/decision.ts";
+import type { HookQuestion } from "./hook.ts";
 import type { CallLimits } from "./limits.ts";
+import type { LiveFacts } from "./live-facts.ts";
 
 /** What every call shares. */
 export interface CallContext {
@@ -18,6 +21,11 @@ export interface CallContext {
   readonly country: string | undefined;
   user(userId: string): { readonly name: string; readonly numbers: readonly string[] } | undefined;
   trunk(trunkId: string): TrunkTerms | undefined;
+  /** The SIP domain of the web users. */
+  readonly domain: string;
+  readonly facts: LiveFacts;
+  /** @returns what a hook wants done; undefined when it does not answer in time or well */
+  askHook(hook: string, question: HookQuestion): Promise<readonly Action[] | undefined>;
 }
 
 /** What calls with a trunk keep to. */

@@ -1,9 +1,11 @@
 import type { Timer } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
-import type { Action } from "../dialplan/decision.ts";
+import type { Action, Charge, Outcomes } from "../dialplan/decision.ts";
+import { nextActions, outcomeOf } from "../dialplan/outcome.ts";
 import type { CodecPolicy, MediaLeg, MediaSession } from "../media/session.ts";
 import type {
   Dialog,
+  ExtraHeaders,
   Identity,
   IncomingInvite,
   IncomingRequest,
@@ -13,6 +15,7 @@ import type {
 import { Attempt, type AttemptHandler } from "./attempt.ts";
 import { chooseCodecs, type CodecChoice } from "./codec-choice.ts";
 import { trunkLeg, type CallContext } from "./context.ts";
+import type { HookQuestion } from "./hook.ts";
 import type { ServiceChoice } from "./service-call.ts";
 
 /** What a hunt reports. `onAnswered`, `onService` or `onExhausted` comes once, last. */
@@ -24,6 +27,8 @@ export interface HuntHandler {
   /** The handler attaches to the dialog before it returns. */
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void;
   onService(service: ServiceChoice): void;
+  /** The call is to be answered and hung up at once. */
+  onHangUp(): void;
   /** @param announce what the caller shall hear first: a name of an announcement, or a file */
   onExhausted(reason: EndReason, announce: string | undefined): void;
   /** An INFO of somebody who rings. The handler responds. */
@@ -40,6 +45,8 @@ interface Stage {
   readonly isFailover: boolean;
   /** Whether a call that is answered here is recorded. */
   readonly isRecorded: boolean;
+  /** An emergency call goes out whatever the limits say. */
+  readonly isEmergency?: boolean;
 }
 
 interface Target {
@@ -48,6 +55,11 @@ interface Target {
   readonly codecs: CodecChoice;
   readonly from: Identity;
   readonly to: Identity;
+  readonly headers?: ExtraHeaders;
+  /** How long after the first of its stage. */
+  readonly afterMs?: number;
+  /** What the call counts for, over a trunk. */
+  readonly charge?: { readonly keys: readonly string[]; readonly price: number };
 }
 
 /** The call that somebody is looked for. */
@@ -65,6 +77,9 @@ const ANSWERED_ELSEWHERE: EndReason = {
 const NOBODY: EndReason = { sipStatus: 480, q850: 20, text: "Nobody could be reached" };
 const NO_RESPONSE: EndReason = { sipStatus: 504, q850: 102, text: "The far end did not respond" };
 const NO_ANSWER: EndReason = { sipStatus: 480, q850: 19, text: "No answer" };
+/** Q.850 20, subscriber absent: nobody of that name has a telephone here now. */
+const ABSENT = 20;
+const HOOK_FAILED: EndReason = { sipStatus: 503, q850: 41, text: "The route could not be decided" };
 
 /**
  * Looks for someone who answers: carries out the actions that the dialplan decided, stage by stage
@@ -81,13 +96,25 @@ export class Hunt implements AttemptHandler {
   /** Actions still to do when the stages are used up; the next one is at the front. */
   #actions: readonly Action[];
   #stages: Stage[] = [];
-  #live = new Set<Attempt>();
+  readonly #live = new Set<Attempt>();
   #releases: (() => void)[] = [];
   #timer: Timer | undefined;
   #isFailover = false;
+  /** What follows the action under way, if it ends without an answer. */
+  #outcomes: Outcomes | undefined;
+  /** When the action under way is over, whatever stages are left. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
+  /** Targets of the running stage that ring later. */
+  #waiting: Target[] = [];
+  #waitingTimer: Timer | undefined;
+  #waitingStage: Pick<Stage, "isRecorded"> = { isRecorded: false };
+  #answeredMs: number | undefined;
+  readonly #question: Omit<HookQuestion, "from">;
   #reason: EndReason | undefined;
   /** Of the last action that named one. */
   #announce: string | undefined;
+  /** Of the action under way. */
+  #actionReason: EndReason | undefined;
   #attemptCount = 0;
   #isOver = false;
 
@@ -99,6 +126,8 @@ export class Hunt implements AttemptHandler {
     readonly dialled: string;
     readonly callerSdp: string | undefined;
     readonly action: Action;
+    /** What a hook is told of the call. */
+    readonly question: Omit<HookQuestion, "from">;
   }) {
     this.#context = options.context;
     this.#media = options.media;
@@ -107,6 +136,7 @@ export class Hunt implements AttemptHandler {
     this.#dialled = options.dialled;
     this.#callerSdp = options.callerSdp;
     this.#actions = [options.action];
+    this.#question = options.question;
   }
 
   start(): void {
@@ -134,6 +164,10 @@ export class Hunt implements AttemptHandler {
     this.#isOver = true;
     this.#live.delete(attempt);
     this.#stopStage(ANSWERED_ELSEWHERE);
+    this.#answeredMs = this.#context.clock.monotonicMs();
+    if (attempt.target.kind === "binding") {
+      this.#releases.push(this.#context.facts.enter(attempt.target.binding.userId));
+    }
     this.#handler.onAnswered(attempt, dialog, sdp);
   }
 
@@ -144,8 +178,12 @@ export class Hunt implements AttemptHandler {
   onFailed(attempt: Attempt, reason: EndReason, mayFailOver: boolean): void {
     this.#live.delete(attempt);
     if (this.#isOver) return;
-    this.#reason = moreTelling(this.#reason, reason);
+    this.#failed(reason);
     if (this.#isFailover && !mayFailOver) this.#stages = [];
+    if (this.#live.size === 0 && this.#waiting.length > 0) {
+      // Whoever rang is gone: the others need not wait.
+      this.#startWaiting(this.#waiting[0]?.afterMs ?? 0);
+    }
     if (this.#live.size === 0) {
       this.#stopStage(ANSWERED_ELSEWHERE);
       this.#next();
@@ -159,6 +197,11 @@ export class Hunt implements AttemptHandler {
         if (this.#startStage(stage)) return;
         continue;
       }
+      if (this.#outcomes !== undefined) {
+        this.#actions = [...this.#following(this.#outcomes), ...this.#actions];
+        this.#outcomes = undefined;
+        continue;
+      }
       const [action, ...rest] = this.#actions;
       if (action === undefined) {
         this.#isOver = true;
@@ -167,41 +210,106 @@ export class Hunt implements AttemptHandler {
         return;
       }
       this.#actions = rest;
-      switch (action.kind) {
-        case "ring":
-          this.#actions = [...action.then, ...rest];
-          this.#announce = action.announce ?? this.#announce;
-          this.#stages = [this.#ringStage(action)];
-          break;
-        case "dial":
-          this.#actions = [...action.then, ...rest];
-          this.#announce = action.announce ?? this.#announce;
-          this.#stages = action.trunks.map((trunkId) => this.#dialStage(trunkId, action));
-          break;
-        case "echo":
-        case "play":
-        case "read-digits":
-          this.#isOver = true;
-          this.releasePlaces();
-          this.#handler.onService(action);
-          return;
-        case "reject":
-          this.#isOver = true;
-          this.releasePlaces();
-          this.#handler.onExhausted(
-            {
-              sipStatus: action.status,
-              ...(action.reasonPhrase === undefined ? {} : { text: action.reasonPhrase }),
-            },
-            action.announce,
-          );
-          return;
-      }
+      if (this.#begin(action)) return;
     }
   }
 
-  #ringStage(action: Extract<Action, { kind: "ring" }>): Stage {
-    const { users, timeoutMs, record } = action;
+  /** What follows an action that ended without an answer. */
+  #following(outcomes: Outcomes): readonly Action[] {
+    const reason = this.#actionReason ?? NOBODY;
+    const outcome = outcomeOf(reason.sipStatus, reason.q850 === ABSENT);
+    return nextActions(outcomes, String(reason.sipStatus), outcome);
+  }
+
+  /** @returns false when its stages are to be gone through now */
+  #begin(action: Action): boolean {
+    const { clock } = this.#context;
+    switch (action.kind) {
+      case "ring":
+      case "dial":
+      case "voicemail":
+        this.#outcomes = action;
+        this.#announce = action.announce ?? this.#announce;
+        this.#actionReason = undefined;
+        this.#deadlineMs = Number.POSITIVE_INFINITY;
+        break;
+      case "ask":
+        void this.#ask(action);
+        return true;
+      case "echo":
+      case "play":
+      case "read-digits":
+      case "hang-up":
+      case "reject":
+        this.#isOver = true;
+        this.releasePlaces();
+        break;
+    }
+    switch (action.kind) {
+      case "ring":
+        if (action.turn !== undefined) this.#context.facts.tookTurn(action.turn);
+        if (action.by === undefined) {
+          this.#stages = [this.#ringStage(action, action.users, action.timeoutMs)];
+        } else {
+          const eachMs = action.eachMs ?? action.timeoutMs;
+          this.#deadlineMs = clock.monotonicMs() + action.timeoutMs;
+          this.#stages = action.users.map((user) => this.#ringStage(action, [user], eachMs));
+        }
+        return false;
+      case "dial":
+        this.#stages = action.trunks.map((trunkId) => this.#dialStage(trunkId, action));
+        return false;
+      case "voicemail":
+        this.#stages = [this.#voicemailStage(action)];
+        return false;
+      case "echo":
+      case "play":
+      case "read-digits":
+        this.#handler.onService(action);
+        return true;
+      case "hang-up":
+        this.#handler.onHangUp();
+        return true;
+      case "reject":
+        this.#handler.onExhausted(
+          {
+            sipStatus: action.status,
+            ...(action.cause === undefined ? {} : { q850: action.cause }),
+            ...(action.reasonPhrase === undefined ? {} : { text: action.reasonPhrase }),
+          },
+          action.announce,
+        );
+        return true;
+    }
+  }
+
+  async #ask(action: Extract<Action, { kind: "ask" }>): Promise<void> {
+    const { party } = this.#caller.invite;
+    const actions = await this.#context.askHook(action.hook, {
+      ...this.#question,
+      from: {
+        kind: party.kind,
+        id: party.kind === "user" ? party.userId : party.trunkId,
+        number: this.#caller.identity.user,
+      },
+    });
+    if (this.#isOver) return;
+    if (actions === undefined && action.otherwise.length === 0) this.#failed(HOOK_FAILED);
+    this.#actions = [...(actions ?? action.otherwise), ...this.#actions];
+    this.#next();
+  }
+
+  #failed(reason: EndReason): void {
+    this.#reason = moreTelling(this.#reason, reason);
+    this.#actionReason = moreTelling(this.#actionReason, reason);
+  }
+
+  #ringStage(
+    action: Extract<Action, { kind: "ring" }>,
+    users: readonly string[],
+    timeoutMs: number,
+  ): Stage {
+    const { record, delaysMs = {} } = action;
     const codecs = this.#chooseCodecs(action.codecPolicy, undefined);
     const { party, calledInstance } = this.#caller.invite;
     const targets: Target[] = [];
@@ -226,6 +334,7 @@ export class Hunt implements AttemptHandler {
           codecs,
           from: this.#caller.identity,
           to: { user: this.#dialled },
+          ...(Object.hasOwn(delaysMs, userId) && { afterMs: delaysMs[userId] ?? 0 }),
         });
       }
     }
@@ -249,11 +358,62 @@ export class Hunt implements AttemptHandler {
           target: { kind: "trunk", trunkId, number: action.number },
           leg: trunkLeg(trunk),
           codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
-          from: { ...identity, user: action.callerNumber ?? own ?? identity.user },
+          from: {
+            ...identity,
+            user: action.callerNumber ?? own ?? identity.user,
+            ...(action.displayName !== undefined && { displayName: action.displayName }),
+          },
           to: { user: action.number },
+          headers: this.#headersOf(action),
+          ...(action.emergency === undefined && { charge: chargeOf(action.charge, trunkId) }),
         },
       ],
       timeoutMs: action.timeoutMs,
+      otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
+      isFailover: true,
+      isRecorded: action.record === true,
+      isEmergency: action.emergency !== undefined,
+    };
+  }
+
+  #headersOf(action: Extract<Action, { kind: "dial" }>): ExtraHeaders {
+    const headers: (readonly [string, string])[] = [];
+    if (action.as !== undefined) {
+      headers.push([
+        "Diversion",
+        `<sip:${action.as}@${this.#context.domain}>;reason=unconditional`,
+      ]);
+    }
+    const location = action.emergency?.location;
+    if (location !== undefined) {
+      // RFC 6442 §4.1: by reference, and the network may route by it.
+      headers.push(["Geolocation", `<${location}>`], ["Geolocation-Routing", "yes"]);
+    }
+    return headers;
+  }
+
+  /** RFC 5806: the voicemail learns from Diversion whose messages it takes. */
+  #voicemailStage(action: Extract<Action, { kind: "voicemail" }>): Stage {
+    const { trunk: trunkId, number, mailbox, timeoutMs } = action;
+    const trunk = this.#context.trunk(trunkId);
+    return {
+      targets: [
+        {
+          target: { kind: "trunk", trunkId, number },
+          leg: trunkLeg(trunk),
+          codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
+          from: this.#caller.identity,
+          to: { user: number },
+          headers: [
+            [
+              "Diversion",
+              `<sip:${mailbox}@${this.#context.domain}>;reason=${this.#diversionReason()}`,
+            ],
+          ],
+          charge: chargeOf(undefined, trunkId),
+        },
+      ],
+      timeoutMs,
       otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
       isFailover: true,
       isRecorded: action.record === true,
@@ -271,20 +431,77 @@ export class Hunt implements AttemptHandler {
     });
   }
 
+  #diversionReason(): string {
+    if (this.#reason === undefined) return "unconditional";
+    const { sipStatus, q850 } = this.#reason;
+    switch (outcomeOf(sipStatus, q850 === ABSENT)) {
+      case "busy":
+        return "user-busy";
+      case "no-answer":
+        return "no-answer";
+      case "unreachable":
+        return "unavailable";
+      case "rejected":
+        return "do-not-disturb";
+    }
+  }
+
   /** @returns false when nothing in it could be tried */
   #startStage(stage: Stage): boolean {
-    const started: Attempt[] = [];
-    for (const { target, leg, codecs, from, to } of stage.targets) {
-      if (target.kind === "trunk") {
-        const place = this.#context.limits.takeTrunk(target.trunkId);
-        if ("refused" in place) {
-          this.#reason = moreTelling(this.#reason, place.refused);
-          continue;
+    const { clock } = this.#context;
+    const leftMs = this.#deadlineMs - clock.monotonicMs();
+    if (leftMs <= 0) {
+      this.#stages = [];
+      return false;
+    }
+    const waiting = stage.targets.filter(({ afterMs = 0 }) => afterMs > 0);
+    const hadAttempts = this.#attemptCount > 0;
+    const started = stage.targets
+      .filter(({ afterMs = 0 }) => afterMs === 0)
+      .flatMap((target) => this.#attempt(target, stage));
+    if (started.length === 0 && waiting.length === 0) {
+      this.#failed(stage.otherwise);
+      return false;
+    }
+    if (hadAttempts) this.#handler.onMovedOn(this.#reason ?? NOBODY);
+    this.#isFailover = stage.isFailover;
+    this.#waitingStage = stage;
+    this.#waiting = waiting.toSorted((a, b) => (a.afterMs ?? 0) - (b.afterMs ?? 0));
+    this.#timer = clock.after(Math.min(stage.timeoutMs, leftMs), () => this.#onStageTimeout());
+    if (started.length === 0) this.#startWaiting(this.#waiting[0]?.afterMs ?? 0);
+    else {
+      this.#start(started);
+      this.#waitForNext(0);
+    }
+    return true;
+  }
+
+  /** An attempt at a target, with its place at the trunk; none when there is no place. */
+  #attempt(
+    { target, leg, codecs, from, to, headers, charge }: Target,
+    { isEmergency = false, isRecorded }: Pick<Stage, "isEmergency" | "isRecorded">,
+  ): readonly Attempt[] {
+    const { limits, facts, clock } = this.#context;
+    if (target.kind === "trunk") {
+      const place = limits.takeTrunk(target.trunkId);
+      if ("refused" in place) {
+        if (!isEmergency) {
+          this.#failed(place.refused);
+          return [];
         }
-        this.#releases.push(place.release);
+      } else this.#releases.push(place.release);
+      if (charge !== undefined) {
+        const end = facts.usage.begin(charge.keys, new Date(clock.wallMs()));
+        this.#releases.push(() => {
+          const since = this.#answeredMs;
+          const talkedMs = since === undefined ? 0 : clock.monotonicMs() - since;
+          end(talkedMs, (talkedMs / 60_000) * charge.price, new Date(clock.wallMs()));
+        });
       }
-      this.#attemptCount += 1;
-      const attempt = new Attempt({
+    }
+    this.#attemptCount += 1;
+    return [
+      new Attempt({
         context: this.#context,
         media: this.#media,
         handler: this,
@@ -292,26 +509,37 @@ export class Hunt implements AttemptHandler {
         onBehalfOf: this.#caller.invite,
         leg: { ...leg, tag: `callee-${this.#attemptCount}` },
         target,
-        codecs,
         from,
+        codecs,
         to,
-        isRecorded: stage.isRecorded,
-      });
-      started.push(attempt);
-    }
-    if (started.length === 0) {
-      this.#reason = moreTelling(this.#reason, stage.otherwise);
-      return false;
-    }
-    if (this.#attemptCount > started.length) this.#handler.onMovedOn(this.#reason ?? NOBODY);
-    this.#isFailover = stage.isFailover;
-    this.#live = new Set(started);
-    this.#timer = this.#context.clock.after(stage.timeoutMs, () => this.#onStageTimeout());
-    for (const attempt of started) {
+        headers,
+        isRecorded,
+      }),
+    ];
+  }
+
+  #start(attempts: readonly Attempt[]): void {
+    for (const attempt of attempts) this.#live.add(attempt);
+    for (const attempt of attempts) {
       this.#handler.onAttempt(attempt);
       void attempt.start(this.#callerSdp);
     }
-    return true;
+  }
+
+  /** Lets the targets ring whose time has come. */
+  #startWaiting(afterMs: number): void {
+    this.#waitingTimer?.cancel();
+    this.#waitingTimer = undefined;
+    const due = this.#waiting.filter((target) => (target.afterMs ?? 0) <= afterMs);
+    this.#waiting = this.#waiting.slice(due.length);
+    this.#start(due.flatMap((target) => this.#attempt(target, this.#waitingStage)));
+    this.#waitForNext(afterMs);
+  }
+
+  #waitForNext(sinceMs: number): void {
+    const next = this.#waiting[0]?.afterMs;
+    if (next === undefined) return;
+    this.#waitingTimer = this.#context.clock.after(next - sinceMs, () => this.#startWaiting(next));
   }
 
   #onStageTimeout(): void {
@@ -319,7 +547,7 @@ export class Hunt implements AttemptHandler {
     if (this.#isOver) return;
     const hasRung = [...this.#live].some((attempt) => attempt.state === "ringing");
     const reason = hasRung ? NO_ANSWER : NO_RESPONSE;
-    this.#reason = moreTelling(this.#reason, reason);
+    this.#failed(reason);
     if (this.#isFailover && hasRung) this.#stages = [];
     this.#stopStage(reason);
     this.#next();
@@ -329,10 +557,19 @@ export class Hunt implements AttemptHandler {
   #stopStage(reason: EndReason): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#waitingTimer?.cancel();
+    this.#waitingTimer = undefined;
+    this.#waiting = [];
     for (const attempt of this.#live) attempt.cancel(reason);
     this.#live.clear();
     if (!this.#isOver) this.releasePlaces();
   }
+}
+
+function chargeOf(charge: Charge | undefined, trunkId: string) {
+  const price =
+    charge !== undefined && Object.hasOwn(charge.prices, trunkId) ? charge.prices[trunkId] : 0;
+  return { keys: [...(charge?.keys ?? []), `trunk ${trunkId}`], price: price ?? 0 };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { EndReason } from "../core/end-reason.ts";
+import type { TraceStep } from "../dialplan/decision.ts";
 
 /** How a call ended, for statistics and search. */
 export type CallResult =
@@ -68,6 +69,10 @@ export interface CallView {
   readonly to: string;
   /** The route of the dialplan that decided. */
   readonly route?: string;
+  /** The rules that were looked at, in order, and what the deciding one did. */
+  readonly trace?: readonly TraceStep[];
+  /** How many rules before the first of `trace` are not told. */
+  readonly rulesOmitted?: number;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly answeredAt?: string;

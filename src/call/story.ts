@@ -1,6 +1,7 @@
 import { ownCopy } from "../core/own-copy.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
+import type { TraceStep } from "../dialplan/decision.ts";
 import type { MediaDirection } from "../media/direction.ts";
 import type { MediaReport } from "../media/session.ts";
 import type { Dialog, IncomingInvite, InviteTarget } from "../signaling/engine.ts";
@@ -30,6 +31,8 @@ export class Story {
   readonly #to: string;
   readonly #route: string | undefined;
   #codecs: CodecChoice;
+  readonly #trace: readonly TraceStep[];
+  readonly #omitted: number;
   readonly #startedWallMs: number;
   readonly #startedMs: number;
   readonly #legs = new Map<string, LegView>();
@@ -49,6 +52,8 @@ export class Story {
     readonly callerNumber: string;
     readonly route: string | undefined;
     readonly codecs: CodecChoice;
+    readonly trace: readonly TraceStep[];
+    readonly omitted: number;
   }) {
     const { party } = options.invite;
     this.#id = options.id;
@@ -62,6 +67,8 @@ export class Story {
     this.#to = ownCopy(options.invite.calledNumber);
     this.#route = options.route;
     this.#codecs = options.codecs;
+    this.#trace = options.trace;
+    this.#omitted = options.omitted;
     this.#startedWallMs = options.clock.wallMs();
     this.#startedMs = options.clock.monotonicMs();
     const agent = ownCopy(options.invite.request.headers.get("User-Agent"));
@@ -213,6 +220,8 @@ export class Story {
       from: this.#from,
       to: this.#to,
       ...(this.#route === undefined ? {} : { route: this.#route }),
+      trace: this.#trace,
+      ...(this.#omitted === 0 ? {} : { rulesOmitted: this.#omitted }),
       startedAt: this.#iso(this.#startedMs),
       ...(this.#answeredMs === undefined ? {} : { answeredAt: this.#iso(this.#answeredMs) }),
       legs: [...this.#legs.values()],

@@ -1,6 +1,4 @@
 import { formatProblem } from "../config/problem.ts";
-import type { Action, Caller } from "../dialplan/decision.ts";
-import { describeAction } from "../dialplan/plan-tests.ts";
 import { simulate } from "../dialplan/simulate.ts";
 import type { SimulationResult } from "../dialplan/simulate.ts";
 import { parseOptions } from "./arguments.ts";
@@ -67,34 +65,6 @@ function explain(
     timeZoneName: "short",
     ...(timeZone !== undefined && { timeZone }),
   }).format(new Date(result.at));
-  const width = Math.max(...result.trace.map(({ route }) => route.length), 0);
-  const steps = result.trace.map(({ route, matched, failed }) => {
-    const reason =
-      failed === undefined
-        ? ""
-        : `${failed.condition}: wants ${failed.expected}, saw ${failed.saw}`;
-    return `  ${matched ? "yes" : "no "}  ${route.padEnd(width)}  ${reason}`.trimEnd();
-  });
-  return [
-    `${name}: ${callerText(result.from)} dials ${result.to} on ${when}`,
-    ...steps,
-    ...(result.route === null ? ["no route decides"] : []),
-    ...actionLines(result.action, "-> "),
-  ];
-}
-
-function callerText(caller: Caller): string {
-  if (caller.kind === "trunk") {
-    return `${caller.number ?? "a withheld number"} over trunk ${caller.id}`;
-  }
-  const groups = caller.groups.length === 0 ? "" : ` (${caller.groups.join(", ")})`;
-  return `user ${caller.id}${groups}`;
-}
-
-function actionLines(action: Action, lead: string): readonly string[] {
-  const next = action.kind === "ring" || action.kind === "dial" ? action.then : [];
-  return [
-    `${lead}${describeAction(action)}`,
-    ...next.flatMap((following) => actionLines(following, `${" ".repeat(lead.length)}then `)),
-  ];
+  const [first = "", ...others] = result.explanation;
+  return [`${name}: ${first} on ${when}`, ...others];
 }

@@ -111,6 +111,9 @@ export interface UserConfig {
   /** E.164, each `+` and digits. */
   readonly numbers: readonly string[];
   readonly groups: readonly string[];
+  /** ISO 3166 code, upper case: where the user dials from; undefined: dialplan.country. */
+  readonly country?: string;
+  readonly areaCode?: string;
 }
 
 export type DtmfMode = "rfc4733" | "info" | "inband";

@@ -1,10 +1,9 @@
 import { isIPv6 } from "node:net";
 import { dirname, resolve } from "node:path";
 
-import { tryParseAnnouncement } from "../dialplan/announce.ts";
 import { defaultPlan } from "../dialplan/default-plan.ts";
 import { compact } from "../dialplan/schema-tools.ts";
-import type { ActionSource, DialplanSource } from "../dialplan/source.ts";
+import type { DialplanSource } from "../dialplan/source.ts";
 import type {
   Config,
   DemoAccess,
@@ -17,6 +16,7 @@ import type {
   TrunkTlsConfig,
   UserConfig,
 } from "./config.ts";
+import { withAbsoluteFiles } from "./dialplan-files.ts";
 import { toLimits } from "./limits.ts";
 import { notBuiltYet } from "./not-built.ts";
 import { ownAddress } from "./own-address.ts";
@@ -41,7 +41,10 @@ export function resolveConfig(values: FileValues, context: ResolveContext): Conf
   const directory = file === undefined ? process.cwd() : dirname(resolve(file));
   const users = new Map(
     demo === undefined
-      ? Object.entries(values.users ?? {}).map(([id, user]) => [id, toUser(id, user)])
+      ? Object.entries(values.users ?? {}).map(([id, user]) => [
+          id,
+          toUser(id, { ...user, areaCode: user["area-code"] }),
+        ])
       : demo.users.map((user) => [user.id, toUser(user.id, user)]),
   );
   const trunks = new Map(
@@ -98,6 +101,8 @@ function toUser(
     password: user.password ?? "",
     numbers: user.numbers ?? [],
     groups: user.groups ?? [],
+    ...(user.country !== undefined && { country: user.country }),
+    ...(user.areaCode !== undefined && { areaCode: user.areaCode }),
   };
 }
 
@@ -275,46 +280,9 @@ function toDialplan(
 ): DialplanSource {
   const builtIn = defaultPlan(users.keys(), trunks.keys());
   if (plan === undefined) return builtIn;
-  const absolute = (file: string): string => resolve(directory, file);
-  return {
-    ...plan,
-    routes: (plan.routes ?? builtIn.routes).map((route) => ({
-      ...route,
-      do: withAbsoluteFiles(route.do, absolute),
-    })),
-    tests: plan.tests.map((test) =>
-      test.expect.file === undefined
-        ? test
-        : { ...test, expect: { ...test.expect, file: absolute(test.expect.file) } },
-    ),
-  };
-}
-
-function withAbsoluteFiles(action: ActionSource, absolute: (file: string) => string): ActionSource {
-  switch (action.kind) {
-    case "ring":
-    case "dial":
-      return {
-        ...withAbsoluteAnnounce(action, absolute),
-        then: action.then.map((next) => withAbsoluteFiles(next, absolute)),
-      };
-    case "play":
-      return action.file === undefined ? action : { ...action, file: absolute(action.file) };
-    case "reject":
-      return withAbsoluteAnnounce(action, absolute);
-    case "echo":
-    case "read-digits":
-      return action;
-  }
-}
-
-function withAbsoluteAnnounce<T extends { readonly announce?: string }>(
-  action: T,
-  absolute: (file: string) => string,
-): T {
-  const { announce } = action;
-  if (announce === undefined || tryParseAnnouncement(announce) !== undefined) return action;
-  return { ...action, announce: absolute(announce) };
+  return withAbsoluteFiles({ ...plan, routes: plan.routes ?? builtIn.routes }, (file) =>
+    resolve(directory, file),
+  );
 }
 
 const MIN_TOKEN_LENGTH = 16;

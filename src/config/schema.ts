@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { codecPolicy } from "../dialplan/action-schema.ts";
 import { compact } from "../dialplan/schema-tools.ts";
+import { knownCountries } from "../dialplan/number.ts";
 import { dialplanSchema } from "../dialplan/schema.ts";
 import {
   duration,
@@ -308,6 +309,22 @@ const userSchema = z.strictObject({
     default: "[]",
     example: "[staff]",
   }),
+  country: like("the ISO 3166 code of a country such as DE, GB or US", (value) =>
+    knownCountries.find((country) => country === value.toUpperCase()),
+  )
+    .optional()
+    .meta({
+      description: "Where the user dials from: how its national numbers are read",
+      default: "dialplan.country",
+      example: "FR",
+    }),
+  "area-code": textLike(/^[0-9]{1,6}$/, "digits, without the 0 in front")
+    .optional()
+    .meta({
+      description: "Dialled before the user's local numbers",
+      default: "dialplan.area-code",
+      example: '"30"',
+    }),
 });
 
 /** Names as SDP writes them (IANA "RTP Payload Format Media Types"). */

@@ -1,23 +1,15 @@
+import { unreadable } from "./action-plan.ts";
+import type { ActionPlan, OutcomesPlan } from "./action-plan.ts";
 import { didYouMean } from "./closest.ts";
 import { checkTrunk } from "./condition.ts";
-import type { CallContext, Path, Surroundings } from "./condition.ts";
-import type { Action, TraceStep } from "./decision.ts";
-import type { ActionSource, CodecPolicyName } from "./source.ts";
-import { expandTemplate, highestGroup } from "./template.ts";
-
-/** Why an action of the route that matched could not be taken for this call. */
-export interface ActionFailure {
-  readonly status: number;
-  readonly failed: NonNullable<TraceStep["failed"]>;
-}
-
-/** Fills in one call: what to do, in order; empty when nothing of it can be done. */
-export type ActionPlan = (
-  context: CallContext,
-  onFailure: (failure: ActionFailure) => void,
-) => readonly Action[];
-
-const TO = "@to";
+import type { Path, Surroundings } from "./condition.ts";
+import type { Action } from "./decision.ts";
+import { compileDial } from "./dial-action.ts";
+import { compileRewrite } from "./rewrite.ts";
+import { compileRing } from "./ring-action.ts";
+import { compact } from "./schema-tools.ts";
+import type { ActionSource, OutcomesSource } from "./source.ts";
+import { checkTemplate, expandTemplate } from "./template.ts";
 
 /**
  * Compiles one action with all that follow it.
@@ -32,11 +24,32 @@ export function compileAction(
 ): ActionPlan {
   switch (source.kind) {
     case "ring":
-      return compileRing(source, path, groupCount, around);
+      return compileRing(
+        source,
+        path,
+        groupCount,
+        around,
+        outcomesOf(source, path, groupCount, around),
+      );
     case "dial":
-      return compileDial(source, path, groupCount, around);
+      return compileDial(
+        source,
+        path,
+        groupCount,
+        around,
+        outcomesOf(source, path, groupCount, around),
+      );
+    case "voicemail":
+      return compileVoicemail(source, path, groupCount, around);
+    case "forward":
+      return compileForward(source, path, groupCount, around);
+    case "go":
+      return compileGo(source, path, groupCount, around);
+    case "ask":
+      return compileAsk(source, path, groupCount, around);
     case "echo":
     case "read-digits":
+    case "hang-up":
       return constant({ kind: source.kind });
     case "play":
       return constant({ kind: "play", file: source.file });
@@ -45,23 +58,10 @@ export function compileAction(
         kind: "reject",
         status: source.status,
         reasonPhrase: source.reason,
+        ...(source.cause !== undefined && { cause: source.cause }),
         ...(source.announce !== undefined && { announce: source.announce }),
       });
   }
-}
-
-/** What goes along with a ring and a dial. */
-function asidesOf(source: ActionSource & { kind: "ring" | "dial" }): {
-  readonly announce?: string;
-  readonly record?: boolean;
-  readonly codecPolicy?: CodecPolicyName;
-} {
-  const { announce, record, codecPolicy } = source;
-  return {
-    ...(announce !== undefined && { announce }),
-    ...(record !== undefined && { record }),
-    ...(codecPolicy !== undefined && { codecPolicy }),
-  };
 }
 
 function constant(action: Action): ActionPlan {
@@ -69,126 +69,194 @@ function constant(action: Action): ActionPlan {
   return () => actions;
 }
 
-function compileThen(
+function outcomesOf(
+  source: OutcomesSource,
+  path: Path,
+  groupCount: number,
+  around: Surroundings,
+): OutcomesPlan {
+  const then = compileList(source.then, [...path, "then"], groupCount, around);
+  const on = Object.entries(source.on ?? {}).map(
+    ([outcome, actions]) =>
+      [outcome, compileList(actions, [...path, "on", outcome], groupCount, around)] as const,
+  );
+  const { announce, record, codecPolicy } = source;
+  const asides = compact({ announce, record, codecPolicy });
+  return {
+    all: (context, onFailure) => ({
+      ...asides,
+      then: then(context, onFailure),
+      ...(on.length > 0 && {
+        on: Object.fromEntries(on.map(([outcome, plan]) => [outcome, plan(context, onFailure)])),
+      }),
+    }),
+    after: (outcome) => on.find(([name]) => name === outcome)?.[1] ?? then,
+  };
+}
+
+function compileList(
   sources: readonly ActionSource[],
   path: Path,
   groupCount: number,
   around: Surroundings,
 ): ActionPlan {
   const plans = sources.map((source, index) =>
-    compileAction(source, [...path, "then", index], groupCount, around),
+    compileAction(source, [...path, index], groupCount, around),
   );
-  return (context, onFailure) => plans.flatMap((plan) => plan(context, onFailure));
+  if (plans.length === 0) return () => [];
+  return (context, onFailure) => {
+    // What follows decides nothing about who has decided.
+    const { innerRoute } = context;
+    const actions = plans.flatMap((plan) => plan(context, onFailure));
+    context.innerRoute = innerRoute;
+    return actions;
+  };
 }
 
-function compileRing(
-  source: ActionSource & { kind: "ring" },
+function compileVoicemail(
+  source: ActionSource & { kind: "voicemail" },
   path: Path,
   groupCount: number,
   around: Surroundings,
 ): ActionPlan {
-  const { targets, timeoutMs } = source;
-  const { directory } = around;
-  for (const [index, target] of targets.entries()) {
-    const place: Path = [...path, "ring", index];
-    if (target === TO) continue;
-    if (highestGroup(target) >= 0) {
-      checkTemplate(target, place, groupCount, around);
-    } else if (directory.find(target).length === 0) {
-      around.problem(
-        place,
-        `no user "${target}"; expected a user's id or number, "@to" or "$1"${didYouMean(target, [TO, ...directory.ids])}`,
-      );
-    }
+  const { trunk, number, mailbox, timeoutMs } = source;
+  checkTrunk(trunk, [...path, "voicemail"], around);
+  for (const [key, template] of [
+    ["number", number],
+    ["mailbox", mailbox],
+  ] as const) {
+    if (template !== undefined) checkTemplate(template, [...path, key], groupCount, around);
   }
-  const then = compileThen(source.then, path, groupCount, around);
+  const outcomes = outcomesOf(source, path, groupCount, around);
   return (context, onFailure) => {
-    const users = new Set<string>();
-    for (const target of targets) {
-      const ids =
-        target === TO
-          ? context.dialledUsers
-          : directory.find(expandTemplate(target, context.groups));
-      for (const id of ids) users.add(id);
-    }
-    const next = then(context, onFailure);
-    if (users.size > 0) {
-      return [{ kind: "ring", users: [...users], timeoutMs, then: next, ...asidesOf(source) }];
-    }
-    onFailure({
-      status: 404,
-      failed: {
-        condition: "do.ring",
-        expected: "a configured user",
-        saw: targets
-          .map((target) =>
-            target === TO ? context.query.to : expandTemplate(target, context.groups),
-          )
-          .join(", "),
+    const [user] = context.dialledUsers;
+    const whose =
+      mailbox === undefined ? (user ?? context.query.to) : expandTemplate(mailbox, context.groups);
+    context.note({ kind: "trunk", id: trunk, state: context.facts.trunkState(trunk) });
+    return [
+      {
+        kind: "voicemail",
+        trunk,
+        number: number === undefined ? whose : expandTemplate(number, context.groups),
+        mailbox: whose,
+        timeoutMs,
+        ...outcomes.all(context, onFailure),
       },
-    });
-    return next;
+    ];
   };
 }
 
-function compileDial(
-  source: ActionSource & { kind: "dial" },
+const LOOP_STATUS = 482;
+/** Forwards in a row; RFC 3261 has 70 hops, a person has patience for fewer. */
+const MAX_FORWARDS = 10;
+
+function compileForward(
+  source: ActionSource & { kind: "forward" },
   path: Path,
   groupCount: number,
   around: Surroundings,
 ): ActionPlan {
-  const { strip, prepend, caller, timeoutMs } = source;
-  const trunks = knownTrunks(source.trunks, [...path, "dial"], around);
-  if (caller !== undefined) checkTemplate(caller, [...path, "caller"], groupCount, around);
-  const then = compileThen(source.then, path, groupCount, around);
+  const { to, as } = source;
+  checkTemplate(to, [...path, "forward"], groupCount, around);
+  if (as !== undefined && !around.directory.has(as)) {
+    around.problem(
+      [...path, "as"],
+      `no user "${as}"; expected the id of a user${didYouMean(as, around.directory.ids)}`,
+    );
+  }
   return (context, onFailure) => {
-    const number = prepend + context.query.to.slice(strip);
-    const next = then(context, onFailure);
-    if (number !== "") {
-      const callerNumber =
-        caller === undefined ? undefined : expandTemplate(caller, context.groups) || undefined;
-      return [
-        { kind: "dial", trunks, number, callerNumber, timeoutMs, then: next, ...asidesOf(source) },
-      ];
+    const number = expandTemplate(to, context.groups);
+    const { from } = context.query;
+    const [dialled, ...others] = context.dialledUsers;
+    // Who forwards pays: a caller from outside has no rights of its own to call out again.
+    const who =
+      as ?? (from.kind === "trunk" && others.length === 0 ? (context.as ?? dialled) : context.as);
+    const caller = who === undefined ? undefined : around.directory.caller(who);
+    const place = `${who ?? `${from.kind} ${from.id}`} to ${number}`;
+    const isLoop = context.path.includes(place) || context.path.length >= MAX_FORWARDS;
+    if (isLoop || context.run.jumpsLeft === 0) {
+      onFailure({
+        status: LOOP_STATUS,
+        failed: {
+          condition: "do.forward",
+          expected: "a number that does not lead back here",
+          saw: [...context.path, place].join(", then "),
+        },
+      });
+      return [];
     }
-    onFailure({
-      status: 484,
-      failed: {
-        condition: "do.strip",
-        expected: `a number longer than ${strip}`,
-        saw: context.query.to,
-      },
+    context.run.jumpsLeft -= 1;
+    const elsewhere = context.run.interior.redial(
+      context.derive({
+        to: number,
+        ...(caller !== undefined && { from: caller }),
+        as: who,
+        path: [...context.path, place],
+      }),
+    );
+    context.note({
+      kind: "forward",
+      number,
+      as: caller?.id ?? from.id,
+      trace: elsewhere.trace,
     });
-    return next;
+    context.innerRoute = elsewhere.route;
+    if (elsewhere.failure !== undefined) onFailure(elsewhere.failure);
+    return elsewhere.actions;
   };
 }
 
-/** A trunk that is not there is passed over, as long as another is left. */
-function knownTrunks(ids: readonly string[], path: Path, around: Surroundings): readonly string[] {
-  const known = ids.filter((id) => around.trunks.has(id));
-  for (const [index, id] of ids.entries()) {
-    if (known.length === 0) checkTrunk(id, [...path, index], around);
-    else if (!around.trunks.has(id)) {
-      around.warn([...path, index], `no trunk "${id}"; it is passed over`);
-    }
-  }
-  return known;
-}
-
-function checkTemplate(
-  template: string,
+function compileGo(
+  source: ActionSource & { kind: "go" },
   path: Path,
   groupCount: number,
   around: Surroundings,
-): void {
-  const highest = highestGroup(template);
-  if (highest <= groupCount) return;
-  around.problem(
-    path,
-    groupCount < 0
-      ? `"$${highest}" has nothing to stand for; expected every "to" of the route to be a /regex/ with groups`
-      : `"$${highest}" has nothing to stand for; the regular expression of "to" has ${groupCount} groups`,
-  );
+): ActionPlan {
+  const { set } = source;
+  if (!around.sets.has(set)) {
+    around.problem(
+      [...path, "go"],
+      `no set "${set}" under dialplan.sets${didYouMean(set, around.sets)}`,
+    );
+  }
+  const rewrite = compileRewrite(source.rewrite, path, groupCount, around);
+  return (context, onFailure) => {
+    const rewritten = rewrite(context);
+    if (!rewritten.ok) {
+      onFailure(unreadable(rewritten));
+      return [];
+    }
+    if (context.run.jumpsLeft === 0) {
+      onFailure({
+        status: LOOP_STATUS,
+        failed: { condition: "do.go", expected: "sets that do not lead in a circle", saw: set },
+      });
+      return [];
+    }
+    context.run.jumpsLeft -= 1;
+    const elsewhere = context.run.interior.enter(set, context.derive({ to: rewritten.number }));
+    context.note({ kind: "set", set, trace: elsewhere.trace });
+    context.innerRoute = elsewhere.route;
+    if (elsewhere.failure !== undefined) onFailure(elsewhere.failure);
+    return elsewhere.actions;
+  };
+}
+
+function compileAsk(
+  source: ActionSource & { kind: "ask" },
+  path: Path,
+  groupCount: number,
+  around: Surroundings,
+): ActionPlan {
+  const { hook } = source;
+  if (!around.hooks.has(hook)) {
+    around.problem(
+      [...path, "ask"],
+      `no hook "${hook}" under dialplan.hooks${didYouMean(hook, around.hooks)}`,
+    );
+  }
+  const otherwise = compileList(source.otherwise, [...path, "else"], groupCount, around);
+  return (context, onFailure) => [{ kind: "ask", hook, otherwise: otherwise(context, onFailure) }];
 }
 
 /**
@@ -202,10 +270,24 @@ export function chainActions(actions: readonly Action[]): Action | undefined {
   switch (first.kind) {
     case "ring":
     case "dial":
-      return { ...first, then: [...first.then, ...rest] };
+    case "voicemail":
+      return {
+        ...first,
+        then: [...first.then, ...rest],
+        ...(first.on !== undefined && {
+          on: Object.fromEntries(
+            Object.entries(first.on).map(([outcome, next]) => [outcome, [...next, ...rest]]),
+          ),
+        }),
+      };
+    case "ask":
+      return first.otherwise.length === 0
+        ? first
+        : { ...first, otherwise: [...first.otherwise, ...rest] };
     case "echo":
     case "play":
     case "read-digits":
+    case "hang-up":
     case "reject":
       return first;
   }

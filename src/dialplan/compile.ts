@@ -1,13 +1,22 @@
+import { CallContext } from "./call-context.ts";
+import type { Elsewhere, Interior, Run } from "./call-context.ts";
 import { chainActions, compileAction } from "./action.ts";
-import type { ActionFailure, ActionPlan } from "./action.ts";
-import { CallContext, compileConditions } from "./condition.ts";
-import type { Condition, DialplanProblem, Path, Surroundings } from "./condition.ts";
-import type { Action, CallQuery, Caller, Decision, TraceStep } from "./decision.ts";
+import { checkTrunk } from "./condition.ts";
+import type { DialplanProblem, Safety, Surroundings } from "./condition.ts";
+import type { Action, CallQuery, Caller, Decision, TraceDetail } from "./decision.ts";
 import { Directory } from "./directory.ts";
 import type { DialplanUser } from "./directory.ts";
-import { RouteIndex } from "./route-index.ts";
+import { emergencyNumbers } from "./emergency.ts";
+import { DEFAULT_DIAL_MS, actionSchema } from "./action-schema.ts";
+import { explainIssues } from "./issues.ts";
+import { compileMatcher } from "./pattern.ts";
+import type { NumberMatcher } from "./pattern.ts";
+import { Limits, Permissions } from "./permission.ts";
+import { RateTable } from "./rates.ts";
+import { RouteTable, nameOfRoute } from "./route-table.ts";
+import type { TableDecision } from "./route-table.ts";
 import { WallClock } from "./schedule.ts";
-import type { DialplanSource } from "./source.ts";
+import type { DialplanSource, LimitSource } from "./source.ts";
 
 /** What the routes may name. */
 export interface DialplanWorld {
@@ -25,57 +34,125 @@ export type CompileResult =
     }
   | { readonly ok: false; readonly problems: readonly DialplanProblem[] };
 
-interface Route {
-  readonly name: string;
-  readonly conditions: readonly Condition[];
-  readonly plan: ActionPlan;
+/** How emergency calls go out. */
+interface EmergencyPlan {
+  readonly numbers: ReadonlySet<string>;
+  readonly trunks: readonly string[];
+  readonly caller: string | undefined;
+  readonly location: string | undefined;
+}
+
+/** How much of the trace is wanted. */
+export interface DecideOptions {
+  /**
+   * `true`: every rule; `false`: the deciding one alone, which is what a large plan in a hurry
+   * wants; a number: at most so many of the rules before it.
+   */
+  readonly explain?: boolean | number;
 }
 
 /** RFC 3261 §21.4.12: what nobody can have dialled is refused before any rule looks at it. */
 const MAX_NUMBER_LENGTH = 255;
+/** Jumps to sets and forwards that one decision may take, its continuations included. */
+const MAX_JUMPS = 64;
+/** The rule that stands before all others. */
+export const EMERGENCY_RULE = "(emergency)";
 
-/** Decides calls. Immutable: the same query gives the same decision. */
-export class Dialplan {
+/** Decides calls. Immutable: the same query with the same facts gives the same decision. */
+export class Dialplan implements Interior {
   /** The time zone's clock, to read times as the file writes them. */
   readonly clock: WallClock;
   readonly #directory: Directory;
   readonly #trunks: ReadonlyMap<string, unknown>;
-  readonly #routes: readonly Route[];
-  readonly #index: RouteIndex;
+  readonly #routes: RouteTable;
+  readonly #sets: ReadonlyMap<string, RouteTable>;
+  readonly #emergency: EmergencyPlan;
+  readonly #around: Surroundings;
 
   /** @internal use compileDialplan */
   constructor(parts: {
     readonly clock: WallClock;
     readonly directory: Directory;
     readonly trunks: ReadonlyMap<string, unknown>;
-    readonly routes: readonly Route[];
-    readonly index: RouteIndex;
+    readonly routes: RouteTable;
+    readonly sets: ReadonlyMap<string, RouteTable>;
+    readonly emergency: EmergencyPlan;
+    readonly around: Surroundings;
   }) {
     this.clock = parts.clock;
     this.#directory = parts.directory;
     this.#trunks = parts.trunks;
     this.#routes = parts.routes;
-    this.#index = parts.index;
+    this.#sets = parts.sets;
+    this.#emergency = parts.emergency;
+    this.#around = parts.around;
+  }
+
+  /** Decides one call. Never throws. */
+  decide(query: CallQuery, options: DecideOptions = {}): Decision {
+    if (query.to.length > MAX_NUMBER_LENGTH) return tooLong(query.to.length);
+    const explain = options.explain ?? true;
+    const explained = explain === true ? Number.POSITIVE_INFINITY : explain === false ? 0 : explain;
+    const run: Run = { interior: this, jumpsLeft: MAX_JUMPS, isExplained: explained > 0 };
+    const context = new CallContext({
+      query: capped(query),
+      directory: this.#directory,
+      clock: this.clock,
+      run,
+    });
+    const decided = this.#decideFor(context, explained);
+    const { route, failure, trace, omitted } = decided;
+    const action: Action = chainActions(decided.actions) ?? {
+      kind: "reject",
+      status: failure?.status ?? 404,
+      reasonPhrase: undefined,
+    };
+    return { route, action, trace, ...(explained > 0 && omitted > 0 && { omitted }) };
   }
 
   /**
-   * Decides one call. Never throws.
+   * Fills in an action that a hook has answered with, in the words of the file. The caller may do
+   * what it may, whoever answers.
    *
-   * @param options `explain: false` leaves the trace with the deciding route alone, and looks at no
-   *   route whose literal number differs: for large plans in a hurry
+   * @returns what is wrong with it, as text
    */
-  decide(query: CallQuery, options: { readonly explain?: boolean } = {}): Decision {
-    if (query.to.length > MAX_NUMBER_LENGTH) return tooLong(query.to.length);
-    const context = new CallContext(capped(query), this.#directory, this.clock);
-    const trace: TraceStep[] = [];
-    const decided =
-      (options.explain ?? true) ? this.#search(context, trace) : this.#find(context, query.to);
-    if (decided !== undefined) return take(decided, context, trace);
-    return {
-      route: undefined,
-      action: { kind: "reject", status: 404, reasonPhrase: undefined },
-      trace,
+  followHook(action: unknown, query: CallQuery): readonly Action[] | string {
+    const parsed = actionSchema.safeParse(action);
+    if (!parsed.success) {
+      return explainIssues(parsed.error.issues, actionSchema, action)
+        .map(({ path, message }) => `${path.map(String).join(".")}: ${message}`)
+        .join("; ");
+    }
+    const problems: string[] = [];
+    const around: Surroundings = {
+      ...this.#around,
+      problem: (path, message) => problems.push(`${path.join(".")}: ${message}`),
+      warn: () => undefined,
     };
+    const plan = compileAction(parsed.data, [], -1, around);
+    if (problems.length > 0) return problems.join("; ");
+    const context = new CallContext({
+      query: capped(query),
+      directory: this.#directory,
+      clock: this.clock,
+      run: { interior: this, jumpsLeft: MAX_JUMPS, isExplained: false },
+    });
+    let status = 404;
+    const actions = plan(context, (failure) => (status = failure.status));
+    return actions.length > 0 ? actions : [{ kind: "reject", status, reasonPhrase: undefined }];
+  }
+
+  /** @internal of the action `go` */
+  enter(set: string, context: CallContext): Elsewhere {
+    const table = this.#sets.get(set);
+    const explained = context.run.isExplained ? MAX_TOLD : 0;
+    return table === undefined ? NOWHERE : table.decide(context, explained);
+  }
+
+  /** @internal of the action `forward` */
+  redial(context: CallContext): Elsewhere {
+    if (context.query.to.length > MAX_NUMBER_LENGTH) return NOWHERE;
+    return this.#decideFor(context, context.run.isExplained ? MAX_TOLD : 0);
   }
 
   /**
@@ -94,34 +171,70 @@ export class Dialplan {
     return this.#directory.caller(from) ?? `no user has the id or the number "${from}"`;
   }
 
-  /** The first route that holds, by the index. */
-  #find(context: CallContext, to: string): Route | undefined {
-    const candidates = this.#index.candidates({
-      from: context.query.from,
-      to,
-      isUser: () => context.dialledUsers.length > 0,
-    });
-    for (let index = candidates.next(); index !== undefined; index = candidates.next()) {
-      const route = this.#routes[index];
-      if (route?.conditions.every((condition) => condition.holds(context)) === true) return route;
-    }
-    return undefined;
+  /** The emergency numbers that a caller reaches by the rule before all others. */
+  emergencyNumbersOf(caller: Caller): ReadonlySet<string> {
+    const { numbers, trunks } = this.#emergency;
+    if (caller.kind === "trunk" || trunks.length === 0) return NO_NUMBERS;
+    const own = emergencyNumbers(this.#directory.homeOf(caller).country);
+    return numbers.size === 0 ? own : new Set([...numbers, ...own]);
   }
 
-  /** The first route that holds, with what failed at each one before it. */
-  #search(context: CallContext, trace: TraceStep[]): Route | undefined {
-    for (const route of this.#routes) {
-      const failed = route.conditions.find((condition) => !condition.holds(context));
-      if (failed === undefined) return route;
-      trace.push({
-        route: route.name,
-        matched: false,
-        failed: { condition: failed.key, expected: failed.expected, saw: failed.saw(context) },
-      });
-    }
-    return undefined;
+  #decideFor(context: CallContext, explained: number): TableDecision {
+    return this.#emergencyCall(context) ?? this.#routes.decide(context, explained);
+  }
+
+  /** Users alone: what a trunk brings in is no emergency of this house. */
+  #emergencyCall(context: CallContext): TableDecision | undefined {
+    const { from, to } = context.query;
+    const { numbers, trunks, caller, location } = this.#emergency;
+    if (from.kind === "trunk" || trunks.length === 0 || to.length > 10) return undefined;
+    if (!numbers.has(to) && !emergencyNumbers(context.home.country).has(to)) return undefined;
+    const steps: readonly TraceDetail[] = [
+      { kind: "class", number: to, class: "emergency", isAllowed: true },
+      ...trunks.map((id): TraceDetail => ({
+        kind: "trunk",
+        id,
+        state: context.facts.trunkState(id),
+      })),
+    ];
+    return {
+      route: EMERGENCY_RULE,
+      isMatched: true,
+      actions: [
+        {
+          kind: "dial",
+          trunks,
+          number: to,
+          callerNumber: from.numbers[0] ?? caller,
+          emergency: location === undefined ? {} : { location },
+          timeoutMs: DEFAULT_DIAL_MS,
+          then: [],
+        },
+      ],
+      failure: undefined,
+      trace: [
+        {
+          route: EMERGENCY_RULE,
+          matched: true,
+          ...(context.run.isExplained && { steps }),
+        },
+      ],
+      omitted: 0,
+    };
   }
 }
+
+/** Rules of a set or a forward that a trace tells. */
+const MAX_TOLD = 100;
+const NO_NUMBERS: ReadonlySet<string> = new Set();
+const NOWHERE: TableDecision = {
+  route: undefined,
+  isMatched: false,
+  actions: [],
+  failure: undefined,
+  trace: [],
+  omitted: 0,
+};
 
 function capped(query: CallQuery): CallQuery {
   const { from } = query;
@@ -147,58 +260,100 @@ function tooLong(length: number): Decision {
   };
 }
 
-function take(route: Route, context: CallContext, trace: TraceStep[]): Decision {
-  let failure: ActionFailure | undefined;
-  const actions = route.plan(context, (first) => (failure ??= first));
-  const action: Action = chainActions(actions) ?? {
-    kind: "reject",
-    status: failure?.status ?? 404,
-    reasonPhrase: undefined,
-  };
-  trace.push({
-    route: route.name,
-    matched: true,
-    ...(failure !== undefined && { failed: failure.failed }),
-  });
-  return { route: route.name, action, trace };
-}
-
 /** Compiles a plan of the file, or says everything that is wrong with it. */
 export function compileDialplan(source: DialplanSource, world: DialplanWorld): CompileResult {
   const problems: DialplanProblem[] = [];
   const warnings: DialplanProblem[] = [];
-  const directory = new Directory(world.users, source.country);
+  const home = { country: source.country, areaCode: source.areaCode };
+  const directory = new Directory(world.users, home);
+  const clocks = new Map<string, WallClock>();
   const around: Surroundings = {
     directory,
     groups: new Set([...world.users.values()].flatMap((user) => user.groups)),
     trunks: world.trunks,
+    sets: new Set(Object.keys(source.sets ?? {})),
+    hooks: new Set(Object.keys(source.hooks ?? {})),
+    holidays: new Map(Object.entries(source.holidays ?? {})),
+    headers: new Set(source.headers ?? []),
+    safety: safetyOf(source, problems),
+    clockOf: (timeZone) => {
+      const clock = clocks.get(timeZone) ?? new WallClock(timeZone);
+      clocks.set(timeZone, clock);
+      return clock;
+    },
     problem: (path, message) => problems.push({ path, message }),
     warn: (path, message) => warnings.push({ path, message }),
   };
-  const routes: Route[] = [];
-  const routeIndex = new RouteIndex();
-  let catchAll: string | undefined;
-  let isWarned = false;
-  for (const [index, route] of source.routes.entries()) {
-    const path: Path = ["routes", index];
-    const name = route.name ?? `route ${index + 1}`;
-    if (catchAll !== undefined && !isWarned) {
-      isWarned = true;
-      around.warn(path, `"${name}" is never reached: "${catchAll}" before it takes every call`);
-    }
-    const { conditions, numbers, groupCount } = compileConditions(route, path, around);
-    if (conditions.length === 0) catchAll ??= name;
-    const plan = compileAction(route.do, [...path, "do"], groupCount, around);
-    routes.push({ name, conditions, plan });
-    routeIndex.add(index, numbers, route.from);
-  }
+  checkNames(source, around);
+  const routes = RouteTable.compile(source.routes, ["routes"], around);
+  const sets = new Map(
+    Object.entries(source.sets ?? {}).map(([name, list]) => [
+      name,
+      RouteTable.compile(list, ["sets", name], around),
+    ]),
+  );
+  const emergency: EmergencyPlan = {
+    numbers: new Set(source.emergency?.numbers ?? []),
+    trunks: source.emergency?.trunks ?? [...world.trunks.keys()],
+    caller: source.emergency?.caller,
+    location: source.emergency?.location,
+  };
   if (problems.length > 0) return { ok: false, problems };
   const dialplan = new Dialplan({
     clock: new WallClock(source.timeZone),
     directory,
     trunks: world.trunks,
     routes,
-    index: routeIndex,
+    sets,
+    emergency,
+    around,
   });
   return { ok: true, dialplan, warnings };
+}
+
+/** Users, groups and trunks that stand beside the routes. */
+function checkNames(source: DialplanSource, around: Surroundings): void {
+  for (const [index, id] of (source.emergency?.trunks ?? []).entries()) {
+    checkTrunk(id, ["emergency", "dial", index], around);
+  }
+  for (const id of Object.keys(source.rates ?? {})) checkTrunk(id, ["rates", id], around);
+  for (const key of ["allow", "limits"] as const) {
+    const section = source[key];
+    if (section === undefined) continue;
+    for (const id of Object.keys(section.trunks)) checkTrunk(id, [key, "trunk", id], around);
+    for (const id of Object.keys(section.users)) {
+      if (around.directory.has(id)) continue;
+      around.problem([key, "user", id], `no user "${id}"; expected the id of a user`);
+    }
+    for (const name of Object.keys(section.groups)) {
+      if (around.groups.has(name)) continue;
+      around.warn([key, "group", name], `no user is in group "${name}"`);
+    }
+  }
+}
+
+function safetyOf(source: DialplanSource, problems: DialplanProblem[]): Safety {
+  const premium: NumberMatcher[] = [];
+  for (const [index, text] of (source.premium ?? []).entries()) {
+    const matcher = compileMatcher(text);
+    if (matcher.kind === "pattern" || matcher.kind === "literal") premium.push(matcher);
+    else {
+      const message = matcher.kind === "problem" ? matcher.message : "found a regular expression";
+      problems.push({ path: ["premium", index], message: `${message}; expected a _pattern` });
+    }
+  }
+  const limitByRoute = new Map<string, LimitSource>();
+  for (const list of [source.routes, ...Object.values(source.sets ?? {})]) {
+    for (const [index, route] of list.entries()) {
+      if (route.limits !== undefined) limitByRoute.set(nameOfRoute(route, index), route.limits);
+    }
+  }
+  return {
+    permissions: new Permissions(source, premium),
+    limits: new Limits(source.limits),
+    rates: new Map(
+      Object.entries(source.rates ?? {}).map(([id, rates]) => [id, new RateTable(rates)]),
+    ),
+    limitOfRoute: (name) => limitByRoute.get(name),
+  };
 }

@@ -1,12 +1,19 @@
-import type { CallQuery, Caller } from "./decision.ts";
+import { formatDates, isWithinDates } from "./calendar.ts";
+import type { DateRange } from "./calendar.ts";
+import type { CallContext } from "./call-context.ts";
+import type { Caller } from "./decision.ts";
 import { didYouMean } from "./closest.ts";
 import type { Directory } from "./directory.ts";
+import type { UserState } from "./facts.ts";
+import { classify } from "./number-class.ts";
 import { compileMatcher } from "./pattern.ts";
 import type { NumberMatcher } from "./pattern.ts";
 import type { IndexedNumbers } from "./route-index.ts";
 import { DAY_NAMES, isWithinHours } from "./schedule.ts";
 import type { LocalTime, WallClock } from "./schedule.ts";
-import type { AtSource, FromSource, RouteSource } from "./source.ts";
+import type { Limits, Permissions } from "./permission.ts";
+import type { RateTable } from "./rates.ts";
+import type { AtSource, FromSource, LimitSource, RouteSource } from "./source.ts";
 
 /** A key's place under `dialplan`. */
 export type Path = readonly (string | number)[];
@@ -15,41 +22,6 @@ export type Path = readonly (string | number)[];
 export interface DialplanProblem {
   readonly path: Path;
   readonly message: string;
-}
-
-/** One call while it is being decided; what costs time is worked out once, when first asked for. */
-export class CallContext {
-  readonly query: CallQuery;
-  /** What the route's regular expression found; the whole match first. */
-  groups: readonly string[] = [];
-  readonly #directory: Directory;
-  readonly #clock: WallClock;
-  #dialledUsers: readonly string[] | undefined;
-  #localTime: LocalTime | undefined;
-  #callerNumbers: readonly string[] | undefined;
-
-  constructor(query: CallQuery, directory: Directory, clock: WallClock) {
-    this.query = query;
-    this.#directory = directory;
-    this.#clock = clock;
-  }
-
-  /** Ids of the users that the dialled text names. */
-  get dialledUsers(): readonly string[] {
-    return (this.#dialledUsers ??= this.#directory.find(this.query.to));
-  }
-
-  get localTime(): LocalTime {
-    return (this.#localTime ??= this.#clock.localTime(this.query.at));
-  }
-
-  /** Every spelling of every number of the caller. */
-  get callerNumbers(): readonly string[] {
-    const { from } = this.query;
-    const numbers =
-      from.kind === "user" ? from.numbers : from.number === undefined ? [] : [from.number];
-    return (this.#callerNumbers ??= numbers.flatMap((number) => this.#directory.spellings(number)));
-  }
 }
 
 /** One thing that a route asks of a call. */
@@ -71,11 +43,27 @@ export interface RouteConditions {
   readonly groupCount: number;
 }
 
+/** What stands between a route and a trunk. */
+export interface Safety {
+  readonly permissions: Permissions;
+  readonly limits: Limits;
+  /** By trunk id. */
+  readonly rates: ReadonlyMap<string, RateTable>;
+  readonly limitOfRoute: (name: string) => LimitSource | undefined;
+}
+
 /** What the compiler of a route needs to know beside the route. */
 export interface Surroundings {
   readonly directory: Directory;
   readonly groups: ReadonlySet<string>;
   readonly trunks: ReadonlyMap<string, unknown>;
+  readonly sets: ReadonlySet<string>;
+  readonly hooks: ReadonlySet<string>;
+  readonly holidays: ReadonlyMap<string, readonly DateRange[]>;
+  /** Names of header fields that may be looked at, in lower case. */
+  readonly headers: ReadonlySet<string>;
+  readonly safety: Safety;
+  readonly clockOf: (timeZone: string) => WallClock;
   readonly problem: (path: Path, message: string) => void;
   readonly warn: (path: Path, message: string) => void;
 }
@@ -95,7 +83,14 @@ export function compileConditions(
   if (route.from !== undefined) conditions.push(...fromConditions(route.from, path, around));
   const to = route.to === undefined ? undefined : toCondition(route.to, path, around);
   if (to !== undefined) conditions.push(to.condition);
-  if (route.at !== undefined) conditions.push(...atConditions(route.at));
+  if (route.class !== undefined) conditions.push(classCondition(route.class));
+  if (route.at !== undefined) conditions.push(...atConditions(route.at, [...path, "at"], around));
+  if (route.headers !== undefined) {
+    conditions.push(...headerConditions(route.headers, [...path, "headers"], around));
+  }
+  if (route.state !== undefined) {
+    conditions.push(...stateConditions(route.state, [...path, "state"], around));
+  }
   return { conditions, numbers: to?.numbers, groupCount: to?.groupCount ?? -1 };
 }
 
@@ -150,11 +145,13 @@ function fromConditions(from: FromSource, path: Path, around: Surroundings): rea
     });
   }
   if (number !== undefined) {
+    const takesNone = number.includes(ANONYMOUS);
     const matchers = numberMatchers(number, [...path, "from", "number"], around);
     conditions.push({
       key: "from.number",
       expected: anyOf(number),
       holds: (context) =>
+        (takesNone && context.callerNumbers.length === 0) ||
         context.callerNumbers.some((seen) =>
           matchers.some((matcher) => matchNumber(matcher, seen) !== undefined),
         ),
@@ -163,6 +160,9 @@ function fromConditions(from: FromSource, path: Path, around: Surroundings): rea
   }
   return conditions;
 }
+
+/** In `from.number`: the caller shows no number. */
+const ANONYMOUS = "anonymous";
 
 const MAX_LISTED = 6;
 
@@ -281,16 +281,31 @@ function pinned(around: Surroundings, path: Path): Surroundings {
   return { ...around, problem: (_, message) => around.problem(path, message) };
 }
 
-function atConditions(at: AtSource): readonly Condition[] {
+function classCondition(classes: NonNullable<RouteSource["class"]>): Condition {
+  const wanted = new Set<string>(classes);
+  const classOf = ({ query, home }: CallContext): string =>
+    classify(query.to, query.to, home).class;
+  return {
+    key: "class",
+    expected: anyOf(classes),
+    holds: (context) => wanted.has(classOf(context)),
+    saw: (context) => `${context.query.to} (${classOf(context)})`,
+  };
+}
+
+function atConditions(at: AtSource, path: Path, around: Surroundings): readonly Condition[] {
   const conditions: Condition[] = [];
-  const { days, hours } = at;
+  const { days, hours, dates } = at;
+  const clock = at.timeZone === undefined ? undefined : around.clockOf(at.timeZone);
+  const timeOf = (context: CallContext): LocalTime =>
+    clock === undefined ? context.localTime : clock.localTime(context.query.at);
   if (days !== undefined) {
     const wanted = new Set(days);
     conditions.push({
       key: "at.days",
       expected: days.map((day) => DAY_NAMES[day]).join(", "),
-      holds: ({ localTime }) => wanted.has(localTime.day),
-      saw: ({ localTime }) => DAY_NAMES[localTime.day] ?? "",
+      holds: (context) => wanted.has(timeOf(context).day),
+      saw: (context) => DAY_NAMES[timeOf(context).day] ?? "",
     });
   }
   if (hours !== undefined) {
@@ -299,11 +314,115 @@ function atConditions(at: AtSource): readonly Condition[] {
       expected: hours
         .map(({ from, to }) => `${formatMinutes(from)}-${formatMinutes(to)}`)
         .join(", "),
-      holds: ({ localTime }) => isWithinHours(localTime, hours),
-      saw: ({ localTime }) => formatMinutes(localTime.minutes),
+      holds: (context) => isWithinHours(timeOf(context), hours),
+      saw: (context) => formatMinutes(timeOf(context).minutes),
+    });
+  }
+  if (dates !== undefined) {
+    conditions.push({
+      key: "at.dates",
+      expected: anyOf(dates.map(formatDates)),
+      holds: (context) => isWithinDates(timeOf(context).date, dates),
+      saw: (context) => timeOf(context).date,
+    });
+  }
+  const listOf = (names: readonly string[], key: string): readonly DateRange[] =>
+    names.flatMap((name, index) => {
+      const list = around.holidays.get(name);
+      if (list === undefined) {
+        around.problem(
+          [...path, key, index],
+          `no list "${name}" under dialplan.holidays${didYouMean(name, around.holidays.keys())}`,
+        );
+      }
+      return list ?? [];
+    });
+  if (at.holidays !== undefined) {
+    const list = listOf(at.holidays, "holidays");
+    conditions.push({
+      key: "at.holidays",
+      expected: `a holiday of ${anyOf(at.holidays)}`,
+      holds: (context) => isWithinDates(timeOf(context).date, list),
+      saw: (context) => timeOf(context).date,
+    });
+  }
+  if (at.except !== undefined) {
+    const list = listOf(at.except, "except");
+    conditions.push({
+      key: "at.except",
+      expected: `no holiday of ${anyOf(at.except)}`,
+      holds: (context) => !isWithinDates(timeOf(context).date, list),
+      saw: (context) => timeOf(context).date,
     });
   }
   return conditions;
+}
+
+function headerConditions(
+  headers: NonNullable<RouteSource["headers"]>,
+  path: Path,
+  around: Surroundings,
+): readonly Condition[] {
+  return Object.entries(headers).map(([name, sources]) => {
+    if (!around.headers.has(name)) {
+      around.problem(
+        [...path, name],
+        `"${name}" is not in dialplan.headers; expected one that is${didYouMean(name, around.headers)}`,
+      );
+    }
+    const matchers = numberMatchers(sources, [...path, name], around);
+    // A browser writes what it likes into its requests: only a trunk's fields are looked at.
+    const valueOf = ({ query }: CallContext): string | undefined =>
+      query.from.kind === "trunk" ? query.headers?.(name)?.slice(0, MAX_HEADER_LENGTH) : undefined;
+    return {
+      key: `headers.${name}`,
+      expected: anyOf(sources),
+      holds: (context) => {
+        const value = valueOf(context);
+        return (
+          value !== undefined &&
+          matchers.some((matcher) => matchNumber(matcher, value) !== undefined)
+        );
+      },
+      saw: (context) => valueOf(context) ?? "no such header",
+    };
+  });
+}
+
+const MAX_HEADER_LENGTH = 255;
+const TO = "@to";
+
+function stateConditions(
+  state: NonNullable<RouteSource["state"]>,
+  path: Path,
+  around: Surroundings,
+): readonly Condition[] {
+  return Object.entries(state).map(([who, states]) => {
+    if (who !== TO && !around.directory.has(who)) {
+      around.problem(
+        [...path, who],
+        `no user "${who}"; expected the id of a user or "@to"${didYouMean(who, around.directory.ids)}`,
+      );
+    }
+    const wanted = new Set<string>(
+      states.flatMap((word) => (word === "registered" ? ["idle", "busy"] : [word])),
+    );
+    const usersOf = (context: CallContext): readonly string[] =>
+      who === TO ? context.dialledUsers : [who];
+    const stateOf = (context: CallContext, id: string): UserState => context.facts.userState(id);
+    return {
+      key: `state.${who}`,
+      expected: anyOf(states),
+      holds: (context) => {
+        const users = usersOf(context);
+        return users.length > 0 && users.every((id) => wanted.has(stateOf(context, id)));
+      },
+      saw: (context) =>
+        usersOf(context)
+          .map((id) => `${id} ${stateOf(context, id)}`)
+          .join(", ") || "no user",
+    };
+  });
 }
 
 function formatMinutes(minutes: number): string {

@@ -1,4 +1,6 @@
-import type { CodecPolicyName } from "./source.ts";
+import type { CallFacts, UserState } from "./facts.ts";
+import type { NumberClass } from "./number-class.ts";
+import type { Asides } from "./source.ts";
 
 /** What the dialplan decided, and why. Plain data: no function, no live object. */
 
@@ -22,24 +24,43 @@ export interface CallQuery {
   /** What was dialled: the user part of the Request-URI. */
   readonly to: string;
   readonly at: Date;
+  /** Header fields of a trunk's INVITE by name in lower case; undefined: none. */
+  readonly headers?: ((name: string) => string | undefined) | undefined;
+  /** Undefined: everyone is free and nothing was used. */
+  readonly facts?: CallFacts | undefined;
+}
+
+/** What follows when an action ended without an answer: `on` by how it ended, else `then`. */
+export interface Outcomes extends Asides {
+  readonly then: readonly Action[];
+  /** By `busy`, `no-answer`, `unreachable`, `rejected`, or a SIP status; a status goes first. */
+  readonly on?: Readonly<Record<string, readonly Action[]>>;
+}
+
+/** What a call over a trunk counts for. */
+export interface Charge {
+  /** Keys of the usage store beside the trunk's own. */
+  readonly keys: readonly string[];
+  /** Of one minute, by trunk id; a trunk without a price is not here. */
+  readonly prices: Readonly<Record<string, number>>;
 }
 
 /** One thing to do with the call; `then` follows when it did not end in an answer. */
 export type Action =
-  | {
+  | ({
       readonly kind: "ring";
-      /** Ids of the users that ring together. */
+      /** Ids of the users that ring, in order. */
       readonly users: readonly string[];
+      /** Missing: all together; else one after the other, for `eachMs`. */
+      readonly by?: "sequence" | "round-robin" | "longest-idle";
+      readonly eachMs?: number;
+      /** How long after the others, by user id. */
+      readonly delaysMs?: Readonly<Record<string, number>>;
+      /** With `round-robin`: what is counted on by one. */
+      readonly turn?: string;
       readonly timeoutMs: number;
-      /** What the route says about codecs; undefined: nothing. */
-      readonly codecPolicy?: CodecPolicyName;
-      readonly then: readonly Action[];
-      /** What the caller hears when nobody was reached: a name of announce.ts, or a sound file. */
-      readonly announce?: string;
-      /** Whether the call is recorded from its answer on. */
-      readonly record?: boolean;
-    }
-  | {
+    } & Outcomes)
+  | ({
       readonly kind: "dial";
       /** Tried in this order. */
       readonly trunks: readonly string[];
@@ -47,29 +68,96 @@ export type Action =
       readonly number: string;
       /** The caller's number to present; undefined: the caller's own first number, else its id. */
       readonly callerNumber: string | undefined;
+      readonly displayName?: string;
+      /** The user on whose behalf the call goes out, where it is not the caller. */
+      readonly as?: string;
+      /** An emergency call: no limit holds it, and `location` goes with it (RFC 6442). */
+      readonly emergency?: { readonly location?: string };
+      readonly charge?: Charge;
       readonly timeoutMs: number;
-      /** What the route says about codecs; undefined: nothing. */
-      readonly codecPolicy?: CodecPolicyName;
-      readonly then: readonly Action[];
-      readonly announce?: string;
-      readonly record?: boolean;
+    } & Outcomes)
+  | ({
+      readonly kind: "voicemail";
+      readonly trunk: string;
+      readonly number: string;
+      readonly mailbox: string;
+      readonly timeoutMs: number;
+    } & Outcomes)
+  | {
+      readonly kind: "ask";
+      readonly hook: string;
+      /** When the program does not answer in time or well; empty: 503. */
+      readonly otherwise: readonly Action[];
     }
   | { readonly kind: "echo" }
   | { readonly kind: "play"; readonly file: string | undefined }
   | { readonly kind: "read-digits" }
+  | { readonly kind: "hang-up" }
   | {
       readonly kind: "reject";
       readonly status: number;
       readonly reasonPhrase: string | undefined;
+      /** Q.850; missing: the status's own. */
+      readonly cause?: number;
       readonly announce?: string;
     };
+
+/** What happened while the rule that matched was carried out, in order. */
+export type TraceDetail =
+  | {
+      readonly kind: "rewrite";
+      readonly subject: "number" | "caller" | "display-name";
+      /** `strip 1`, `prepend +49`, `format e164`. */
+      readonly by: string;
+      readonly before: string;
+      readonly after: string;
+    }
+  | {
+      readonly kind: "class";
+      readonly number: string;
+      readonly class: NumberClass;
+      readonly isAllowed: boolean;
+    }
+  | {
+      readonly kind: "limit";
+      /** `user 1001`, `route national`, `trunk office`. */
+      readonly of: string;
+      readonly limit: string;
+      readonly used: number;
+      readonly max: number;
+      readonly isReached: boolean;
+    }
+  | { readonly kind: "user"; readonly id: string; readonly state: UserState }
+  | {
+      readonly kind: "trunk";
+      readonly id: string;
+      readonly state: "up" | "down" | "unknown";
+      /** Of one minute. */
+      readonly price?: number;
+    }
+  | { readonly kind: "set"; readonly set: string; readonly trace: readonly TraceStep[] }
+  | {
+      readonly kind: "forward";
+      readonly number: string;
+      readonly as: string;
+      readonly trace: readonly TraceStep[];
+    };
+
+/** A condition that failed: its key, what it wanted and the value that it saw. */
+export interface FailedCondition {
+  readonly condition: string;
+  readonly expected: string;
+  readonly saw: string;
+}
 
 /** One rule as the decision saw it. */
 export interface TraceStep {
   readonly route: string;
   readonly matched: boolean;
-  /** The first condition that failed: its key, what it wanted and the value that it saw. */
-  readonly failed?: { readonly condition: string; readonly expected: string; readonly saw: string };
+  /** The first condition that failed; of a rule that matched: why its action could not be taken. */
+  readonly failed?: FailedCondition;
+  /** Of the rule that matched. */
+  readonly steps?: readonly TraceDetail[];
 }
 
 export interface Decision {
@@ -78,4 +166,6 @@ export interface Decision {
   /** Never undefined: no route means reject 404. */
   readonly action: Action;
   readonly trace: readonly TraceStep[];
+  /** How many rules before the first of `trace` were looked at and are not told. */
+  readonly omitted?: number;
 }

@@ -1,4 +1,4 @@
-import { DEFAULT_DIAL_MS, DEFAULT_RING_MS } from "./action-schema.ts";
+import { DEFAULT_DIAL_MS, DEFAULT_EACH_MS, DEFAULT_RING_MS } from "./action-schema.ts";
 import type { DialplanSource, RouteSource } from "./source.ts";
 
 /**
@@ -17,7 +17,14 @@ export function defaultPlan(userIds: Iterable<string>, trunkIds: Iterable<string
     {
       name: "users",
       to: ["@users"],
-      do: { kind: "ring", targets: ["@to"], timeoutMs: DEFAULT_RING_MS, then: [] },
+      do: {
+        kind: "ring",
+        targets: [{ kind: "user", name: "@to", afterMs: 0 }],
+        by: "all",
+        eachMs: DEFAULT_EACH_MS,
+        timeoutMs: DEFAULT_RING_MS,
+        then: [],
+      },
     },
   ];
   const [trunk, ...others] = trunkIds;
@@ -28,9 +35,9 @@ export function defaultPlan(userIds: Iterable<string>, trunkIds: Iterable<string
       from: { user: users },
       do: {
         kind: "dial",
-        trunks: [trunk],
-        strip: 0,
-        prepend: "",
+        trunks: [{ id: trunk, weight: 1 }],
+        by: "order",
+        rewrite: { strip: 0, prepend: "" },
         timeoutMs: DEFAULT_DIAL_MS,
         then: [],
       },

@@ -1,4 +1,5 @@
 import type { Caller } from "./decision.ts";
+import type { Home } from "./e164.ts";
 import { e164Candidates } from "./number.ts";
 
 /** What the dialplan knows of a user. */
@@ -7,19 +8,39 @@ export interface DialplanUser {
   /** E.164. */
   readonly numbers: readonly string[];
   readonly groups: readonly string[];
+  /** Where the user dials from, when it is not the dialplan's place. */
+  readonly country?: string | undefined;
+  readonly areaCode?: string | undefined;
 }
 
 /** Finds users by id and by number. */
 export class Directory {
   readonly #users: ReadonlyMap<string, DialplanUser>;
   readonly #idsByNumber = new Map<string, string[]>();
+  readonly #idsByGroup = new Map<string, string[]>();
   readonly #country: string | undefined;
+  readonly #home: Home;
+  readonly #homes = new Map<string, Home>();
 
-  /** @param country ISO 3166 code for national numbers */
-  constructor(users: ReadonlyMap<string, DialplanUser>, country: string | undefined) {
+  /** @param home the dialplan's own place: its country reads national numbers */
+  constructor(users: ReadonlyMap<string, DialplanUser>, home: Home) {
     this.#users = users;
-    this.#country = country;
+    this.#country = home.country;
+    this.#home = home;
     for (const user of users.values()) {
+      const { country, areaCode } = user;
+      if (country !== undefined || areaCode !== undefined) {
+        this.#homes.set(user.id, {
+          country: country ?? home.country,
+          // Another country's area code means nothing here.
+          areaCode: areaCode ?? (country === undefined ? home.areaCode : undefined),
+        });
+      }
+      for (const group of user.groups) {
+        const ids = this.#idsByGroup.get(group);
+        if (ids === undefined) this.#idsByGroup.set(group, [user.id]);
+        else ids.push(user.id);
+      }
       for (const number of user.numbers) {
         const ids = this.#idsByNumber.get(number);
         if (ids === undefined) this.#idsByNumber.set(number, [user.id]);
@@ -34,6 +55,17 @@ export class Directory {
 
   has(id: string): boolean {
     return this.#users.has(id);
+  }
+
+  /** Ids of the users in a group, in the order of the file. */
+  members(group: string): readonly string[] {
+    return this.#idsByGroup.get(group) ?? [];
+  }
+
+  /** Where a caller dials from. */
+  homeOf(caller: Caller): Home {
+    if (caller.kind === "trunk" || this.#homes.size === 0) return this.#home;
+    return this.#homes.get(caller.id) ?? this.#home;
   }
 
   /** The user with this id, else all users with this number; empty when there is none. */

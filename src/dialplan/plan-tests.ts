@@ -1,6 +1,9 @@
 import type { Dialplan } from "./compile.ts";
 import type { DialplanProblem, Path } from "./condition.ts";
 import type { Action, Decision } from "./decision.ts";
+import { describeAction } from "./describe.ts";
+import { statedFacts } from "./facts.ts";
+import { nextActions } from "./outcome.ts";
 import type { ExpectSource, TestSource } from "./source.ts";
 
 /**
@@ -39,8 +42,17 @@ function runOne(dialplan: Dialplan, test: TestSource, now: Date): Red | undefine
       message: `found "${test.at ?? ""}"; expected a time such as 2026-11-20T10:00`,
     };
   }
-  const decision = dialplan.decide({ from: caller, to: test.to, at });
-  const difference = compare(test.expect, decision);
+  const decision = dialplan.decide(
+    {
+      from: caller,
+      to: test.to,
+      at,
+      headers: (name) => test.headers?.[name],
+      ...(test.state !== undefined && { facts: statedFacts(test.state) }),
+    },
+    { explain: false },
+  );
+  const difference = compareDecision(test.expect, decision);
   if (difference === undefined) return undefined;
   return {
     path: difference.path,
@@ -54,42 +66,67 @@ interface Difference {
   readonly actual: string;
 }
 
-function compare(expect: ExpectSource, decision: Decision): Difference | undefined {
-  const { action } = decision;
+function compareDecision(expect: ExpectSource, decision: Decision): Difference | undefined {
+  const { action, route } = decision;
+  if (expect.route !== undefined && expect.route !== route) {
+    return {
+      path: ["expect", "route"],
+      expected: `route "${expect.route}"`,
+      actual: `it is ${describeAction(action)}`,
+    };
+  }
+  return compareAction(expect, action, ["expect"]);
+}
+
+function compareAction(expect: ExpectSource, action: Action, path: Path): Difference | undefined {
   const actual = `it is ${describeAction(action)}`;
   const differs = (key: string, expected: string): Difference => ({
-    path: ["expect", key],
+    path: [...path, key],
     expected,
     actual,
   });
-  if (expect.route !== undefined && expect.route !== decision.route) {
-    return differs("route", `route "${expect.route}"`);
-  }
   if (expect.kind !== undefined && expect.kind !== action.kind) {
     const { kind } = expect;
     const targets = (expect.users ?? expect.trunks ?? []).join(", ");
     return differs(kind, targets === "" ? kind : `${kind} ${targets}`);
   }
+  return compareKind(expect, action, differs) ?? compareOutcomes(expect, action, path);
+}
+
+function compareKind(
+  expect: ExpectSource,
+  action: Action,
+  differs: (key: string, expected: string) => Difference,
+): Difference | undefined {
   switch (action.kind) {
     case "ring":
-      if (expect.users !== undefined && !isSameSet(expect.users, action.users)) {
-        return differs("ring", `ring ${expect.users.join(", ")}`);
-      }
-      return undefined;
+      return expect.users !== undefined && !isSameSet(expect.users, action.users)
+        ? differs("ring", `ring ${expect.users.join(", ")}`)
+        : undefined;
     case "dial":
       return compareDial(expect, action, differs);
+    case "voicemail":
+      if (expect.trunks !== undefined && expect.trunks[0] !== action.trunk) {
+        return differs("voicemail", `voicemail ${expect.trunks.join(", ")}`);
+      }
+      return expect.number !== undefined && expect.number !== action.number
+        ? differs("number", `number ${expect.number}`)
+        : undefined;
+    case "ask":
+      return expect.hook !== undefined && expect.hook !== action.hook
+        ? differs("ask", `ask ${expect.hook}`)
+        : undefined;
     case "reject":
-      if (expect.status !== undefined && expect.status !== action.status) {
-        return differs("reject", `reject ${expect.status}`);
-      }
-      return undefined;
+      return expect.status !== undefined && expect.status !== action.status
+        ? differs("reject", `reject ${expect.status}`)
+        : undefined;
     case "play":
-      if (expect.file !== undefined && expect.file !== action.file) {
-        return differs("play", `play ${expect.file}`);
-      }
-      return undefined;
+      return expect.file !== undefined && expect.file !== action.file
+        ? differs("play", `play ${expect.file}`)
+        : undefined;
     case "echo":
     case "read-digits":
+    case "hang-up":
       return undefined;
   }
 }
@@ -111,27 +148,32 @@ function compareDial(
   return undefined;
 }
 
+/** What follows by outcome: the first action of each that the test names. */
+function compareOutcomes(expect: ExpectSource, action: Action, path: Path): Difference | undefined {
+  for (const [outcome, wanted] of Object.entries(expect.on ?? {})) {
+    const place: Path = [...path, "on", outcome];
+    const hasOutcomes =
+      action.kind === "ring" || action.kind === "dial" || action.kind === "voicemail";
+    const next = hasOutcomes
+      ? outcome === "then"
+        ? action.then
+        : nextActions(action, outcome)
+      : [];
+    const [first] = next;
+    if (first === undefined) {
+      return {
+        path: place,
+        expected: `something after ${outcome}`,
+        actual: `nothing follows ${describeAction(action)}`,
+      };
+    }
+    const difference = compareAction(wanted, first, place);
+    if (difference !== undefined) return difference;
+  }
+  return undefined;
+}
+
 function isSameSet(left: readonly string[], right: readonly string[]): boolean {
   const set = new Set(left);
   return set.size === new Set(right).size && right.every((item) => set.has(item));
-}
-
-/** `dial office with +4930123456`, `ring 1001 and 1002`, `reject 404`: an action in words. */
-export function describeAction(action: Action): string {
-  switch (action.kind) {
-    case "ring":
-      return `ring ${action.users.join(" and ")} for ${action.timeoutMs / 1000} s`;
-    case "dial": {
-      const as = action.callerNumber === undefined ? "" : ` as ${action.callerNumber}`;
-      return `dial ${action.number} over ${action.trunks.join(", then ")}${as} for ${action.timeoutMs / 1000} s`;
-    }
-    case "echo":
-      return "echo";
-    case "play":
-      return action.file === undefined ? "play the announcement" : `play ${action.file}`;
-    case "read-digits":
-      return "read-digits";
-    case "reject":
-      return `reject ${action.status}${action.reasonPhrase === undefined ? "" : ` ${action.reasonPhrase}`}`;
-  }
 }

@@ -6,6 +6,8 @@ export interface LocalTime {
   readonly day: number;
   /** Minutes since midnight. */
   readonly minutes: number;
+  /** `2026-11-20` */
+  readonly date: string;
 }
 
 export const DAY_NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
@@ -56,7 +58,10 @@ export function tryParseHours(text: string): AtSource["hours"] | undefined {
 }
 
 /** True when the time is inside; a range whose end is before its start runs over midnight. */
-export function isWithinHours(time: LocalTime, ranges: NonNullable<AtSource["hours"]>): boolean {
+export function isWithinHours(
+  time: Pick<LocalTime, "minutes">,
+  ranges: NonNullable<AtSource["hours"]>,
+): boolean {
   const { minutes } = time;
   return ranges.some(({ from, to }) =>
     from < to ? minutes >= from && minutes < to : minutes >= from || minutes < to,
@@ -65,6 +70,7 @@ export function isWithinHours(time: LocalTime, ranges: NonNullable<AtSource["hou
 
 /** No zone changes its offset within a quarter of an hour that begins at :00, :15, :30 or :45. */
 const QUARTER_MS = 900_000;
+const DAY_MS = 86_400_000;
 
 /** The wall clock of one time zone. */
 export class WallClock {
@@ -72,6 +78,8 @@ export class WallClock {
   /** The offset of the quarter of an hour that was asked for last: calls come in order of time. */
   #quarter = Number.NaN;
   #quarterOffsetMs = 0;
+  #day = Number.NaN;
+  #date = "";
 
   /** @param timeZone IANA name; undefined: the machine's */
   constructor(timeZone?: string) {
@@ -95,7 +103,16 @@ export class WallClock {
       this.#quarter = quarter;
     }
     const local = new Date(utcMs + this.#quarterOffsetMs);
-    return { day: local.getUTCDay(), minutes: local.getUTCHours() * 60 + local.getUTCMinutes() };
+    const day = Math.floor(local.getTime() / DAY_MS);
+    if (day !== this.#day) {
+      this.#date = local.toISOString().slice(0, 10);
+      this.#day = day;
+    }
+    return {
+      day: local.getUTCDay(),
+      minutes: local.getUTCHours() * 60 + local.getUTCMinutes(),
+      date: this.#date,
+    };
   }
 
   /**

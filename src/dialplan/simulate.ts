@@ -1,6 +1,9 @@
 import { compileDialplan } from "./compile.ts";
 import type { Dialplan, DialplanWorld } from "./compile.ts";
 import type { Action, Caller, TraceStep } from "./decision.ts";
+import { describeActions, describeCallerInFull, describeTrace } from "./describe.ts";
+import { statedFacts } from "./facts.ts";
+import type { CallFacts, UserState } from "./facts.ts";
 import { defaultPlan } from "./default-plan.ts";
 import { explainIssues } from "./issues.ts";
 import { dialplanSchema } from "./schema.ts";
@@ -14,6 +17,10 @@ export interface SimulationQuery {
   readonly trunk?: string | undefined;
   /** `2026-11-20T10:00` in the plan's time zone, or with an offset or Z; undefined: now. */
   readonly at?: string | undefined;
+  /** What users do, by id; undefined: as it is now, or everyone idle where nobody knows. */
+  readonly state?: Readonly<Record<string, UserState>> | undefined;
+  /** Header fields of a trunk's INVITE. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Decide by this plan instead: the `dialplan` section of a file, as JSON. */
   readonly dialplan?: unknown;
 }
@@ -28,6 +35,8 @@ export interface SimulationResult {
   readonly route: string | null;
   readonly action: Action;
   readonly trace: readonly TraceStep[];
+  /** The same as sentences, one a line. */
+  readonly explanation: readonly string[];
 }
 
 /** The decision with its explanation, or why the query cannot be decided. */
@@ -42,7 +51,7 @@ export type SimulationOutcome =
  */
 export function simulate(
   query: SimulationQuery,
-  current: DialplanWorld & { readonly dialplan: Dialplan },
+  current: DialplanWorld & { readonly dialplan: Dialplan; readonly facts?: CallFacts },
   now: Date,
 ): SimulationOutcome {
   const dialplan =
@@ -54,10 +63,33 @@ export function simulate(
   if (at === undefined) {
     return { ok: false, message: `"${query.at ?? ""}" is no time such as 2026-11-20T10:00` };
   }
-  const { route, action, trace } = dialplan.decide({ from, to: query.to, at });
+  const headers = new Map(
+    Object.entries(query.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  const { route, action, trace } = dialplan.decide({
+    from,
+    to: query.to,
+    at,
+    headers: (name) => headers.get(name),
+    facts: query.state === undefined ? current.facts : statedFacts(query.state),
+  });
+  const explanation = [
+    `${describeCallerInFull(from)} dials ${query.to}`,
+    ...describeTrace(trace),
+    ...(route === undefined ? ["no route decides"] : []),
+    ...describeActions(action, "-> "),
+  ];
   return {
     ok: true,
-    result: { from, to: query.to, at: at.toISOString(), route: route ?? null, action, trace },
+    result: {
+      from,
+      to: query.to,
+      at: at.toISOString(),
+      route: route ?? null,
+      action,
+      trace,
+      explanation,
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import type { EndReason } from "../../src/core/end-reason.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import type { CallContext } from "../../src/call/context.ts";
 import { CallLimits } from "../../src/call/limits.ts";
+import { LiveFacts } from "../../src/call/live-facts.ts";
 import type {
   Exchange,
   MediaEngine,
@@ -301,6 +302,14 @@ export function makeRig(
       maxCallsPerUser: limits.maxCallsPerUser ?? 10,
       maxCallsOfTrunk: () => limits.maxCallsOfTrunk,
     }),
+    domain: "localhost",
+    facts: new LiveFacts({
+      clock,
+      isRegistered: (userId) => engine.locations.bindings(userId).length > 0,
+      trunkState: () => "unknown",
+      dayOf: (at) => at.toISOString().slice(0, 10),
+    }),
+    askHook: () => Promise.resolve(undefined),
     codecPolicy: "auto",
     flowGraceMs: 30_000,
     country: undefined,

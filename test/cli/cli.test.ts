@@ -126,6 +126,10 @@ describe("offhook route", () => {
       expect.stringMatching(/^offhook\.yaml: user 1001 \(staff\) dials 030123456 on Fri.* 10:00 /),
       "  no   colleagues  to: wants @users, saw 030123456",
       "  yes  national",
+      "         strip 1 makes 030123456 30123456",
+      "         prepend +49 makes 30123456 +4930123456",
+      "         +4930123456 is an international number, which the caller may dial",
+      "         trunk office has not been measured",
       "-> dial +4930123456 over office for 60 s",
       "",
     ]);
@@ -136,6 +140,9 @@ describe("offhook route", () => {
     const { out } = await offhook("route", "--from=1001", "--to=1002");
     expect(out.split("\n").slice(1)).toEqual([
       "  yes  colleagues",
+      "         user 1002 is idle",
+      "         1002 is an internal number, which the caller may dial",
+      "         trunk office has not been measured",
       "-> ring 1002 for 25 s",
       "   then dial 1002 over office for 60 s",
       "",
@@ -189,7 +196,26 @@ describe("offhook route", () => {
         timeoutMs: 25_000,
         then: [{ kind: "dial", trunks: ["office"], number: "1001", timeoutMs: 60_000, then: [] }],
       },
-      trace: [{ route: "colleagues", matched: true }],
+      trace: [
+        {
+          route: "colleagues",
+          matched: true,
+          steps: [
+            { kind: "user", id: "1001", state: "idle" },
+            { kind: "class", number: "1001", class: "internal", isAllowed: true },
+            { kind: "trunk", id: "office", state: "unknown" },
+          ],
+        },
+      ],
+      explanation: [
+        "user 1002 dials 1001",
+        "  yes  colleagues",
+        "         user 1001 is idle",
+        "         1001 is an internal number, which the caller may dial",
+        "         trunk office has not been measured",
+        "-> ring 1001 for 25 s",
+        "   then dial 1001 over office for 60 s",
+      ],
     });
   });
 

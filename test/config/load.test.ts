@@ -136,7 +136,7 @@ describe("defaults", () => {
     expect(config.demo?.users.map(({ id }) => id)).toEqual(["1001", "1002"]);
     expect(config.dialplan.routes.at(-1)).toMatchObject({
       from: { user: ["1001", "1002"] },
-      do: { kind: "dial", trunks: ["office"] },
+      do: { kind: "dial", trunks: [{ id: "office", weight: 1 }] },
     });
   });
 
@@ -200,7 +200,9 @@ dialplan:
     expect(config.users.get("1e3")?.name).toBe("true");
     expect(config.trunks.get("1")).toMatchObject({ srtp: "off", maxCalls: 30, registrar: true });
     expect(config.dialplan.routes.map(({ to }) => to)).toEqual([["0301"], ["1_000"]]);
-    expect(config.dialplan.routes[0]?.do).toMatchObject({ targets: ["007"] });
+    expect(config.dialplan.routes[0]?.do).toMatchObject({
+      targets: [{ kind: "user", name: "007" }],
+    });
   });
 
   it("may be left empty", () => {

@@ -30,7 +30,7 @@ describe("mistakes", () => {
     ],
     [
       "users:\n  1001: secret",
-      "f.yaml:2:9: users.1001: found text; expected a map with the keys name, password, numbers, groups",
+      "f.yaml:2:9: users.1001: found text; expected a map with the keys name, password, numbers, groups, country, area-code",
     ],
     [
       "users:\n  1001: {}",
@@ -117,7 +117,7 @@ describe("mistakes", () => {
     ],
     [
       "dialplan: { routes: [{ do: ehco }] }",
-      'f.yaml:1:28: dialplan.routes.0.do: found "ehco"; expected one of echo, play, read-digits, or a map such as { ring: "@to" }, { dial: office } or { reject: 404 }',
+      'f.yaml:1:28: dialplan.routes.0.do: found "ehco"; expected one of echo, play, read-digits, hang-up, or a map such as { ring: "@to" }, { dial: office } or { reject: 404 }',
     ],
     [
       "dialplan: { routes: [{ do: { rign: a } }] }",
@@ -125,15 +125,15 @@ describe("mistakes", () => {
     ],
     [
       "dialplan: { routes: [{ do: {} }] }",
-      "f.yaml:1:28: dialplan.routes.0.do: names no action; expected one of ring, dial, reject, play",
+      "f.yaml:1:28: dialplan.routes.0.do: names no action; expected one of ring, dial, voicemail, forward, go, ask, reject, play",
     ],
     [
       "dialplan: { routes: [{ do: { ring: a, dial: b } }] }",
-      "f.yaml:1:28: dialplan.routes.0.do: names both ring and dial; expected one of ring, dial, reject, play",
+      "f.yaml:1:28: dialplan.routes.0.do: names both ring and dial; expected one of ring, dial, voicemail, forward, go, ask, reject, play",
     ],
     [
       "dialplan: { routes: [{ do: { reject: 404, strip: 1 } }] }",
-      "f.yaml:1:50: dialplan.routes.0.do.strip: does not go with reject; expected it only beside dial",
+      "f.yaml:1:50: dialplan.routes.0.do.strip: does not go with reject; expected it only beside dial and go",
     ],
     [
       "dialplan: { routes: [{ do: { reject: { status: 99 } } }] }",
@@ -157,7 +157,7 @@ describe("mistakes", () => {
     ],
     [
       "dialplan: { tests: [{ from: 1001, to: 1002, expect: {} }] }",
-      "f.yaml:1:53: dialplan.tests.0.expect: names nothing to compare; expected one of ring, dial, reject, play, route",
+      "f.yaml:1:53: dialplan.tests.0.expect: names nothing to compare; expected one of ring, dial, voicemail, ask, reject, play, route",
     ],
     [
       "dialplan: { tests: [{ from: 1001, to: 1002, expect: echo }] }",

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { describeAction, runPlanTests } from "../../src/dialplan/plan-tests.ts";
+import { describeAction } from "../../src/dialplan/describe.ts";
+import { runPlanTests } from "../../src/dialplan/plan-tests.ts";
 import { simulate } from "../../src/dialplan/simulate.ts";
 import { planOf, sourceOf, world } from "./plan.ts";
 
@@ -107,6 +108,7 @@ describe("simulation", () => {
       route: "echo",
       action: { kind: "echo" },
       trace: [{ route: "echo", matched: true }],
+      explanation: ["user 1001 (staff) dials *43", "  yes  echo", "-> echo"],
     };
     expect(JSON.parse(JSON.stringify(outcome))).toEqual({ ok: true, result });
   });

@@ -47,7 +47,7 @@ describe("hours", () => {
 
   it("takes the start in and the end out, also over midnight", () => {
     const at = (minutes: number, hours: string): boolean =>
-      isWithinHours({ day: 1, minutes }, tryParseHours(hours) ?? []);
+      isWithinHours({ minutes }, tryParseHours(hours) ?? []);
     expect([479, 480, 1079, 1080].map((minutes) => at(minutes, "08:00-18:00"))).toEqual([
       false,
       true,
@@ -98,10 +98,15 @@ describe("the wall clock of a time zone", () => {
   });
 
   it("tells day and minutes on the other side of midnight", () => {
-    expect(berlin.localTime(new Date("2026-11-20T23:30:00Z"))).toEqual({ day: 6, minutes: 30 });
+    expect(berlin.localTime(new Date("2026-11-20T23:30:00Z"))).toEqual({
+      day: 6,
+      minutes: 30,
+      date: "2026-11-21",
+    });
     expect(new WallClock("America/New_York").localTime(new Date("2026-11-20T03:00:00Z"))).toEqual({
       day: 4,
       minutes: 1320,
+      date: "2026-11-19",
     });
   });
 

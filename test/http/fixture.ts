@@ -48,6 +48,7 @@ export const DECISION: SimulationResult = {
   route: "echo test",
   action: { kind: "echo" },
   trace: [{ route: "echo test", matched: true }],
+  explanation: ["user 1001 dials *43", "  yes  echo test", "-> echo"],
 };
 
 /** A gateway of plain tables. */
