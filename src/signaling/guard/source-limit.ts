@@ -26,7 +26,7 @@ export interface SourceLimits {
   readonly strangersPerSecond: number;
   /** Requests a second on one connection that a user has signed in on; ten times that at once. Default 100. */
   readonly perUserConnection: number;
-  /** Sources, and as many bans, that are remembered. Default 10,000. */
+  /** Sources, and as many bans, that are remembered. Default 2,000. */
   readonly maxSources: number;
 }
 
@@ -37,7 +37,7 @@ export const DEFAULT_SOURCE_LIMITS: SourceLimits = {
   banMs: 300_000,
   strangersPerSecond: 200,
   perUserConnection: 100,
-  maxSources: 10_000,
+  maxSources: 2000,
 };
 
 /** A source that is not heard. */

@@ -27,14 +27,14 @@ export interface UdpTransportOptions {
   readonly maxDatagramOctets?: number | undefined;
   /** Whether what comes from this address is looked at at all. Default: all is. */
   admits?(host: string): boolean;
-  /** Flows that are remembered. Default 10 000. */
+  /** Flows that are remembered. Default 2000: trunks are few, and strangers need none. */
   readonly maxFlows?: number;
   /** For the rate of STUN answers; without it there are none. */
   readonly clock?: Clock;
 }
 
 const DEFAULT_MAX_OCTETS = 16_384;
-const DEFAULT_MAX_FLOWS = 10_000;
+const DEFAULT_MAX_FLOWS = 2000;
 /** Room for a burst; the kernel caps it without an error. */
 const RECEIVE_BUFFER_OCTETS = 2 * 1024 * 1024;
 
