@@ -80,6 +80,13 @@ interface Waiting {
   timer: Timer;
 }
 
+/**
+ * Room for the replies of a burst. A reply with statistics takes some 8 kB of the kernel's book, so
+ * its default holds about 25: fewer than come while a busy machine lets this process wait for 0.2 s.
+ * The kernel caps it without an error.
+ */
+const RECEIVE_BUFFER_OCTETS = 2 * 1024 * 1024;
+
 // The largest payload of a UDP datagram over IPv4.
 const MAX_DATAGRAM_OCTETS = 65_507;
 
@@ -112,7 +119,10 @@ export class NgClient {
     this.#logger = options.logger;
     this.#timing = options.timing ?? DEFAULT_NG_TIMING;
     this.#maxInFlight = options.maxInFlight ?? 1000;
-    const socket = createSocket(isIPv6(options.address.host) ? "udp6" : "udp4");
+    const socket = createSocket({
+      type: isIPv6(options.address.host) ? "udp6" : "udp4",
+      recvBufferSize: RECEIVE_BUFFER_OCTETS,
+    });
     this.#socket = socket;
     // A refused datagram (ICMP) is an `error`; the repeat or the deadline deals with it.
     socket.on("error", (error) => {
