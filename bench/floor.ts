@@ -31,7 +31,7 @@ const idsByCaller = new Map<string, string>();
 
 const trunk = createSocket({ type: "udp4", recvBufferSize: 2 * 1024 * 1024 });
 trunk.bind(sipPort, "127.0.0.1", () => trunk.connect(trunkPort, "127.0.0.1"));
-const rtpengine = createSocket("udp4");
+const rtpengine = createSocket({ type: "udp4", recvBufferSize: 2 * 1024 * 1024 });
 rtpengine.connect(ngPort, "127.0.0.1");
 
 const server = createServer();

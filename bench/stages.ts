@@ -172,6 +172,7 @@ async function measurePoint(
           `completed, ${cpuMs.toFixed(2)} ms CPU a call`,
       );
       for (const fault of reply.faults) say(fault);
+      if (completed < started) await bench.clear();
     }
     // Whoever goes first is another one each time.
     turns.push(...turns.splice(0, 1));
