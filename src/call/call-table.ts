@@ -40,7 +40,7 @@ export class CallTable implements EngineHandler {
   }
 
   view(id: string): CallView | undefined {
-    return this.#calls.get(id)?.view();
+    return this.#calls.get(id)?.look();
   }
 
   /** @returns whether there was such a call */

@@ -2,7 +2,13 @@ import type { EndReason } from "../core/end-reason.ts";
 import { tryParseAnnouncement } from "../dialplan/announce.ts";
 import type { Decision } from "../dialplan/decision.ts";
 import { speechCodecsOf } from "../media/codecs.ts";
-import type { Exchange, MediaLeg, MediaSession, ServiceEndpoint } from "../media/session.ts";
+import type {
+  Exchange,
+  MediaLeg,
+  MediaReport,
+  MediaSession,
+  ServiceEndpoint,
+} from "../media/session.ts";
 import type {
   Dialog,
   Identity,
@@ -22,6 +28,8 @@ import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
 import { DigitRelay, type DigitPath, type SendInfo } from "./digit-relay.ts";
 import { Hunt, type HuntHandler } from "./hunt.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
+import { QUALITY_TYPE } from "./quality-info.ts";
+import { QualityWatch } from "./quality-watch.ts";
 import type { CallView } from "./record.ts";
 import { renegotiate, type Peer } from "./renegotiation.ts";
 import {
@@ -55,6 +63,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   readonly #media: MediaSession;
   readonly #hunt: Hunt;
   readonly #story: Story;
+  readonly #quality: QualityWatch;
   readonly #digits: DigitRelay;
   /** How codecs are chosen now, and how before the phone asked for anything. */
   #codecs: CodecChoice;
@@ -117,6 +126,14 @@ export class Call implements HuntHandler, DialogEndOwner {
       path: () => this.#digitPath(),
       onCarried: () => this.#noteMedia(),
     });
+    this.#quality = new QualityWatch({
+      clock: context.clock,
+      media: this.#media,
+      farEndOf: (tag) => this.#farEndOf(tag),
+      onChanged: (report) => {
+        if (this.#state === "connected") this.#noteMedia(report);
+      },
+    });
     this.#story = new Story({
       id: options.id,
       clock: context.clock,
@@ -159,6 +176,12 @@ export class Call implements HuntHandler, DialogEndOwner {
   }
 
   view(): CallView {
+    return this.#story.view();
+  }
+
+  /** As `view`; somebody looks closely, so what comes next is fresh. */
+  look(): CallView {
+    if (this.#state === "connected") this.#quality.refresh();
     return this.#story.view();
   }
 
@@ -286,6 +309,10 @@ export class Call implements HuntHandler, DialogEndOwner {
   }
 
   onEndInfo(end: DialogEnd, request: IncomingRequest): void {
+    if (end.leg.kind === "webrtc" && QualityWatch.isReport(request)) {
+      void this.#onQuality(end, request);
+      return;
+    }
     this.#digits.onInfo(end.leg.tag, request);
   }
 
@@ -452,8 +479,27 @@ export class Call implements HuntHandler, DialogEndOwner {
   }
 
   /** Keeps what was negotiated for the views of the live call. */
-  #noteMedia(): void {
-    this.#story.mediaReported(this.#media.negotiated(), this.#digits.views());
+  #noteMedia(report: MediaReport = this.#media.negotiated()): void {
+    this.#story.mediaReported(report, this.#digits.views(), this.#quality.view());
+  }
+
+  /** A browser says how its sound is, and is told when it suffers, and when no more. */
+  async #onQuality(end: DialogEnd, request: IncomingRequest): Promise<void> {
+    const segment = await this.#quality.onReport(end.leg.tag, request);
+    if (segment === "refused" || this.#state !== "connected" || end.isGone) return;
+    if (segment === end.toldSegment) return;
+    end.toldSegment = segment;
+    if (segment !== undefined) this.#story.note("loss", `${end.leg.tag} ${segment}`);
+    await end.dialog.request("INFO", {
+      contentType: QUALITY_TYPE,
+      body: Buffer.from(JSON.stringify({ segment: segment ?? null })),
+    });
+  }
+
+  #farEndOf(tag: string): string | undefined {
+    const exchange = this.#exchange;
+    if (exchange === undefined) return undefined;
+    return exchange.offerer.tag === tag ? exchange.answerer.tag : exchange.offerer.tag;
   }
 
   /** A view is made only for those who look. */
@@ -489,7 +535,10 @@ export class Call implements HuntHandler, DialogEndOwner {
   /** The last step: the media is given back, then the record is final. */
   async #publishRecord(): Promise<void> {
     const report = await this.#media.close();
-    if (report !== undefined) this.#story.mediaReported(report, this.#digits.views());
+    if (report !== undefined) {
+      this.#quality.finish(report);
+      this.#noteMedia(report);
+    }
     const record = this.#story.record();
     this.#context.logger.info("call ended", {
       call: record.id,

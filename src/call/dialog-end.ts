@@ -8,6 +8,7 @@ import type {
   IncomingRequest,
 } from "../signaling/engine.ts";
 import type { CallContext } from "./context.ts";
+import type { Segment } from "./loss.ts";
 
 /** What happens on one end of a call, told to the call. */
 export interface DialogEndOwner {
@@ -33,6 +34,8 @@ export class DialogEnd implements DialogHandler {
   /** The last SDP that the far end sent, and the last that it was sent. */
   remoteSdp: string | undefined;
   localSdp: string | undefined;
+  /** Where packets are lost, as the browser there was last told. */
+  toldSegment: Segment | undefined;
   readonly #owner: DialogEndOwner;
   readonly #context: CallContext;
   #grace: Timer | undefined;

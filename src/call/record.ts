@@ -1,5 +1,8 @@
 import type { EndReason } from "../core/end-reason.ts";
 import type { TraceStep } from "../dialplan/decision.ts";
+import type { StreamQuality } from "../media/session.ts";
+import type { SegmentLoss } from "./loss.ts";
+import type { BrowserQuality } from "./quality-info.ts";
 
 /** How a call ended, for statistics and search. */
 export type CallResult =
@@ -41,6 +44,16 @@ export interface DigitsView {
   readonly count: number;
 }
 
+/** How the sound of a call fares, or fared at last. */
+export interface QualityView {
+  /** By leg tag: its packets that reached the gateway, and how it says that it hears the other. */
+  readonly legs: Readonly<Record<string, StreamQuality>>;
+  /** What each browser says, by leg tag, with the lost share of each part of the way, 0 to 1. */
+  readonly browsers: Readonly<Record<string, BrowserQuality & { readonly loss?: SegmentLoss }>>;
+  /** One sentence that says where packets are lost, when people hear it. */
+  readonly problem?: string;
+}
+
 /** What is known of a call's media. */
 export interface MediaView {
   readonly policy: string;
@@ -56,6 +69,7 @@ export interface MediaView {
   readonly codecs: Readonly<Record<string, string>>;
   readonly isTranscoded: boolean;
   readonly packetsFrom: Readonly<Record<string, number>>;
+  readonly quality?: QualityView;
   readonly mos?: number;
 }
 

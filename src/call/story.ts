@@ -14,6 +14,7 @@ import type {
   DigitsView,
   LegView,
   MediaView,
+  QualityView,
   TimelineEntry,
 } from "./record.ts";
 
@@ -163,7 +164,11 @@ export class Story {
     this.#codecs = codecs;
   }
 
-  mediaReported(report: MediaReport, digits: readonly DigitsView[] = []): void {
+  mediaReported(
+    report: MediaReport,
+    digits: readonly DigitsView[] = [],
+    quality?: QualityView,
+  ): void {
     this.#media = {
       policy: this.#codecs.policy,
       policyBy: this.#codecs.by,
@@ -173,6 +178,7 @@ export class Story {
       codecs: report.codecs,
       isTranscoded: report.isTranscoded,
       packetsFrom: report.packetsFrom,
+      ...(quality === undefined ? {} : { quality }),
       ...(report.mos === undefined ? {} : { mos: report.mos }),
     };
   }

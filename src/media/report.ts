@@ -1,6 +1,6 @@
 import type { NgReply } from "./ng-client.ts";
 import { isDictionary } from "./ng-client.ts";
-import type { MediaReport } from "./session.ts";
+import type { MediaReport, StreamQuality } from "./session.ts";
 
 /**
  * Reads the statistics of a `query` reply, in the shape of rtpengine 10.5 as well as 26: `tags`
@@ -13,29 +13,75 @@ import type { MediaReport } from "./session.ts";
 export function readMediaStatistics(
   reply: NgReply,
   tags: Iterable<string>,
-): Pick<MediaReport, "isTranscoded" | "packetsFrom" | "mos"> {
+): Pick<MediaReport, "isTranscoded" | "packetsFrom" | "quality" | "mos"> {
   const byTag = dictionary(reply["tags"]);
   let isTranscoded = false;
   const packetsFrom: [string, number][] = [];
+  const quality: [string, StreamQuality][] = [];
   for (const tag of tags) {
     const monologue = byTag[tag];
     if (monologue === undefined) continue;
     let packets = 0;
+    let errors = 0;
+    const sources: string[] = [];
     for (const media of list(dictionary(monologue)["medias"])) {
       isTranscoded ||= list(dictionary(media)["flags"]).includes("transcoding");
       for (const stream of list(dictionary(media)["streams"])) {
         const { flags, stats } = dictionary(stream);
-        if (list(flags).includes("RTP")) packets += number(dictionary(stats)["packets"]) ?? 0;
+        if (!list(flags).includes("RTP")) continue;
+        packets += number(dictionary(stats)["packets"]) ?? 0;
+        errors += number(dictionary(stats)["errors"]) ?? 0;
+        sources.push(...sourcesOf(dictionary(stream)));
       }
     }
     packetsFrom.push([tag, packets]);
+    quality.push([tag, { packets, errors, ...reportsOf(reply, sources) }]);
   }
   const mos = lowestMos(reply);
   return {
     isTranscoded,
     packetsFrom: Object.fromEntries(packetsFrom),
+    quality: Object.fromEntries(quality),
     ...(mos === undefined ? {} : { mos }),
   };
+}
+
+/** The SSRCs of what a stream receives: 10.5 has one, later ones a list. */
+function sourcesOf(stream: Readonly<Record<string, unknown>>): readonly string[] {
+  const listed = list(stream["ingress SSRCs"])
+    .map((one) => number(dictionary(one)["SSRC"]))
+    .filter((ssrc) => ssrc !== undefined);
+  const own = number(stream["SSRC"]);
+  return [...listed, ...(own === undefined ? [] : [own])].map(String);
+}
+
+/**
+ * What these sources report of the sound that they receive: rtpengine keeps a report under the SSRC
+ * that sent it. Of several, the last one that has sent any.
+ */
+function reportsOf(
+  reply: NgReply,
+  sources: readonly string[],
+): Omit<StreamQuality, "packets" | "errors"> {
+  const all = dictionary(reply["SSRC"]);
+  for (const source of sources.toReversed()) {
+    const reports = dictionary(all[source]);
+    const average = dictionary(reports["average MOS"]);
+    const tenths = number(average["MOS"]);
+    if (tenths === undefined || tenths <= 0) continue;
+    const lowest = number(dictionary(reports["lowest MOS"])["MOS"]);
+    const jitterMs = number(average["jitter"]);
+    const roundTripUs = number(average["round-trip time"]);
+    const lossPercent = number(average["packet loss"]);
+    return {
+      mos: tenths / 10,
+      ...(lowest === undefined ? {} : { lowestMos: lowest / 10 }),
+      ...(jitterMs === undefined ? {} : { jitterMs }),
+      ...(roundTripUs === undefined ? {} : { roundTripMs: Math.round(roundTripUs / 100) / 10 }),
+      ...(lossPercent === undefined ? {} : { lossPercent }),
+    };
+  }
+  return {};
 }
 
 function lowestMos(reply: NgReply): number | undefined {

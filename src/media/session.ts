@@ -92,6 +92,20 @@ export interface MediaSessionHandler {
   onDigit(fromTag: string, digit: string, durationMs: number): void;
 }
 
+/** One leg: its packets as rtpengine received them, and what it says of those that it receives. */
+export interface StreamQuality {
+  readonly packets: number;
+  /** Packets that could not be used: not decrypted, say. */
+  readonly errors: number;
+  /** Of its own RTCP reports, averaged; missing when it sends none. MOS 1 to 4.5. */
+  readonly mos?: number;
+  readonly lowestMos?: number;
+  readonly jitterMs?: number;
+  readonly roundTripMs?: number;
+  /** 0 to 100. */
+  readonly lossPercent?: number;
+}
+
 /** What the media of a call amounted to, for its record. */
 export interface MediaReport {
   /** Codec names as negotiated, such as `PCMU/8000`; undefined before an answer. */
@@ -99,6 +113,8 @@ export interface MediaReport {
   readonly isTranscoded: boolean;
   /** Packets received by rtpengine from each leg's tag. */
   readonly packetsFrom: Readonly<Record<string, number>>;
+  /** By leg tag; only where rtpengine was asked. */
+  readonly quality?: Readonly<Record<string, StreamQuality>>;
   /** How digits go to each leg; `none` where there is no way. Only legs with an answer. */
   readonly dtmf?: Readonly<Record<string, DtmfWay | "none">>;
   /** How each plain leg is encrypted, as negotiated. */

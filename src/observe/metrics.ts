@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { callEnded } from "../call/channels.ts";
-import type { CallRecord, CallResult } from "../call/record.ts";
+import { SEGMENTS, type Segment } from "../call/loss.ts";
+import type { CallRecord, CallResult, QualityView } from "../call/record.ts";
 import type { FactChannel } from "../core/channels.ts";
 import { formatMetrics, type Metric, type Sample } from "./exposition.ts";
 
@@ -43,6 +44,11 @@ const RESULTS: readonly CallResult[] = [
 /** Upper bounds in seconds of the histogram of call set-up times. */
 const SETUP_BOUNDS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60] as const;
 
+/** Upper bounds of what people heard: MOS, lost share, jitter in seconds. */
+const MOS_BOUNDS = [1.5, 2, 2.5, 3, 3.5, 3.8, 4, 4.2, 4.4] as const;
+const LOSS_BOUNDS = [0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2] as const;
+const JITTER_BOUNDS = [0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2] as const;
+
 /** How often the event loop is measured. */
 const EVENT_LOOP_RESOLUTION_MS = 10;
 const NANOSECONDS = 1e9;
@@ -60,6 +66,11 @@ export class Metrics {
   readonly #eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   readonly #ended = new Map<CallResult, number>(RESULTS.map((result) => [result, 0]));
   readonly #setupBuckets: number[] = SETUP_BOUNDS.map(() => 0);
+  readonly #mos = new Histogram(MOS_BOUNDS);
+  readonly #jitter = new Histogram(JITTER_BOUNDS);
+  readonly #loss = new Map<Segment, Histogram>(
+    SEGMENTS.map((segment) => [segment, new Histogram(LOSS_BOUNDS)]),
+  );
   #endedCount = 0;
   #setupSeconds = 0;
   #talkSeconds = 0;
@@ -97,6 +108,7 @@ export class Metrics {
   #count(record: CallRecord): void {
     this.#ended.set(record.result, (this.#ended.get(record.result) ?? 0) + 1);
     const setupSeconds = record.setupMs / 1000;
+    this.#countQuality(record.media?.quality);
     this.#endedCount += 1;
     this.#setupSeconds += setupSeconds;
     this.#talkSeconds += record.durationMs / 1000;
@@ -105,6 +117,42 @@ export class Metrics {
         this.#setupBuckets[index] = (this.#setupBuckets[index] ?? 0) + 1;
       }
     }
+  }
+
+  #countQuality(quality: QualityView | undefined): void {
+    for (const { mos, jitterMs } of Object.values(quality?.legs ?? {})) {
+      if (mos !== undefined) this.#mos.observe(mos);
+      if (jitterMs !== undefined) this.#jitter.observe(jitterMs / 1000);
+    }
+    for (const { loss } of Object.values(quality?.browsers ?? {})) {
+      if (loss === undefined) continue;
+      for (const [segment, histogram] of this.#loss) histogram.observe(loss[segment]);
+    }
+  }
+
+  #qualityMetrics(): readonly Metric[] {
+    return [
+      {
+        name: "offhook_call_mos",
+        help: "Mean opinion score of each direction of ended calls, where RTCP told one.",
+        type: "histogram",
+        samples: this.#mos.samples(),
+      },
+      {
+        name: "offhook_call_jitter_seconds",
+        help: "Jitter of each direction of ended calls, where RTCP told one.",
+        type: "histogram",
+        samples: this.#jitter.samples(),
+      },
+      {
+        name: "offhook_call_loss_ratio",
+        help: "Lost share of each part of the way in the last seconds of ended calls of the web phone.",
+        type: "histogram",
+        samples: Array.from(this.#loss, ([segment, histogram]) =>
+          histogram.samples({ segment }),
+        ).flat(),
+      },
+    ];
   }
 
   #gatewayMetrics(): readonly Metric[] {
@@ -122,6 +170,7 @@ export class Metrics {
         samples: Array.from(this.#ended, ([result, value]) => ({ labels: { result }, value })),
       },
       this.#setupHistogram(),
+      ...this.#qualityMetrics(),
       counter(
         "offhook_call_talk_seconds_total",
         "Answered time of ended calls.",
@@ -210,6 +259,40 @@ export class Metrics {
         type: "gauge",
         samples: [quantile("0.5", 50), quantile("0.99", 99), quantile("1", 100)],
       },
+    ];
+  }
+}
+
+/** Counts values below bounds, as Prometheus wants them: cumulative. */
+class Histogram {
+  readonly #bounds: readonly number[];
+  readonly #buckets: number[];
+  #count = 0;
+  #sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.#buckets = bounds.map(() => 0);
+  }
+
+  observe(value: number): void {
+    this.#count += 1;
+    this.#sum += value;
+    for (const [index, bound] of this.#bounds.entries()) {
+      if (value <= bound) this.#buckets[index] = (this.#buckets[index] ?? 0) + 1;
+    }
+  }
+
+  samples(labels: Readonly<Record<string, string>> = {}): Sample[] {
+    return [
+      ...this.#bounds.map((bound, index) => ({
+        suffix: "_bucket",
+        labels: { ...labels, le: String(bound) },
+        value: this.#buckets[index] ?? 0,
+      })),
+      { suffix: "_bucket", labels: { ...labels, le: "+Inf" }, value: this.#count },
+      { suffix: "_sum", labels, value: this.#sum },
+      { suffix: "_count", labels, value: this.#count },
     ];
   }
 }

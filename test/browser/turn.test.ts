@@ -98,7 +98,7 @@ describe("a browser whose network lets no UDP through to the media ports", () =>
   }
 
   it("talks over the TURN server", async () => {
-    await stage().network.lose("INPUT", media(), 1);
+    await stage().network.lose("gateway", media(), 1);
     const phone = await openMovingPhone(stage());
     await phone.call("*43");
     await phone.waitForCall("connected");
@@ -110,7 +110,7 @@ describe("a browser whose network lets no UDP through to the media ports", () =>
 
   it("tries over the TURN server alone when nothing has connected", async () => {
     const { network } = stage();
-    await network.lose("INPUT", ["-i", "wifi-gw", "-p", "udp"], 1);
+    await network.lose("gateway", ["-i", "wifi-gw", "-p", "udp"], 1);
     const phone = await openMovingPhone(stage());
     await phone.call("*43");
     await phone.waitForCall("connected");
@@ -124,7 +124,7 @@ describe("a browser whose network lets no UDP through to the media ports", () =>
         );
         // The first connection has heard nothing: it would have found the relay by itself.
         await network.heal();
-        await network.lose("INPUT", media(), 1);
+        await network.lose("gateway", media(), 1);
       },
       20_000,
     );

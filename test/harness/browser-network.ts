@@ -27,7 +27,7 @@ export class BrowserNetwork implements AsyncDisposable {
   /** Starts Chromium in the browser's network. */
   readonly executable: string;
   readonly #holder: Child;
-  readonly #undo: (readonly string[])[] = [];
+  readonly #undo: (() => Promise<unknown>)[] = [];
   #current = 0;
 
   static async start(): Promise<BrowserNetwork> {
@@ -71,18 +71,18 @@ export class BrowserNetwork implements AsyncDisposable {
   }
 
   /**
-   * Drops packets at the gateway's machine until `heal`.
+   * Drops packets that arrive at one of the two machines, until `heal`.
    *
    * @param match of iptables, such as `["-i", "wifi-gw", "-p", "udp"]`
    * @param probability 1 drops all
    */
   async lose(
-    chain: "INPUT" | "OUTPUT",
+    at: "gateway" | "browser",
     match: readonly string[],
     probability: number,
   ): Promise<void> {
     const rule = [
-      chain,
+      "INPUT",
       ...match,
       ...(probability < 1
         ? ["-m", "statistic", "--mode", "random", "--probability", String(probability)]
@@ -90,13 +90,17 @@ export class BrowserNetwork implements AsyncDisposable {
       "-j",
       "DROP",
     ];
-    await run("iptables", ["-w", "-A", ...rule]);
-    this.#undo.push(["-w", "-D", ...rule]);
+    const iptables = (action: string): Promise<unknown> =>
+      at === "gateway"
+        ? run("iptables", ["-w", action, ...rule])
+        : this.#inside(["iptables", "-w", action, ...rule]);
+    await iptables("-A");
+    this.#undo.push(() => iptables("-D"));
   }
 
   /** Takes every rule of `lose` back. */
   async heal(): Promise<void> {
-    for (const rule of this.#undo.splice(0)) await run("iptables", [...rule]);
+    for (const undo of this.#undo.splice(0)) await undo();
   }
 
   async stop(): Promise<void> {

@@ -7,7 +7,10 @@ const stream = (packets: number, ...flags: string[]): object => ({ flags, stats:
 const QUERY = {
   result: "ok",
   SSRC: {
-    "793827557": { "average MOS": { MOS: 43 }, "lowest MOS": { MOS: 38 } },
+    "793827557": {
+      "average MOS": { MOS: 43, jitter: 3, "packet loss": 1, "round-trip time": 12_345 },
+      "lowest MOS": { MOS: 38 },
+    },
     "311651804": { "lowest MOS": { MOS: 41 } },
     "1": {},
   },
@@ -16,7 +19,14 @@ const QUERY = {
       medias: [
         {
           flags: ["initialized", "rtcp-mux", "DTLS-SRTP", "transcoding"],
-          streams: [stream(500, "RTP", "RTCP", "ICE"), stream(7, "RTCP", "fallback RTCP")],
+          streams: [
+            {
+              flags: ["RTP", "RTCP", "ICE"],
+              SSRC: 793_827_557,
+              stats: { packets: 500, errors: 2 },
+            },
+            stream(7, "RTCP", "fallback RTCP"),
+          ],
         },
       ],
     },
@@ -32,6 +42,18 @@ describe("readMediaStatistics", () => {
     expect(readMediaStatistics(QUERY, ["caller", "callee", "never answered"])).toEqual({
       isTranscoded: true,
       packetsFrom: { caller: 500, callee: 480 },
+      quality: {
+        caller: {
+          packets: 500,
+          errors: 2,
+          mos: 4.3,
+          lowestMos: 3.8,
+          jitterMs: 3,
+          roundTripMs: 12.3,
+          lossPercent: 1,
+        },
+        callee: { packets: 480, errors: 0 },
+      },
       mos: 3.8,
     });
   });

@@ -26,6 +26,7 @@ export function aCall(change: Partial<Call> = {}): Call {
     isKeypadOpen: false,
     digits: "",
     media: "new",
+    loss: undefined,
     isAskingForMicrophone: false,
     microphoneProblem: undefined,
     ...change,

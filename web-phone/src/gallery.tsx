@@ -74,6 +74,7 @@ const call: Call = {
   isMuted: false,
   isKeypadOpen: false,
   digits: "",
+  loss: undefined,
   media: "flowing",
   isAskingForMicrophone: false,
   microphoneProblem: undefined,

@@ -343,6 +343,7 @@ export class Phone<Audio extends OutgoingAudio> {
       onHeld: (id, isHeld) => this.#dispatch({ type: "hold-changed", id, isHeld }),
       onHeldByPeer: (id, isHeld) => this.#dispatch({ type: "peer-hold-changed", id, isHeld }),
       onMedia: (id, media) => this.#dispatch({ type: "media-changed", id, media }),
+      onLoss: (id, segment) => this.#dispatch({ type: "loss-changed", id, segment }),
       onEnded: (id, end) => this.#end(id, end),
     };
   }

@@ -3,6 +3,7 @@
  * timer, no socket: what happens comes in as an event, with its time where time matters. An event
  * that makes no sense in a state leaves the state as it is.
  */
+import type { LossSegment } from "./agent/phone-agent.ts";
 import { type CallEnd, type EndKind, isQuietEnd } from "./call-end.ts";
 
 /** The connection to the gateway. */
@@ -69,6 +70,8 @@ export interface Call {
   /** The digits sent in this call, for the display. */
   readonly digits: string;
   readonly media: MediaState;
+  /** Where packets are lost that people miss. */
+  readonly loss: LossSegment | undefined;
   /** The browser has been asking for the microphone for a while. */
   readonly isAskingForMicrophone: boolean;
   /** Set while an incoming call waits for a microphone that cannot be had. */
@@ -160,6 +163,11 @@ export type PhoneEvent =
   | { readonly type: "keypad-toggled"; readonly id: string }
   | { readonly type: "digit-sent"; readonly id: string; readonly digit: string }
   | { readonly type: "media-changed"; readonly id: string; readonly media: MediaState }
+  | {
+      readonly type: "loss-changed";
+      readonly id: string;
+      readonly segment: LossSegment | undefined;
+    }
   | { readonly type: "call-ended"; readonly id: string; readonly end: CallEnd; readonly at: number }
   | { readonly type: "call-dismissed" }
   | { readonly type: "settings-toggled"; readonly isOpen: boolean }
@@ -226,6 +234,7 @@ function newCall(
     isKeypadOpen: false,
     digits: "",
     media: "new",
+    loss: undefined,
     isAskingForMicrophone: false,
     microphoneProblem: undefined,
   };
@@ -411,6 +420,8 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
         ["calling", "ringing", "early-media", "answering", "connected"],
         () => ({ media: event.media }),
       );
+    case "loss-changed":
+      return withCall(state, event.id, ["connected"], () => ({ loss: event.segment }));
     case "call-ended":
       return ended(state, event.id, event.end, event.at);
     case "call-dismissed":

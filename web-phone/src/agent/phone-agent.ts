@@ -32,6 +32,14 @@ export interface OutgoingAudio {
   close(): void;
 }
 
+/** One part of the way of the sound, as the gateway names it. */
+export type LossSegment =
+  | "browser-uplink"
+  | "browser-downlink"
+  | "carrier-inbound"
+  | "carrier-outbound"
+  | "gateway";
+
 /** Why a call is turned away before it is answered. */
 export type Refusal = "declined" | "busy";
 
@@ -87,5 +95,7 @@ export interface PhoneAgentHandler {
   onHeld(id: string, isHeld: boolean): void;
   onHeldByPeer(id: string, isHeld: boolean): void;
   onMedia(id: string, state: "flowing" | "interrupted"): void;
+  /** Where packets are lost that people miss; undefined when it is good again. */
+  onLoss(id: string, segment: LossSegment | undefined): void;
   onEnded(id: string, end: CallEnd): void;
 }

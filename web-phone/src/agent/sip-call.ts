@@ -5,6 +5,7 @@
 import {
   type Bye,
   type Cancel,
+  type Info,
   type Invitation,
   Inviter,
   type Referral,
@@ -25,6 +26,7 @@ import type { OpenMicrophone } from "./open-microphone.ts";
 import { OpusWish, speaksOpus } from "./opus-wish.ts";
 import { isPathAlive } from "./path-check.ts";
 import type { IceServer, PhoneAgentHandler, Refusal } from "./phone-agent.ts";
+import { sendQuality, tryParseVerdict } from "./quality-info.ts";
 import { QualitySampler, type QualitySample } from "./quality-sampler.ts";
 
 /** What a call needs from its agent. */
@@ -232,6 +234,12 @@ export class SipCall {
         const kind = isAnsweredElsewhere(reason) ? "answered-elsewhere" : "missed";
         this.#finish({ kind, details: { reason } });
       },
+      onInfo: (info: Info) => {
+        info.accept().catch(ignore);
+        const segment = tryParseVerdict(info.request);
+        if (segment === "none" || this.#isOver) return;
+        this.#context.handler.onLoss(this.id, segment);
+      },
       // Without this, SIP.js calls whatever number a REFER names, at the user's cost.
       onRefer: (referral: Referral) => {
         referral.reject({ statusCode: 603 }).catch(ignore);
@@ -348,6 +356,7 @@ export class SipCall {
   }
 
   #onSample(sample: QualitySample): void {
+    if (!this.#isOver) sendQuality(this.session, sample);
     const media = this.#descriptionHandler;
     const answer = media?.peerConnection.remoteDescription?.sdp;
     if (media === undefined || answer === undefined || this.#isOver || this.#isHeld) return;

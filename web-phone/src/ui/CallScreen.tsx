@@ -84,11 +84,26 @@ function Status(props: { readonly call: Call; readonly now: number }) {
   );
 }
 
+function lossTextOf(loss: NonNullable<Call["loss"]>) {
+  switch (loss) {
+    case "browser-uplink":
+      return "call.loss.uplink";
+    case "browser-downlink":
+      return "call.loss.downlink";
+    case "carrier-inbound":
+    case "carrier-outbound":
+      return "call.loss.far-end";
+    case "gateway":
+      return "call.loss.gateway";
+  }
+}
+
 function Notices(props: { readonly state: PhoneState; readonly call: Call }) {
   const { call, state } = props;
   const lines: string[] = [];
   if (call.isAskingForMicrophone) lines.push(t("call.microphone-asked"));
   if (call.media === "interrupted") lines.push(t("call.media.interrupted"));
+  if (call.loss !== undefined && call.media === "flowing") lines.push(t(lossTextOf(call.loss)));
   if (state.turnedAway !== undefined) {
     lines.push(t("call.turned-away", { caller: state.turnedAway }));
   }
