@@ -100,6 +100,7 @@ export class Gateway implements GatewayView {
       sdpLimits: config.limits.sdp,
       opus: config.media.opus,
       dscp: config.media.dscp,
+      isIceLite: config.media.ice === "lite",
       digitEvents: config.media.digitEvents,
     });
     const credentials = new SessionCredentials({

@@ -24,6 +24,12 @@ export interface PacketCounts {
   };
 }
 
+/** When a call begins. */
+export const NO_PACKETS: PacketCounts = {
+  browser: { sent: 0, reportedLost: 0, received: 0, lost: 0 },
+  gateway: { fromBrowser: 0, fromFarEnd: 0, errors: 0 },
+};
+
 /** One part of the way. */
 export type Segment =
   | "browser-uplink"

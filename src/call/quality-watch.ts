@@ -4,6 +4,7 @@ import type { IncomingRequest } from "../signaling/engine.ts";
 import {
   describeLoss,
   lossBetween,
+  NO_PACKETS,
   worstSegment,
   type PacketCounts,
   type Segment,
@@ -98,10 +99,10 @@ export class QualityWatch {
     this.#browsers.set(tag, { quality, counts: undefined, loss: before?.loss, atMs });
     const report = await this.#query();
     const counts = report === undefined ? undefined : this.#counts(tag, quality, report);
+    // The first report is about the time since the call began.
+    const since = before === undefined ? NO_PACKETS : before.counts;
     const loss =
-      counts === undefined || before?.counts === undefined
-        ? undefined
-        : lossBetween(before.counts, counts);
+      counts === undefined || since === undefined ? undefined : lossBetween(since, counts);
     this.#browsers.set(tag, { quality, counts, loss, atMs });
     if (report !== undefined) this.#onChanged(report);
     return loss === undefined ? undefined : worstSegment(loss);

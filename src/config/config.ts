@@ -86,6 +86,8 @@ export interface MediaConfig {
   readonly dscp?: number;
   /** More addresses for media, of the other family, say; only when rtpengine is managed. */
   readonly otherAddresses?: readonly string[];
+  /** How browsers find the media server: RFC 8445, or its lite half. */
+  readonly ice: "full" | "lite";
   /** Where rtpengines of others report digits to (their `dtmf-log-dest`); undefined: nowhere. */
   readonly digitEvents?: SocketAddress;
   readonly turn?: { readonly urls: readonly string[]; readonly secret: string };

@@ -259,6 +259,7 @@ function toMedia(media: FileValues["media"], defaultHost: () => string): MediaCo
     }),
     // RFC 8837 §5 and what PBXs do: sound is EF.
     dscp: dscp === "off" ? undefined : (dscp ?? 46),
+    ice: media?.ice ?? "full",
     digitEvents: media?.["digit-events"],
     turn: media?.turn,
   });

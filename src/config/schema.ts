@@ -261,6 +261,12 @@ const mediaSchema = z.strictObject({
     default: "ef",
     example: "af41",
   }),
+  ice: z.enum(["full", "lite"]).optional().meta({
+    description:
+      "`lite`: rtpengine leaves the connectivity checks to the browser (RFC 8445 §2.5), for a media address that every browser reaches; it sends fewer packets, and follows a browser that restarts ICE",
+    default: "full",
+    example: "lite",
+  }),
   "digit-events": ngSocket.optional().meta({
     description:
       "With rtpengines of others: a UDP address of this machine to which they report digits (`dtmf-log-dest` of rtpengine.conf); trunks with `dtmf: info` need it for browsers that send events",

@@ -51,6 +51,8 @@ export interface MediaEngineOptions {
   readonly opus?: OpusParameters | undefined;
   /** Differentiated services code point of media; undefined: left alone. */
   readonly dscp?: number | undefined;
+  /** Whether rtpengine is an ICE-lite agent toward browsers; default false. */
+  readonly isIceLite?: boolean;
   /**
    * Where external rtpengines report digits to (their `dtmf-log-dest`); undefined: nowhere. A managed
    * one reports by itself.
@@ -128,13 +130,14 @@ class RtpengineMediaEngine implements MediaEngine {
     readonly policy: CodecPolicy;
     readonly handler?: MediaSessionHandler | undefined;
   }): MediaSession {
-    const { clock, opus, dscp, sdpLimits } = this.#options;
+    const { clock, opus, dscp, isIceLite, sdpLimits } = this.#options;
     const events = this.#digitEvents;
     const session = new RtpengineSession({
       policy: options.policy,
       clock,
       opus,
       dscp,
+      isIceLite,
       sdpLimits,
       nodes: () => this.#healthyNodes(),
       ...(events === undefined || options.handler === undefined

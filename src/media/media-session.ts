@@ -44,6 +44,8 @@ export interface RtpengineSessionOptions {
   readonly opus?: OpusParameters | undefined;
   /** Differentiated services code point of what rtpengine sends; undefined: left alone. */
   readonly dscp?: number | undefined;
+  /** Whether rtpengine is an ICE-lite agent toward browsers; default false. */
+  readonly isIceLite?: boolean | undefined;
   /** Told of digits for legs with `dtmf: info`; undefined: rtpengine reports none. */
   readonly handler?: MediaSessionHandler | undefined;
   /** Called once, at the end. */
@@ -227,6 +229,7 @@ export class RtpengineSession implements MediaSession {
           sender: { ...offerer, host: description.audio.connection.host },
           receiver: answerer,
         }),
+        ...this.#iceMode(),
         // RFC 2474 §3: the upper six of eight bits.
         TOS: dscp === undefined ? undefined : dscp << 2,
         codec: transcodingOf(plan, way === "inband" && !this.#leg(offerer.tag).hasEvents),
@@ -300,6 +303,7 @@ export class RtpengineSession implements MediaSession {
           sender: { ...answerer, host: description.audio.connection.host },
           receiver: { ...offerer, offered: offererLeg.offered },
         }),
+        ...this.#iceMode(),
         sdp: this.#toRtpengine(answerer, "answer", description, codecs),
       },
       state?.flags ?? [],
@@ -433,6 +437,11 @@ export class RtpengineSession implements MediaSession {
   ): Promise<NgReply> {
     if (this.#node === undefined) throw noRtpengine();
     return this.#node.request(command, { ...args, "call-id": this.id });
+  }
+
+  /** Both directions: a plain leg has no ICE, so it concerns browsers only. */
+  #iceMode(): NgArguments {
+    return this.#options.isIceLite === true ? { "ICE-lite": "both" } : {};
   }
 
   #toRtpengine(

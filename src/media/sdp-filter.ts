@@ -261,7 +261,11 @@ export function sdpForLeg(
     sdp: {
       connection,
       // RFC 9143 §7.3.1: a page with `bundlePolicy: max-bundle` refuses an answer without its group.
-      attributes: isBundled ? [{ name: "group", value: `BUNDLE ${mid}` }] : [],
+      attributes: [
+        // RFC 8839 §5.3: a session-level attribute.
+        ...(kind === "webrtc" ? reply.attributes.filter(({ name }) => name === "ice-lite") : []),
+        ...(isBundled ? [{ name: "group", value: `BUNDLE ${mid}` }] : []),
+      ],
       media: layout === undefined ? [audio] : placeAudio(audio, layout),
     },
     codecs,

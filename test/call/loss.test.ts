@@ -2,16 +2,14 @@ import { describe, expect, it } from "vitest";
 import {
   describeLoss,
   lossBetween,
+  NO_PACKETS,
   SEGMENTS,
   worstSegment,
   type PacketCounts,
   type Segment,
 } from "../../src/call/loss.ts";
 
-const NOTHING: PacketCounts = {
-  browser: { sent: 0, reportedLost: 0, received: 0, lost: 0 },
-  gateway: { fromBrowser: 0, fromFarEnd: 0, errors: 0 },
-};
+const NOTHING = NO_PACKETS;
 
 /** 500 packets each way, of which each part of the way loses so many. */
 function call(lost: Partial<Record<Segment, number>>): PacketCounts {
