@@ -25,6 +25,7 @@ export const checkCommand: Command = (args, context) => {
     return 1;
   }
   for (const warning of result.config.warnings) context.print(`WARNING ${name}: ${warning}`);
+  for (const problem of result.lint) context.print(`WARNING ${formatProblem(problem)}`);
   context.print(`${name}: ok (${countsOf(result.config)})`);
   return 0;
 };

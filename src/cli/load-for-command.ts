@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Config } from "../config/config.ts";
 import { findConfigFile, tryLoadConfig } from "../config/load.ts";
 import type { LoadResult } from "../config/load.ts";
+import type { Problem } from "../config/problem.ts";
 import type { CommandContext } from "./command.ts";
 
 /** The name of a configuration in the lines that commands print. */
@@ -23,10 +24,16 @@ export function loadForCommand(
   const shown = file ?? findConfigFile(context.directory);
   const path = shown === undefined ? undefined : resolve(context.directory, shown);
   const result = tryLoadConfig(path, { environment: context.environment });
-  if (result.ok || path === undefined || shown === undefined) return { file: shown, result };
-  // Messages name the file as the user did.
-  const problems = result.problems.map((problem) => ({ ...problem, file: shown }));
-  return { file: shown, result: { ok: false, problems } };
+  if (path === undefined || shown === undefined) return { file: shown, result };
+  // Messages name the file as the user did, and included ones as the file does.
+  const named = (problems: readonly Problem[]): readonly Problem[] =>
+    problems.map((problem) => (problem.file === path ? { ...problem, file: shown } : problem));
+  return {
+    file: shown,
+    result: result.ok
+      ? { ...result, lint: named(result.lint) }
+      : { ok: false, problems: named(result.problems) },
+  };
 }
 
 /** `3 users, 1 trunk, 5 routes, 1 test` */

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { compileDialplan } from "../dialplan/compile.ts";
 import type { Dialplan } from "../dialplan/compile.ts";
 import type { DialplanProblem } from "../dialplan/condition.ts";
+import { lintDialplan } from "../dialplan/lint.ts";
 import { runPlanTests } from "../dialplan/plan-tests.ts";
 import { routeSchema } from "../dialplan/schema.ts";
 import type { RouteSource } from "../dialplan/source.ts";
@@ -14,17 +15,24 @@ import type { Environment } from "./environment.ts";
 import { ConfigError, DemoDataError } from "./errors.ts";
 import { explainIssues } from "../dialplan/issues.ts";
 import type { IssueText } from "../dialplan/issues.ts";
+import { directoryOf, withIncludes } from "./includes.ts";
+import type { MergedSource } from "./includes.ts";
 import type { Interfaces } from "./own-address.ts";
 import { formatKey } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { resolveConfig } from "./resolve.ts";
 import { fileSchema } from "./schema.ts";
 import { readYaml } from "./yaml-source.ts";
-import type { YamlSource } from "./yaml-source.ts";
 
 /** A configuration ready for use, with its plan compiled and tested; or all that is wrong. */
 export type LoadResult =
-  | { readonly ok: true; readonly config: Config; readonly dialplan: Dialplan }
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      readonly dialplan: Dialplan;
+      /** What the linter says of the plan, with its places; the plan works all the same. */
+      readonly lint: readonly Problem[];
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** What loading depends on; each has the machine's own as its default. */
@@ -100,8 +108,12 @@ export function tryLoadConfigText(
 
 function load(text: string, file: string | undefined, options: LoadOptions): LoadResult {
   const name = file ?? "(built-in demo)";
-  const { source, problems: syntax } = readYaml(text, name, options.environment ?? process.env);
-  const problems = new ProblemList(name, source, syntax);
+  const environment = options.environment ?? process.env;
+  const read = readYaml(text, name, environment);
+  const includes = withIncludes(read.source, name, directoryOf(file), environment);
+  const source = includes.merged;
+  const syntax = [...read.problems, ...includes.problems];
+  const problems = new ProblemList(source, syntax);
   const data = source.value ?? {};
   const parsed = fileSchema.safeParse(data);
   if (!parsed.success) {
@@ -132,10 +144,18 @@ function load(text: string, file: string | undefined, options: LoadOptions): Loa
   const planWarnings = compiled.warnings.map(
     ({ path, message }) => `${formatKey(["dialplan", ...path])}: ${message}`,
   );
+  // The built-in plan has no places in the file, and nothing to be told about.
+  const hasPlan = source.has(["dialplan", "routes"]);
+  const lint = new ProblemList(source, []);
+  if (hasPlan) {
+    const now = options.now ?? new Date();
+    lint.addPlan(lintDialplan(config.dialplan, config, dialplan, now));
+  }
   return {
     ok: true,
     config: { ...config, warnings: [...config.warnings, ...planWarnings] },
     dialplan,
+    lint: lint.sorted(),
   };
 }
 
@@ -192,13 +212,11 @@ function texts(data: unknown, key: string): readonly string[] {
 
 /** Problems with their places in the file. */
 class ProblemList {
-  readonly #file: string;
-  readonly #source: YamlSource;
+  readonly #source: MergedSource;
   readonly #problems: Problem[];
   readonly #keys: Set<string>;
 
-  constructor(file: string, source: YamlSource, syntax: readonly Problem[]) {
-    this.#file = file;
+  constructor(source: MergedSource, syntax: readonly Problem[]) {
     this.#source = source;
     this.#problems = [...syntax];
     this.#keys = new Set(syntax.map(({ key }) => key));
@@ -210,16 +228,16 @@ class ProblemList {
 
   addIssues(issues: readonly IssueText[]): void {
     for (const { path, part, message } of issues) {
-      const { line, column } = this.#source.locate(path, part);
-      this.#add({ file: this.#file, line, column, key: formatKey(path), message });
+      const { file, line, column } = this.#source.locate(path, part);
+      this.#add({ file, line, column, key: formatKey(path), message });
     }
   }
 
   addPlan(found: readonly DialplanProblem[]): void {
     for (const { path, message } of found) {
       const near = this.#written(["dialplan", ...path]);
-      const { line, column } = this.#source.locate(near);
-      this.#add({ file: this.#file, line, column, key: formatKey(near), message });
+      const { file, line, column } = this.#source.locate(near);
+      this.#add({ file, line, column, key: formatKey(near), message });
     }
   }
 
