@@ -13,6 +13,7 @@ import { SystemClock } from "./core/clock.ts";
 import type { EndReason } from "./core/end-reason.ts";
 import type { Logger, LogLevel } from "./core/logger.ts";
 import type { Dialplan } from "./dialplan/compile.ts";
+import { changedDecisions, type ComparedCall } from "./dialplan/diff.ts";
 import { simulate } from "./dialplan/simulate.ts";
 import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
 import type { BanView, GatewayView, Readiness, TrunkView } from "./http/ports.ts";
@@ -36,6 +37,9 @@ import { MemoryLocations } from "./storage/memory-locations.ts";
 const FLOW_GRACE_MS = 30_000;
 /** How long a drain waits for calls to end by themselves. */
 const DRAIN_MS = 30_000;
+/** Records that a new plan is tried on, and changed decisions that the log names. */
+const COMPARED_RECORDS = 200;
+const NAMED_CHANGES = 10;
 /** Rules before the deciding one that a call's record tells. */
 const TOLD_RULES = 20;
 const SHUTDOWN: EndReason = { sipStatus: 503, q850: 41, text: "The gateway is shutting down" };
@@ -357,6 +361,7 @@ export class Gateway implements GatewayView {
     const needRestart = (["domain", "sip", "media", "trunks", "limits"] as const).filter(
       (key) => !isSame(before[key], config[key]),
     );
+    const changed = changedDecisions(this.#current.dialplan, dialplan, this.#knownCalls(config));
     // Routes may name trunks that only a restart makes; the engine refuses those calls with 503.
     this.#current = { config, dialplan };
     this.#originPolicy = createOriginPolicy({ origins: config.http.origins });
@@ -365,9 +370,30 @@ export class Gateway implements GatewayView {
     this.logger.info("configuration reloaded", {
       users: config.users.size,
       routes: config.dialplan.routes.length,
+      decisionsChanged: changed.length,
       ...(needRestart.length === 0 ? {} : { needRestart }),
     });
+    for (const change of changed.slice(0, NAMED_CHANGES)) {
+      this.logger.info("this call would go elsewhere now", { ...change });
+    }
     return true;
+  }
+
+  /** The calls of the plan's tests and of the newest records, for the new plan to be tried on. */
+  *#knownCalls(config: Config): Iterable<ComparedCall> {
+    const { dialplan } = this.#current;
+    for (const { from, trunk, to, at } of config.dialplan.tests) {
+      const caller = dialplan.findCaller(from, trunk);
+      const when = at === undefined ? new Date() : dialplan.clock.tryParse(at);
+      if (typeof caller !== "string" && when !== undefined) yield { from: caller, to, at: when };
+    }
+    for (const { from, to, startedAt } of this.#records.page({ limit: COMPARED_RECORDS }).items) {
+      const caller =
+        from.kind === "user"
+          ? dialplan.findCaller(from.id)
+          : dialplan.findCaller(from.number, from.id);
+      if (typeof caller !== "string") yield { from: caller, to, at: new Date(startedAt) };
+    }
   }
 
   async #reloadCertificates(): Promise<void> {

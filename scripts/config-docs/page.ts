@@ -87,15 +87,48 @@ A number of a user is found in every way to write it: \`+493012345601\`, \`49301
 
 Several users may have the same number: then they ring together. An id comes before a number.
 
+\`from.number\` also takes \`anonymous\`: the caller shows no number. \`class\` looks at what kind of number was dialled, see below. \`headers\` looks at header fields of a trunk's INVITE, of those that \`dialplan.headers\` names; what a browser sends is never looked at. \`state\` looks at what users do now: \`{ "1001": busy }\`, \`{ "@to": [idle, busy] }\`.
+
 ### Conditions on time
 
-\`at.days\` takes \`mon\` to \`sun\`, ranges (\`mon-fri\`, \`fri-mon\`) and lists (\`mon,wed\`). \`at.hours\` takes ranges of the 24-hour clock; the end is not included, and \`22:00-06:00\` runs over midnight. Both look at the same moment: on Saturday at 03:00 the day is Saturday.
+\`at.days\` takes \`mon\` to \`sun\`, ranges (\`mon-fri\`, \`fri-mon\`) and lists (\`mon,wed\`). \`at.hours\` takes ranges of the 24-hour clock; the end is not included, and \`22:00-06:00\` runs over midnight. Both look at the same moment: on Saturday at 03:00 the day is Saturday. \`at.dates\` takes dates of one year (\`2026-12-24\`), of every year (\`12-24\`) and ranges of either (\`12-24..01-06\`, both ends included). \`at.holidays\` and \`at.except\` name lists under \`dialplan.holidays\`. \`at.time-zone\` is a clock of the route's own. Clocks follow daylight saving: an hour that is skipped is in no range, one that comes twice is in it twice.
 
 ### Actions
 
-\`ring\` calls browsers, \`dial\` calls out over a trunk. The number for the trunk is the dialled one without its first \`strip\` characters, with \`prepend\` in front. \`then\` follows when nobody answered: an action, or a list of them.
+\`ring\` calls browsers: users, \`{ group: sales }\`, or either with a delay, \`{ user: "1002", after: 10s }\`. \`by: sequence\` rings one after the other for \`each\`, \`round-robin\` begins with another user at every call, \`longest-idle\` with who has been free the longest; \`timeout\` is for all together.
+
+\`dial\` calls out over trunks: in order, \`by: weight\`, or \`by: least-cost\` as \`dialplan.rates\` says (the longest prefix counts; a trunk without a price comes last). The next trunk is tried when the trunk failed, not when the callee was busy. The number is the dialled one, or \`number\`, then rewritten by \`format\`, \`replace\`, \`strip\` and \`prepend\`, in this order. \`format\` reads it as the caller's home dials it (\`country\` and \`area-code\` of the user, else of the dialplan). \`caller-from\` presents only numbers of its list.
+
+\`voicemail\` dials the voicemail behind a trunk and tells it whose messages it takes and why (Diversion, RFC 5806). \`forward\` decides anew, as if the number had been dialled by the user that forwards: its rights, its limits, its number. \`go\` lets a set of routes decide; nothing in it holds: 404. \`hang-up\` answers and hangs up. Loops of \`go\` and \`forward\` end with 482.
+
+\`then\` follows when nobody answered: an action, or a list of them. \`on\` follows instead when it names how it ended, by SIP status or by outcome:
+
+| outcome | when |
+| --- | --- |
+| \`busy\` | 486, 600 |
+| \`no-answer\` | 408, 480, 487, or nobody picked up in time |
+| \`unreachable\` | no browser signed in, 404, 410, 484, 485, 604, every 5xx |
+| \`rejected\` | 603, 403 and every other refusal |
+
+All that follows is decided when the call begins.
 
 When \`ring\` finds no such user at the time of the call, \`then\` follows at once; without \`then\` the call ends with 404. When \`strip\` leaves nothing to dial, it ends with 484. A trunk that the file does not have is passed over when another is in the list, with a warning; alone it is a mistake.
+
+### Hooks
+
+\`ask\` sends a question to a program under \`dialplan.hooks\`, as JSON by POST: \`{ "call", "from": { "kind", "id", "number" }, "to", "route", "hook" }\`. \`X-Offhook-Signature: t=SECONDS,v1=HEX\` signs it: HMAC with SHA-256 and the hook's secret over \`SECONDS.BODY\`. The answer is \`{ "do": ACTION }\` in the words of this page, and may do no more than the caller may. An answer that is late, wrong, no 200 or a redirect leads to \`else\`, without it to 503.
+
+### Safety
+
+- What no route takes ends with 404. A call from a trunk goes out again only where a route says so.
+- Numbers have a class: \`internal\` (up to six digits), \`national\`, \`mobile\`, \`international\`, \`premium\` (premium and shared-cost numbers, satellites, costly short numbers, \`dialplan.premium\`), \`emergency\`, \`unknown\`. Without \`dialplan.allow\`, \`dial\` takes all but premium; with it, what it lists. The number that goes out counts, and the one that was dialled if it is worse. Else the call ends with 403.
+- The emergency numbers of the caller's \`country\`, dialled by a user, come before every route, over all trunks or those of \`dialplan.emergency\`: no class and no limit holds them. A user whose id is such a number is not rung by it. \`location\` goes along as Geolocation (RFC 6442). Without a \`country\` none is known, and the routes decide.
+- \`limits\` of users, groups, trunks and routes count calls over trunks: at once, begun within a minute, minutes and money a day. A reached one ends the call with 403; a trunk's is passed over. Counts live in memory, and begin anew with the process.
+- The linter of \`offhook check\` warns of rules that nothing reaches, patterns that cut each other, premium numbers in the file, emergency numbers that do not get out, and rules that no test covers.
+
+### Files and sets
+
+\`dialplan.include\` names files with more \`routes\`, \`sets\`, \`holidays\`, \`rates\` and \`tests\` at their top; they are added behind those of the file. Mistakes are told at their place in their file. [cookbook/](cookbook/README.md) has plans from life.
 
 ### Tests
 

@@ -184,8 +184,20 @@ function planProblems(data: unknown): readonly DialplanProblem[] {
     ),
     trunks: new Map(Object.entries(childOf(data, "trunks") ?? {})),
   };
+  const plan = childOf(data, "dialplan");
+  const namesIn = (key: string): readonly string[] => Object.keys(childOf(plan, key) ?? {});
   const compiled = compileDialplan(
-    { routes: list.map((route) => routeSchema.safeParse(route).data ?? PLACEHOLDER), tests: [] },
+    {
+      routes: list.map((route) => routeSchema.safeParse(route).data ?? PLACEHOLDER),
+      tests: [],
+      // What routes may name: that it is there is all that counts here.
+      sets: Object.fromEntries(namesIn("sets").map((name) => [name, []])),
+      holidays: Object.fromEntries(namesIn("holidays").map((name) => [name, []])),
+      hooks: Object.fromEntries(
+        namesIn("hooks").map((name) => [name, { url: "", secret: "", timeoutMs: 0 }]),
+      ),
+      headers: texts(plan, "headers").map((name) => name.toLowerCase()),
+    },
     world,
   );
   return compiled.ok ? [] : compiled.problems;
