@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { dialplanLines, measureDialplan } from "./dialplan.ts";
 import { describeMachine, hasProgram, missingPackages } from "./machine.ts";
+import { measureMedia } from "./media.ts";
 import { measureParsers } from "./parsers.ts";
 import { targetsOf, table, writeReport } from "./report.ts";
 import type { Results } from "./report.ts";
@@ -10,6 +11,7 @@ import type { Effort } from "./stages.ts";
 /**
  * `npm run bench`: measures parsers and the whole gateway beside Debian's Kamailio, and writes
  * docs/performance.md; it takes 20 minutes. `-- --quick` takes a minute, prints and writes nothing.
+ * `-- media` measures what rtpengine costs, `auto` against `opus`.
  */
 
 const FULL: Effort = {
@@ -50,9 +52,16 @@ const QUICK: Effort = {
 };
 const OWN_NETWORK = "OFFHOOK_BENCH_IN_OWN_NETWORK";
 
+/** `npm run bench -- media`: half a minute. @returns the exit code */
+async function printMedia(): Promise<number> {
+  for (const line of await measureMedia()) process.stdout.write(`${line}\n`);
+  return 0;
+}
+
 /** @returns the exit code */
 async function main(): Promise<number> {
   if (process.argv.includes("dialplan")) return printDialplan();
+  if (process.argv.includes("media")) return printMedia();
   const missing = missingPackages();
   if (missing.length > 0) {
     complain(`Missing: ${missing.join(", ")}. Install as root, then start again:\n`);

@@ -51,11 +51,11 @@ export function withEvents(codecs: readonly Codec[], offered: Codec | undefined)
   ];
 }
 
-const SHORTEST_MS = 40;
+/** rtpengine takes no less than 100 ms, of sound and of pause. */
+const SHORTEST_MS = 100;
 const LONGEST_MS = 1000;
 const USUAL_MS = 100;
-/** RFC 4733 §2.5.2.2 leaves it open; detectors of tones want 40 ms and more. */
-const PAUSE_MS = 60;
+const PAUSE_MS = 100;
 /** Digits of one leg that may wait. */
 const MAX_WAITING = 64;
 const RETRY_MS = 50;
@@ -83,19 +83,27 @@ export class DigitQueue {
     this.#play = play;
   }
 
-  /** @throws MediaError `ERR_OFFHOOK_MEDIA_REFUSED` for no digit, or too many of them */
-  push({ from, digit, durationMs = USUAL_MS }: PlayedDigit): Promise<void> {
+  /**
+   * @param prepare run before the digit, in its turn; gives what must hold first, for two seconds
+   * @throws MediaError `ERR_OFFHOOK_MEDIA_REFUSED` for no digit, or too many of them
+   */
+  push(
+    { from, digit, durationMs = USUAL_MS }: PlayedDigit,
+    prepare: () => Promise<(() => Promise<boolean>) | undefined>,
+  ): Promise<void> {
     if (!DIGIT.test(digit)) return Promise.reject(refused("not a digit of a telephone"));
     if (this.#waiting >= MAX_WAITING) return Promise.reject(refused("too many digits wait"));
     this.#waiting += 1;
-    const played = this.#last.then(() =>
-      this.#patiently({
+    const played = this.#last.then(async () => {
+      const isReady = await prepare();
+      if (isReady !== undefined) await this.#until(isReady);
+      await this.#patiently({
         from,
         digit,
         durationMs: Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.round(durationMs))),
         pauseMs: PAUSE_MS,
-      }),
-    );
+      });
+    });
     this.#last = played
       .catch(() => {})
       .finally(() => {
@@ -104,9 +112,12 @@ export class DigitQueue {
     return played;
   }
 
-  /** Lets some time pass before the next digit. */
-  pause(milliseconds: number): void {
-    this.#last = this.#last.then(() => this.#sleep(milliseconds));
+  async #until(isReady: () => Promise<boolean>): Promise<void> {
+    const deadlineMs = this.#clock.monotonicMs() + PATIENCE_MS;
+    while (this.#clock.monotonicMs() < deadlineMs) {
+      await this.#sleep(RETRY_MS);
+      if (await isReady()) return;
+    }
   }
 
   /** rtpengine makes events on the sender's own line of packets, and wants to have seen one. */

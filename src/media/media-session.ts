@@ -96,10 +96,10 @@ interface BranchState {
 }
 
 /**
- * From the first command with `inject DTMF` to the first digit: rtpengine must have decoded a packet
- * of the sender, or it takes the digit and plays nothing (measured with 10.5).
+ * Between the first command with `inject DTMF` and the first digit rtpengine must have decoded
+ * packets of the sender, or it takes the digit and plays nothing (measured with 10.5).
  */
-const SETTLE_MS = 100;
+const SETTLE_PACKETS = 3;
 
 /** rtpengine needs an `o=` line and we write our own behind it. */
 const ANY_ORIGIN: SdpOrigin = { id: "0", version: 0 };
@@ -162,9 +162,8 @@ export class RtpengineSession implements MediaSession {
     };
   }
 
-  async playDigit({ branch }: Pick<Exchange, "branch">, digit: PlayedDigit): Promise<void> {
-    if (await this.#inTurn(() => this.#enableInjection(branch))) this.#digits.pause(SETTLE_MS);
-    await this.#digits.push(digit);
+  playDigit({ branch }: Pick<Exchange, "branch">, digit: PlayedDigit): Promise<void> {
+    return this.#digits.push(digit, () => this.#prepareInjection(branch, digit.from));
   }
 
   /** rtpengine reports a digit that a leg has sent in RTP. */
@@ -399,6 +398,20 @@ export class RtpengineSession implements MediaSession {
     await this.#command("offer", state.offer);
     await this.#command("answer", state.answer);
     return true;
+  }
+
+  /** @returns whether rtpengine can play a digit of this leg now; undefined: it could before */
+  async #prepareInjection(
+    branch: string,
+    from: string,
+  ): Promise<(() => Promise<boolean>) | undefined> {
+    if (!(await this.#inTurn(() => this.#enableInjection(branch)))) return undefined;
+    const packets = async (): Promise<number> => {
+      const reply = await this.#inTurn(() => this.#command("query", {}));
+      return readMediaStatistics(reply, [from]).packetsFrom[from] ?? 0;
+    };
+    const before = await packets();
+    return async () => (await packets()) >= before + SETTLE_PACKETS;
   }
 
   async #playDigit({ from, digit, durationMs, pauseMs }: DigitCommand): Promise<void> {

@@ -18,8 +18,11 @@ import type { CodecPolicy, LegKind, MediaLeg } from "./session.ts";
 import { unusable } from "./sdp.ts";
 import { secureProtocol, WEAK_SUITES, type MediaSecurity } from "./srtp.ts";
 
-/** ng's way to leave suites out of what is offered. */
-const WITHOUT_WEAK: readonly string[] = WEAK_SUITES.map((suite) => `no-${suite}`);
+/**
+ * ng's way to leave suites out of what is offered. `pad`: RFC 4568 §6.1 wants the padding of base64,
+ * without which baresip loses the end of a key of 256 bits.
+ */
+const STRONG_SDES: readonly string[] = [...WEAK_SUITES.map((suite) => `no-${suite}`), "pad"];
 
 const TO_RTP = {
   ICE: "remove",
@@ -89,7 +92,7 @@ function transportOf({ srtp, offered }: ProfileInput["receiver"]): {
         // rtpengine is told of SRTP whatever the telephone calls it; the filter sets that right.
         "transport-protocol": offered === undefined ? "RTP/SAVP" : secureProtocol(offered.protocol),
         DTLS: "off",
-        SDES: WITHOUT_WEAK,
+        SDES: STRONG_SDES,
       };
     case "dtls":
       return { "transport-protocol": offered?.protocol ?? "UDP/TLS/RTP/SAVP", SDES: ["off"] };
@@ -99,7 +102,7 @@ function transportOf({ srtp, offered }: ProfileInput["receiver"]): {
         "transport-protocol": "RTP/AVP",
         OSRTP: ["offer"],
         DTLS: "off",
-        SDES: WITHOUT_WEAK,
+        SDES: STRONG_SDES,
       };
   }
 }

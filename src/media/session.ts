@@ -82,7 +82,7 @@ export interface PlayedDigit {
   readonly from: string;
   /** One of `0-9*#A-D`. */
   readonly digit: string;
-  /** Default 100; at least 40, at most 1000 ms are played. */
+  /** Default 100; at least 100, at most 1000 ms are played. */
   readonly durationMs?: number | undefined;
 }
 

@@ -19,6 +19,11 @@ export interface BaresipOptions {
   readonly answer?: "auto" | "manual";
   /** Default PCMU. */
   readonly codec?: "PCMU" | "PCMA" | "G722" | "opus";
+  /**
+   * `sdes`: nothing but SRTP with keys in the SDP; `dtls`: DTLS-SRTP; `optional`: keys in a plain
+   * profile (RFC 8643). Default: plain RTP.
+   */
+  readonly encryption?: keyof typeof ENCRYPTIONS;
   /** What it sends, in Hz; default 600. */
   readonly toneHz?: number;
   /** Default 127.0.0.1. */
@@ -37,6 +42,12 @@ const CODECS = {
   PCMA: { module: "g711.so", name: "PCMA/8000/1" },
   G722: { module: "g722.so", name: "G722/16000/1" },
   opus: { module: "opus.so", name: "opus/48000/2" },
+} as const;
+
+const ENCRYPTIONS = {
+  sdes: { module: "srtp.so", name: "srtp-mand" },
+  optional: { module: "srtp.so", name: "srtp" },
+  dtls: { module: "dtls_srtp.so", name: "dtls_srtp" },
 } as const;
 
 /**
@@ -75,6 +86,9 @@ export class Baresip implements AsyncDisposable {
       `audio_codecs=${codec.name}`,
       `answermode=${options.answer ?? "auto"}`,
     ];
+    const encryption =
+      options.encryption === undefined ? undefined : ENCRYPTIONS[options.encryption];
+    if (encryption !== undefined) account.push(`mediaenc=${encryption.name}`);
     if (options.outboundProxy !== undefined) {
       account.push(`outbound="sip:${options.outboundProxy.host}:${options.outboundProxy.port}"`);
     }
@@ -101,6 +115,7 @@ export class Baresip implements AsyncDisposable {
       ["module", "ausine.so"],
       ["module", "aubridge.so"],
       ["module", "sndfile.so"],
+      ...(encryption === undefined ? [] : [["module", encryption.module] as const]),
       ["module_tmp", "uuid.so"],
       ["module_tmp", "account.so"],
       ["module_app", "menu.so"],

@@ -1,4 +1,6 @@
-/** Hears digits as a PBX does: pairs of tones in PCMU (ITU-T Q.23). */
+/** Digits as pairs of tones in PCMU (ITU-T Q.23), sent, and heard as a PBX does. */
+
+import { encodeMuLaw } from "../../src/media/service/g711.ts";
 
 const LOW_HZ = [697, 770, 852, 941] as const;
 const HIGH_HZ = [1209, 1336, 1477, 1633] as const;
@@ -6,6 +8,21 @@ const PAD = ["123A", "456B", "789C", "*0#D"] as const;
 const RATE = 8000;
 /** 12.75 ms: Goertzel's bins are then 78 Hz wide, as detectors of telephones have it. */
 const BLOCK = 102;
+
+/** Frames of 20 ms of one digit. */
+export function encodeToneDigit(digit: string, frames: number): readonly Buffer[] {
+  const row = PAD.findIndex((keys) => keys.includes(digit));
+  const lowHz = LOW_HZ[row] ?? 0;
+  const highHz = HIGH_HZ[PAD[row]?.indexOf(digit) ?? 0] ?? 0;
+  return Array.from({ length: frames }, (_none, frame) =>
+    Buffer.from(
+      Array.from({ length: 160 }, (_zero, index) => {
+        const angle = (2 * Math.PI * (frame * 160 + index)) / RATE;
+        return encodeMuLaw(Math.round(6000 * (Math.sin(angle * lowHz) + Math.sin(angle * highHz))));
+      }),
+    ),
+  );
+}
 
 /** Digits in PCMU samples, each once as long as it sounds; 30 ms make one, 20 ms end it. */
 export function toneDigits(pcmu: Buffer): string {

@@ -113,8 +113,9 @@ export interface ReceivedRtp {
   readonly fromPort: number;
 }
 
-/** A telephone's RTP: one UDP port on 127.0.0.1 that sends and counts packets. */
+/** A telephone's RTP: one UDP port, by default on 127.0.0.1, that sends and counts packets. */
 export class RtpPeer implements AsyncDisposable {
+  readonly host: string;
   readonly port: number;
   readonly received: ReceivedRtp[] = [];
   readonly #socket: Socket;
@@ -123,18 +124,20 @@ export class RtpPeer implements AsyncDisposable {
   #echoTo: number | undefined;
   #loseEvery: number | undefined;
 
-  static async open(): Promise<RtpPeer> {
+  static async open(host = "127.0.0.1"): Promise<RtpPeer> {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject);
-      socket.bind(0, "127.0.0.1", resolve);
+      socket.bind(0, host, resolve);
     });
     return new RtpPeer(socket);
   }
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    this.port = socket.address().port;
+    const { address, port } = socket.address();
+    this.host = address;
+    this.port = port;
     socket.on("message", (octets: Buffer, from: RemoteInfo) => this.#accept(octets, from));
   }
 
@@ -152,9 +155,9 @@ export class RtpPeer implements AsyncDisposable {
     };
     return [
       "v=0",
-      "o=peer 77 3 IN IP4 127.0.0.1",
+      `o=peer 77 3 IN IP4 ${this.host}`,
       "s=A telephone",
-      "c=IN IP4 127.0.0.1",
+      `c=IN IP4 ${this.host}`,
       "t=0 0",
       `m=audio ${this.port} RTP/AVP ${formats}`,
       ...formats.split(" ").map((format) => `a=rtpmap:${format} ${maps[format] ?? "X-NONE/8000"}`),
