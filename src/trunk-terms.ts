@@ -47,9 +47,12 @@ function familyOf(
   hosts: () => readonly string[],
 ): "IP4" | "IP6" | undefined {
   if (wanted !== undefined) return wanted === "ipv6" ? "IP6" : "IP4";
-  // A peer whose SIP is IPv6 cannot be expected to reach IPv4.
+  // A peer is reached, and reaches us, where its SIP is: without a word rtpengine would give it the
+  // family of the other side.
   const all = hosts();
-  return all.length > 0 && all.every((host) => isIPv6(host)) ? "IP6" : undefined;
+  if (all.length === 0) return undefined;
+  if (all.every((host) => isIPv6(host))) return "IP6";
+  return all.some((host) => isIPv6(host)) ? undefined : "IP4";
 }
 
 /** `192.0.2.1:5060` or `[2001:db8::1]:5060`. */

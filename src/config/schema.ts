@@ -449,7 +449,7 @@ const trunkSchema = z
     }),
     "address-family": word("auto", "ipv4", "ipv6").optional().meta({
       description: "Family of the media address that the peer gets",
-      default: "auto: that of its own SDP, else of the first `media.address`",
+      default: "auto: that of its SIP servers, else of the other side",
       example: "ipv6",
     }),
     "max-calls": wholeNumber(1, 1_000_000).optional().meta({

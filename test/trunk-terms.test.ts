@@ -1,0 +1,67 @@
+import { describe, expect, it } from "vitest";
+
+import { trunkLeg } from "../src/call/context.ts";
+import type { TrunkConfig } from "../src/config/config.ts";
+import { trunkTerms } from "../src/trunk-terms.ts";
+
+function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[]) {
+  const trunk: TrunkConfig = {
+    id: "office",
+    peer: "sip:pbx.example.com",
+    dtmf: "rfc4733",
+    dtmfFallback: "inband",
+    srtp: "off",
+    nat: "auto",
+    failoverAfterMs: 4000,
+    registrar: false,
+    terms: { reliable: "supported", session: undefined },
+    ...keys,
+  };
+  return trunkTerms(trunk, {
+    trunkTargets: () =>
+      addresses.map((address) => ({
+        address,
+        transport: "UDP",
+        state: "unknown",
+        sinceMs: undefined,
+      })),
+  });
+}
+
+describe("whether a trunk's packets come straight from the address in its SDP", () => {
+  const addresses = ["192.0.2.1:5060", "[2001:db8::1]:5060"];
+
+  it("auto: when its signaling is there too", () => {
+    const { media } = termsOf({}, addresses);
+    expect(media?.isDirect?.("192.0.2.1")).toBe(true);
+    expect(media?.isDirect?.("2001:db8::1")).toBe(true);
+    // Behind a NAT, or media that goes its own way.
+    expect(media?.isDirect?.("10.0.0.5")).toBe(false);
+  });
+
+  it("auto: also where a call came from", () => {
+    const leg = trunkLeg(termsOf({}, addresses), () => "198.51.100.7");
+    expect(leg.isDirect?.("198.51.100.7")).toBe(true);
+    expect(leg.isDirect?.("192.0.2.1")).toBe(true);
+    expect(leg.isDirect?.("198.51.100.8")).toBe(false);
+  });
+
+  it("yes and no: as configured", () => {
+    expect(termsOf({ nat: "yes" }, addresses).media?.isDirect).toBeUndefined();
+    expect(termsOf({ nat: "no" }, addresses).media?.isDirect?.("10.0.0.5")).toBe(true);
+  });
+});
+
+describe("the family of a trunk's media address", () => {
+  it.each([
+    [undefined, ["192.0.2.1:5060"], "IP4"],
+    [undefined, ["[2001:db8::1]:5060"], "IP6"],
+    [undefined, ["192.0.2.1:5060", "[2001:db8::1]:5060"], undefined],
+    [undefined, [], undefined],
+    ["ipv6", ["192.0.2.1:5060"], "IP6"],
+    ["ipv4", ["[2001:db8::1]:5060"], "IP4"],
+  ] as const)("%s, servers %j: %s", (wanted, addresses, family) => {
+    const keys = wanted === undefined ? {} : { addressFamily: wanted };
+    expect(termsOf(keys, addresses).media?.addressFamily).toBe(family);
+  });
+});
