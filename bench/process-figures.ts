@@ -32,14 +32,10 @@ export function machineCpuMs(): number {
   return [0, 1, 2, 5, 6].reduce((sum, at) => sum + Number(fields[at] ?? 0), 0) * TICK_MS;
 }
 
-/**
- * Memory in kB: private pages, and of shared ones this program's share (PSS).
- *
- * @param options.isAlone without the program's children
- */
-export function pssKilobytes(pid: number, options: { readonly isAlone?: boolean } = {}): number {
+/** Memory in kB: private pages, and of shared ones this program's share (PSS). */
+export function pssKilobytes(pid: number): number {
   let total = 0;
-  for (const member of options.isAlone === true ? [pid] : family(pid)) {
+  for (const member of family(pid)) {
     const line = readText(`/proc/${member}/smaps_rollup`)
       .split("\n")
       .find((text) => text.startsWith("Pss:"));

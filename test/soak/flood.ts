@@ -1,8 +1,8 @@
+import { readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { pssKilobytes } from "../../bench/process-figures.ts";
 import { NODE_FLAGS } from "../../scripts/setup/node-flags.mjs";
 import { type Gateway, startGateway, type YamlValue } from "../harness/gateway.ts";
 import { Child } from "../harness/process.ts";
@@ -23,7 +23,7 @@ export interface FloodOptions {
 
 export interface FloodReport {
   readonly sent: number;
-  /** PSS of the gateway's own process, in kB: before, and the most of it from then on. */
+  /** Resident memory of the gateway's own process, in kB: before, and the most from then on. */
   readonly beforeKilobytes: number;
   readonly mostKilobytes: number;
   /** Milliseconds from the connection to the 200, of each real user who came meanwhile. */
@@ -72,7 +72,7 @@ export async function flood(options: FloodOptions): Promise<FloodReport> {
   // What it allocates once, it allocates now.
   await runSender(gateway, perSecond, Math.min(1.5, seconds));
   await delay(1000);
-  const beforeKilobytes = pssOf(gateway);
+  const beforeKilobytes = rssOf(gateway);
   let mostKilobytes = beforeKilobytes;
   const registerMs: number[] = [];
   const trunkMs: number[] = [];
@@ -83,7 +83,7 @@ export async function flood(options: FloodOptions): Promise<FloodReport> {
     while (!end.signal.aborted) {
       registerMs.push(await timeOf(() => registerOnce(gateway)));
       trunkMs.push(await askFromTrunk(trunk));
-      mostKilobytes = Math.max(mostKilobytes, pssOf(gateway));
+      mostKilobytes = Math.max(mostKilobytes, rssOf(gateway));
       await delay(Math.min(1000, seconds * 50));
     }
   };
@@ -95,7 +95,7 @@ export async function flood(options: FloodOptions): Promise<FloodReport> {
     }
   };
   const [sent] = await Promise.all([sending(), watch()]);
-  mostKilobytes = Math.max(mostKilobytes, pssOf(gateway));
+  mostKilobytes = Math.max(mostKilobytes, rssOf(gateway));
   const live = await gateway.api("/api/v1/calls?limit=1000");
   const callsLeft = JSON.stringify(live.body).split('"state":"connected"').length - 1;
   const { body } = await gateway.api("/metrics");
@@ -185,9 +185,13 @@ async function timeOf(action: () => Promise<unknown>): Promise<number> {
   return Math.round(performance.now() - startedMs);
 }
 
-/** Of the process alone: its rtpengine's memory has nothing to do with SIP. */
-function pssOf(gateway: Gateway): number {
-  return pssKilobytes(gateway.pid, { isAlone: true });
+/**
+ * Resident memory of the process alone, in kB. Not its share of what it shares: that grows whenever
+ * another Node ends.
+ */
+function rssOf(gateway: Gateway): number {
+  const status = readFileSync(`/proc/${gateway.pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]);
 }
 
 /** The sum of all series of a name. */

@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- flood | reconnect | overload`: what takes too long for `npm test`, in a network of
+ * `npm run soak -- flood | overload | reconnect`: what takes too long for `npm test`, in a network of
  * its own. Prints the figures, and ends with 1 when one of them is not what it must be.
  */
 import { spawnSync } from "node:child_process";
@@ -25,6 +25,22 @@ const STAGES: Readonly<Record<string, () => Promise<readonly Target[]>>> = {
       { what: `calls: ${report.callsLeft} of 20 left`, isMet: report.callsLeft === 20 },
       { what: `a real user registers in ${slowest} ms, at most 2000`, isMet: slowest <= 2000 },
       { what: `${report.sent} requests sent`, isMet: report.sent === 180_000 },
+    ];
+  },
+  overload: async () => {
+    const { overload } = await import("./overload.ts");
+    const { peak, goodput, recoveredMs, refused } = await overload({ users: 300, say });
+    const percent = Math.round((100 * goodput) / peak);
+    say(JSON.stringify({ peak, goodput, refused, recoveredMs }));
+    return [
+      {
+        what: `at 3 times ${peak} calls/s ${goodput} a second completed: ${percent} %, at least 80`,
+        isMet: percent >= 80,
+      },
+      {
+        what: `overload over after ${recoveredMs} ms, at most 10000`,
+        isMet: recoveredMs <= 10_000,
+      },
     ];
   },
   reconnect: async () => {

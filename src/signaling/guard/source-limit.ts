@@ -150,13 +150,24 @@ export class SourceLimit {
   admitsDatagram(host: string): boolean {
     const nowMs = this.#options.clock.monotonicMs();
     const network = networkOf(host);
-    const source = this.#sourceOf("datagram", network, nowMs);
-    if (this.#isTrusted(source, host, nowMs)) return true;
-    if (this.#charge("datagram", network, source, nowMs) !== "taken") return false;
+    const known = this.#sources.datagram.get(network);
+    if (known === undefined ? this.#isTrustedNow(host) : this.#isTrusted(known, host, nowMs)) {
+      return true;
+    }
+    // Nothing is made for a source that will not be heard: a flood of forged ones would leave
+    // thousands a second behind for the collector of the old generation.
+    if (known === undefined && this.#isBanned("datagram", network, nowMs)) return false;
+    if (known !== undefined && this.#charge("datagram", network, known, nowMs) !== "taken") {
+      return false;
+    }
     const { strangersPerSecond } = this.#limits;
-    if (spend(this.#strangers, nowMs, strangersPerSecond, strangersPerSecond)) return true;
-    this.counts.strangers += 1;
-    return false;
+    if (!spend(this.#strangers, nowMs, strangersPerSecond, strangersPerSecond)) {
+      this.counts.strangers += 1;
+      return false;
+    }
+    if (known !== undefined) return true;
+    const source = this.#sourceOf("datagram", network, nowMs);
+    return this.#charge("datagram", network, source, nowMs) === "taken";
   }
 
   /** Whether this address may open a connection now; to open one counts as a request. */
@@ -240,7 +251,7 @@ export class SourceLimit {
 
   #isTrusted(source: Source, host: string, nowMs: number): boolean {
     if (nowMs < source.trustEndsAtMs) return source.isTrusted;
-    const isTrusted = this.#options.exempt?.has(host) === true || this.#options.isTrunk(host);
+    const isTrusted = this.#isTrustedNow(host);
     // Of an IPv6 /64 one address may be a trunk's, and the others strangers'.
     if (!host.includes(":")) {
       source.isTrusted = isTrusted;
@@ -249,14 +260,21 @@ export class SourceLimit {
     return isTrusted;
   }
 
-  #charge(way: SourceWay, network: string, source: Source, nowMs: number): SourceVerdict {
+  #isTrustedNow(host: string): boolean {
+    return this.#options.exempt?.has(host) === true || this.#options.isTrunk(host);
+  }
+
+  #isBanned(way: SourceWay, network: string, nowMs: number): boolean {
     const bans = this.#bans[way];
     const ban = bans.size === 0 ? undefined : bans.get(network);
-    if (ban !== undefined && nowMs < ban.endsAtMs) {
-      ban.dropped += 1;
-      this.counts.banned += 1;
-      return "banned";
-    }
+    if (ban === undefined || nowMs >= ban.endsAtMs) return false;
+    ban.dropped += 1;
+    this.counts.banned += 1;
+    return true;
+  }
+
+  #charge(way: SourceWay, network: string, source: Source, nowMs: number): SourceVerdict {
+    if (this.#isBanned(way, network, nowMs)) return "banned";
     const { perSecond, burst, banAfter } = this.#limits;
     if (spend(source, nowMs, perSecond, burst)) return "taken";
     this.counts.rateLimited += 1;
