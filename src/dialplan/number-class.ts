@@ -143,7 +143,8 @@ export function mayBeCostly(e164: string): boolean {
       (pattern) => pattern.test(national) || pattern.test(national.replace(/^0/, "")),
     );
   }
-  return true;
+  // No country has this code, so nobody is reached by it.
+  return false;
 }
 
 /** Whether a short number of this country may cost extra. */
