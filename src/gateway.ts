@@ -42,6 +42,8 @@ const COMPARED_RECORDS = 200;
 const NAMED_CHANGES = 10;
 /** Rules before the deciding one that a call's record tells. */
 const TOLD_RULES = 20;
+/** How much later than the gateway rtpengine gives a silent call up. */
+const FORGET_LATER_MS = 60_000;
 const SHUTDOWN: EndReason = { sipStatus: 503, q850: 41, text: "The gateway is shutting down" };
 
 export interface GatewayOptions {
@@ -99,6 +101,8 @@ export class Gateway implements GatewayView {
     this.#current = { config, dialplan: options.dialplan };
     this.#media = createMediaEngine({
       rtpengine: rtpengineSource(config.media),
+      // The gateway ends silent calls by itself; what is left is for calls that nobody ended.
+      forgetAfterMs: config.media.timeoutMs + FORGET_LATER_MS,
       clock: this.#clock,
       logger: logger.child({ room: "media" }),
       sdpLimits: config.limits.sdp,
@@ -232,6 +236,7 @@ export class Gateway implements GatewayView {
       codecPolicy: config.media.codecs,
       flowGraceMs: FLOW_GRACE_MS,
       country: config.dialplan.country,
+      mediaTimeoutMs: config.media.timeoutMs,
       user: (id) => this.#current.config.users.get(id),
       trunk: (id) => {
         const trunk = this.#current.config.trunks.get(id);
@@ -252,6 +257,7 @@ export class Gateway implements GatewayView {
         transactions: () => this.#engine.counts.transactions,
         dialogs: () => this.#engine.counts.dialogs,
         isMediaReady: () => this.#media.isReady,
+        mediaNodes: () => this.#media.nodes(),
         isDraining: () => this.#state === "draining",
         callTimers: () => this.#callClock.pendingTimers,
         isOverloaded: () => this.#overload?.isOverloaded ?? false,
@@ -477,6 +483,14 @@ export class Gateway implements GatewayView {
   liftBan(address: string): boolean {
     const isLifted = this.#sources.lift(address);
     return this.#attempts.liftSource(address) || isLifted;
+  }
+
+  mediaNodes() {
+    return this.#media.nodes();
+  }
+
+  drainMediaNode(name: string, options: { readonly drain: boolean; readonly move: boolean }) {
+    return this.#media.setDraining(name, options.drain, options.move);
   }
 
   records() {

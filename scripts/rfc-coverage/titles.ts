@@ -76,6 +76,7 @@ export const RFC_TITLES: ReadonlyMap<number, string> = new Map([
   [6442, "Location Conveyance for the Session Initiation Protocol"],
   [6454, "The Web Origin Concept"],
   [6455, "The WebSocket Protocol"],
+  [6598, "IANA-Reserved IPv4 Prefix for Shared Address Space"],
   [6665, "SIP-Specific Event Notification"],
   [6724, "Default Address Selection for IPv6"],
   [6750, "OAuth 2.0: Bearer Token Usage"],

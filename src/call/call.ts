@@ -2,6 +2,7 @@ import type { EndReason } from "../core/end-reason.ts";
 import { tryParseAnnouncement } from "../dialplan/announce.ts";
 import type { Decision } from "../dialplan/decision.ts";
 import { speechCodecsOf } from "../media/codecs.ts";
+import { MediaError } from "../media/errors.ts";
 import type {
   Exchange,
   MediaLeg,
@@ -21,13 +22,15 @@ import type { SipRequest } from "../signaling/message/message.ts";
 import { Announcement } from "./announcement.ts";
 import type { Attempt } from "./attempt.ts";
 import { completeReason, NORMAL_CLEARING, resultOf } from "./cause.ts";
-import { callChanged, callEnded, callStarted } from "./channels.ts";
+import { callChanged, callEnded, callMedia, callStarted } from "./channels.ts";
 import { chooseCodecs, choiceAfterOffer, type CodecChoice } from "./codec-choice.ts";
 import { trunkLeg, type CallContext } from "./context.ts";
 import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
 import { DigitRelay, type DigitPath, type SendInfo } from "./digit-relay.ts";
 import { Hunt, type HuntHandler } from "./hunt.ts";
-import { reasonOfMediaError } from "./media-reason.ts";
+import { isNodeLost, reasonOfMediaError } from "./media-reason.ts";
+import { MediaKeeper } from "./media-keeper.ts";
+import { reanchor, type ReanchorOutcome } from "./reanchor.ts";
 import { QUALITY_TYPE } from "./quality-info.ts";
 import { QualityWatch } from "./quality-watch.ts";
 import type { CallView } from "./record.ts";
@@ -48,6 +51,14 @@ import { Story } from "./story.ts";
  */
 type CallState = "hunting" | "answering" | "connected" | "ended";
 
+/** How the timeline names what happens to the media. */
+const MEDIA_EVENTS = {
+  moved: "media moved",
+  "move-failed": "media not moved",
+  repaired: "media repaired",
+  "timed-out": "media timed out",
+} as const;
+
 /**
  * One call from its INVITE to its record: the caller's leg, a hunt for the callee, and the two ends
  * bridged. Whatever happens behind it (forks, failover, a service), the caller sees one dialog.
@@ -61,6 +72,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   readonly #invite: IncomingInvite;
   readonly #callerLeg: MediaLeg;
   readonly #media: MediaSession;
+  readonly #keeper: MediaKeeper;
   readonly #hunt: Hunt;
   readonly #story: Story;
   readonly #quality: QualityWatch;
@@ -118,7 +130,25 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#codecs = this.#usualCodecs;
     this.#media = context.media.createSession({
       policy: this.#codecs.policy,
-      handler: { onDigit: (tag, digit, ms) => this.#digits.onEvent(tag, digit, ms) },
+      handler: {
+        onDigit: (tag, digit, ms) => this.#digits.onEvent(tag, digit, ms),
+        onNodeLost: (detail) => this.#onNodeLost(detail),
+        onAnchorChanged: (leg, changed) => this.#onAnchorChanged(leg, changed),
+      },
+    });
+    this.#keeper = new MediaKeeper({
+      media: this.#media,
+      clock: context.clock,
+      logger: context.logger.child({ call: options.id }),
+      timeoutMs: context.mediaTimeoutMs,
+      ends: () => this.#ends(),
+      reanchor: (ends) => this.#reanchor(ends),
+      told: (event, detail) => {
+        this.#story.note(MEDIA_EVENTS[event], detail);
+        callMedia.publish({ call: this.id, event, detail });
+        this.#publishChange();
+      },
+      end: (reason) => this.#end(reason, "gateway"),
     });
     this.#digits = new DigitRelay({
       media: this.#media,
@@ -234,8 +264,40 @@ export class Call implements HuntHandler, DialogEndOwner {
       this.#isLateOffer
         ? // The callee's 200 is the offer, the caller's ACK will bring the answer.
           this.#media.offer({ ...exchange, offerer: callee.leg, answerer: this.#callerLeg }, sdp)
-        : this.#media.answer(exchange, sdp),
+        : this.#answerOf(callee, exchange, sdp),
     );
+  }
+
+  /** Takes the callee's answer to rtpengine, or the call to another one when that is lost. */
+  async #answerOf(callee: DialogEnd, exchange: Exchange, sdp: string): Promise<string> {
+    // A caller that has heard early media has an answer already; the call moves once it is joined.
+    const early = this.#earlySdp;
+    if (!this.#keeper.isLost) {
+      try {
+        return await this.#media.answer(exchange, sdp);
+      } catch (error) {
+        if (!isNodeLost(error)) throw error;
+        this.#keeper.move("its rtpengine was lost while it rang");
+      }
+    }
+    if (early !== undefined) return early;
+    const offer = this.#invite.sdp;
+    if (offer === undefined || this.#state !== "answering")
+      return this.#media.answer(exchange, sdp);
+    // The callee was offered a port that is gone: it gets another one before the caller hears of it.
+    const move = await this.#media.move();
+    const toCallee = await this.#media.offer(exchange, offer);
+    const result = await callee.dialog.reinvite(toCallee);
+    if (!result.ok || result.sdp === undefined) {
+      throw new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "the callee could not be moved");
+    }
+    callee.localSdp = toCallee;
+    callee.remoteSdp = result.sdp;
+    const answer = await this.#media.answer(exchange, result.sdp);
+    await move.keep();
+    this.#keeper.onMoved();
+    this.#story.note("media moved", "its rtpengine was lost while it rang");
+    return answer;
   }
 
   onService(choice: ServiceChoice): void {
@@ -322,6 +384,45 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   onEndFlow(end: DialogEnd, isUp: boolean): void {
     this.#story.note(isUp ? "connection restored" : "connection lost", end.leg.tag);
+  }
+
+  // The media
+
+  #onNodeLost(detail: string): void {
+    if (this.#state === "ended") return;
+    this.#story.note("media lost", detail);
+    this.#publishChange();
+    this.#keeper.move(detail);
+  }
+
+  #onAnchorChanged(leg: string, changed: readonly string[]): "refuse" | "send" {
+    this.#story.note("media alarm", `rtpengine changed its ${changed.join(", ")} toward ${leg}`);
+    this.#publishChange();
+    // A leg that is only being set up may still take it; one that talks would fall silent.
+    if (this.#state !== "connected") return "send";
+    this.#keeper.move(`rtpengine changed its ${changed.join(", ")}`);
+    return "refuse";
+  }
+
+  #ends(): readonly [Peer, Peer] | undefined {
+    if (this.#state !== "connected" || this.#caller === undefined) return undefined;
+    const peer = this.#peerOf(this.#caller);
+    return peer === undefined ? undefined : [{ kind: "dialog", end: this.#caller }, peer];
+  }
+
+  async #reanchor(ends: readonly [Peer, Peer]): Promise<ReanchorOutcome> {
+    if (this.#isRenegotiating) return { kind: "busy" };
+    this.#isRenegotiating = true;
+    const outcome = await reanchor({
+      media: this.#media,
+      branch: this.#exchange?.branch ?? "",
+      policy: this.#codecs.policy,
+      ends,
+      logger: this.#context.logger.child({ call: this.id }),
+    });
+    this.#isRenegotiating = false;
+    if (outcome.kind === "moved" && this.#state === "connected") this.#noteMedia();
+    return outcome;
   }
 
   // Within
@@ -416,6 +517,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#story.answered();
     this.#noteMedia();
     this.#publishChange();
+    this.#keeper.onJoined();
     if (this.#hangsUpAtOnce) this.#end(NORMAL_CLEARING, "gateway");
   }
 
@@ -471,6 +573,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       logger: this.#context.logger,
     });
     this.#isRenegotiating = false;
+    this.#keeper.onIdle();
     if (this.#state !== "connected" || direction === undefined) return;
     if (codecs !== this.#codecs) this.#choose(codecs);
     this.#story.directionChanged(end.leg.tag, direction);
@@ -514,6 +617,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#state = "ended";
     // Before anybody hears of the end: whoever dials again at once must find the place free.
     this.#release();
+    this.#keeper.close();
     if (before === "hunting") this.#hunt.cancel(complete);
     else this.#hunt.releasePlaces();
     // Refusing an INVITE that was answered or cancelled does nothing.

@@ -19,6 +19,8 @@ export interface CallContext {
   readonly flowGraceMs: number;
   /** ISO 3166 code: whose tones and language callers hear; undefined: those of ITU-T E.180. */
   readonly country: string | undefined;
+  /** How long an end that should send may be silent before the call is dead, milliseconds. */
+  readonly mediaTimeoutMs: number;
   user(userId: string): { readonly name: string; readonly numbers: readonly string[] } | undefined;
   trunk(trunkId: string): TrunkTerms | undefined;
   /** The SIP domain of the web users. */

@@ -72,10 +72,17 @@ export type ClientVerification = "none" | "optional" | "required";
 /** `narrow`: G.722 and G.711 end to end; `opus`: Opus at the browser, transcoded; `auto`: no transcoding when both sides share a codec. */
 export type CodecPolicy = "auto" | "narrow" | "opus";
 
+/** The ng socket of an rtpengine, with its share of new calls. */
+export interface RtpengineSocket extends SocketAddress {
+  readonly weight: number;
+}
+
 export interface MediaConfig {
   readonly rtpengine:
     | { readonly kind: "managed" }
-    | { readonly kind: "external"; readonly sockets: readonly SocketAddress[] };
+    | { readonly kind: "external"; readonly sockets: readonly RtpengineSocket[] };
+  /** How long an end of a call may send nothing before the call is dead. */
+  readonly timeoutMs: number;
   /** Address for media, or `private!public`; always present when rtpengine is managed. */
   readonly address?: string;
   /** UDP ports for media, both ends included. */

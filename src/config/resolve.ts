@@ -250,6 +250,7 @@ function toMedia(media: FileValues["media"], defaultHost: () => string): MediaCo
     address: address ?? (sockets === undefined ? defaultHost() : undefined),
     otherAddresses: otherAddresses.length === 0 ? undefined : otherAddresses,
     ports: media?.ports ?? { min: 30_000, max: 39_999 },
+    timeoutMs: media?.timeout ?? 60_000,
     codecs: media?.codecs ?? "auto",
     opus: compact({
       fec: opus?.fec ?? true,

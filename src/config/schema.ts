@@ -16,6 +16,7 @@ import {
 } from "../dialplan/scalar.ts";
 import { limitsSchema } from "./limits.ts";
 import {
+  isPublicAddress,
   tryParseHost,
   tryParseListen,
   tryParseMediaAddress,
@@ -50,6 +51,21 @@ const sipListen = like(
   tryParseSipListen,
 );
 const ngSocket = like("an ng socket such as udp:10.0.0.5:22222", tryParseNgSocket);
+const rtpengineNode = z.union([
+  ngSocket.transform((socket) => ({ ...socket, weight: 1 })),
+  z
+    .strictObject({
+      socket: ngSocket.meta({
+        description: "The ng socket of an rtpengine",
+        example: "udp:10.0.0.5:22222",
+      }),
+      weight: wholeNumber(0, 1000).optional().meta({
+        description: "Its share of new calls beside the others; 0: only when no other answers",
+        default: "1",
+      }),
+    })
+    .transform(({ socket, weight = 1 }) => ({ ...socket, weight })),
+]);
 
 const httpSchema = z.strictObject({
   listen: listen.optional().meta({
@@ -223,14 +239,24 @@ const opusSchema = z.strictObject({
 
 const mediaSchema = z.strictObject({
   rtpengine: z
-    .union([word("managed"), z.array(ngSocket).min(1).max(64)])
+    .union([word("managed"), z.array(rtpengineNode).min(1).max(64)])
     .optional()
     .meta({
       description:
-        "`managed`: start and watch the local rtpengine; or a list of the ng sockets of others",
+        "`managed`: start and watch the local rtpengine; or a list of the ng sockets of others, each alone or as `{ socket, weight }`",
       default: "managed",
-      example: '["udp:10.0.0.5:22222", "udp:10.0.0.6:22222"]',
+      example: '["udp:10.0.0.5:22222", { socket: "udp:10.0.0.6:22222", weight: 2 }]',
     }),
+  "allow-public-ng": flag().optional().meta({
+    description:
+      "true: ng sockets may be at public addresses. Whoever reaches an ng socket can redirect the sound of every call: nothing in the protocol stops him",
+    default: "false",
+  }),
+  timeout: duration("5s", "1h").optional().meta({
+    description:
+      "A call ends when nothing has come for this long from an end that should send; never while it is held",
+    default: "60s",
+  }),
   address: oneOrMore(
     like("an IP address, or private!public behind a 1:1 NAT", tryParseMediaAddress),
     4,
@@ -287,6 +313,21 @@ const mediaSchema = z.strictObject({
     .optional()
     .meta({ description: "TURN for phones behind strict firewalls", default: "none" }),
 });
+
+/** The ng protocol knows no password: a socket at a public address needs an explicit yes. */
+function needPrivateNg(media: z.output<typeof mediaSchema>, context: z.RefinementCtx): void {
+  const { rtpengine } = media;
+  if (media["allow-public-ng"] === true || !Array.isArray(rtpengine)) return;
+  for (const [index, { host }] of rtpengine.entries()) {
+    if (!isPublicAddress(host)) continue;
+    context.addIssue({
+      code: "custom",
+      path: ["rtpengine", index],
+      message: `${host} is a public address, and whoever reaches an ng socket can redirect every call`,
+      params: { expected: "a private address, or allow-public-ng: true beside it" },
+    });
+  }
+}
 
 /** Ids stand in SIP URIs and in paths of the REST API. */
 const ID = /^[A-Za-z0-9+][A-Za-z0-9._+-]{0,63}$/;
@@ -518,7 +559,7 @@ export const fileSchema = z.strictObject({
     .superRefine(needTlsFiles)
     .optional()
     .meta({ description: "SIP toward PBXs and carriers" }),
-  media: mediaSchema.optional().meta({ description: "Sound" }),
+  media: mediaSchema.superRefine(needPrivateNg).optional().meta({ description: "Sound" }),
   users: z.record(idKey("user"), userSchema).optional().meta({
     description: "Web users by id; the id is what others dial",
     default: "the demo's users 1001 and 1002",

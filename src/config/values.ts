@@ -117,6 +117,25 @@ export function tryParseTurnUrl(text: string): string | undefined {
   return pattern.test(text) ? text : undefined;
 }
 
+/** Networks that nobody reaches from the Internet. */
+const PRIVATE_NETWORKS = new AddressSet([
+  "127.0.0.0/8",
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  // RFC 6598: behind a carrier's NAT, or an overlay network.
+  "100.64.0.0/10",
+  "169.254.0.0/16",
+  "::1",
+  "fc00::/7",
+  "fe80::/10",
+]);
+
+/** Whether a literal address can be reached from the Internet. */
+export function isPublicAddress(host: string): boolean {
+  return !PRIVATE_NETWORKS.has(host);
+}
+
 /** True for the addresses and names of this machine's loopback. */
 export function isLoopbackHost(host: string): boolean {
   return (

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { CallRecord, CallView } from "../call/record.ts";
+import type { MediaNodeView } from "../media/session.ts";
 import type { SimulationOutcome, SimulationQuery } from "../dialplan/simulate.ts";
 import type { Binding } from "../signaling/engine.ts";
 
@@ -20,6 +21,12 @@ export interface GatewayView {
   bans(): Iterable<BanView>;
   /** Lets an address in again. @returns false when it was not banned */
   liftBan(address: string): boolean;
+  mediaNodes(): Iterable<MediaNodeView>;
+  /** Drains an rtpengine, or takes it back. @returns undefined when there is none of that name */
+  drainMediaNode(
+    name: string,
+    options: { readonly drain: boolean; readonly move: boolean },
+  ): MediaNodeView | undefined;
   /** Finished calls. */
   records(): RecordLog;
   /** Decides a call without placing it. */

@@ -26,6 +26,8 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/api/v1/trunks", role: "viewer", handler: listTrunks },
   { method: "GET", path: "/api/v1/bans", role: "operator", handler: listBans },
   { method: "DELETE", path: "/api/v1/bans/{id}", role: "operator", handler: liftBan },
+  { method: "GET", path: "/api/v1/media/nodes", role: "viewer", handler: listMediaNodes },
+  { method: "POST", path: "/api/v1/media/nodes/{id}", role: "operator", handler: drainMediaNode },
   { method: "GET", path: "/api/v1/cdrs", role: "viewer", handler: listRecords },
   { method: "POST", path: "/api/v1/dialplan/simulate", role: "viewer", handler: simulate },
 ];
@@ -119,6 +121,32 @@ function liftBan({ id, services }: RequestContext): Reply {
   return services.gateway.liftBan(id)
     ? { status: 204 }
     : errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", "This address is not banned.");
+}
+
+function listMediaNodes({ query, services }: RequestContext): Reply {
+  return listReply(
+    query,
+    services.gateway.mediaNodes(),
+    ({ name }) => name,
+    ({ isDraining, ...node }) => ({ ...node, draining: isDraining }),
+  );
+}
+
+const drainSchema = z.strictObject({
+  drain: z.boolean(),
+  move: z.boolean().exactOptional(),
+});
+
+function drainMediaNode({ id, body, services }: RequestContext): Reply {
+  const query = parseBody(drainSchema, body);
+  if (!query.ok) return query.reply;
+  const { drain, move = false } = query.value;
+  const node = services.gateway.drainMediaNode(id, { drain, move });
+  if (node === undefined) {
+    return errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", "No rtpengine has this name.");
+  }
+  const { isDraining, ...view } = node;
+  return jsonReply(200, { ...view, draining: isDraining });
 }
 
 function listRecords({ query, services }: RequestContext): Reply {

@@ -15,6 +15,8 @@ import { MediaError } from "./errors.ts";
 import { rtpengineFacts } from "./facts.ts";
 import { parseLogLine } from "./rtpengine-log.ts";
 import { RtpengineNode } from "./rtpengine-node.ts";
+import type { RtpengineNodeHandler } from "./rtpengine-node.ts";
+import type { RtpengineCapabilities } from "./rtpengine-version.ts";
 
 /** UDP ports, both ends included. */
 export interface PortRange {
@@ -42,6 +44,9 @@ export interface ManagedRtpengineOptions {
    * the usual system directories. `["chroot", DIR, "/usr/bin/rtpengine"]` works too.
    */
   readonly command?: readonly string[];
+  /** Milliseconds without a packet after which rtpengine itself forgets a call; default 60000. */
+  readonly forgetAfterMs?: number | undefined;
+  readonly handler?: RtpengineNodeHandler | undefined;
 }
 
 interface ClaimedRange {
@@ -89,6 +94,8 @@ export class ManagedRtpengine {
   readonly #logger: Logger;
   #state: State = { name: "stopped" };
   #failures = 0;
+  /** What the first process was found to be: those after it are the same program. */
+  #capabilities: RtpengineCapabilities | undefined;
   #recentLines: string[] = [];
   #claim: ClaimedRange | undefined;
 
@@ -224,6 +231,8 @@ export class ManagedRtpengine {
       address: { host: "127.0.0.1", port },
       clock,
       logger: this.#options.logger,
+      capabilities: this.#capabilities,
+      handler: this.#options.handler,
     });
     const ended = new Promise<string>((resolve) => {
       child.once("error", (error) => {
@@ -239,7 +248,10 @@ export class ManagedRtpengine {
       await this.#terminate(child);
       return false;
     }
+    this.#capabilities = node.capabilities;
     this.#state = { name: "running", child, node };
+    // Only now can calls be moved to it.
+    this.#options.handler?.onChange(node, true);
     this.#logger.info("rtpengine started", { pid: child.pid, ng: node.name });
     void ended.then((why) => {
       this.#onEnded(child, why, clock.monotonicMs() - startedMs, command);
@@ -304,7 +316,7 @@ export class ManagedRtpengine {
       `--port-min=${range.min}`,
       // The last port is ours, and rtpengine takes ports in pairs.
       `--port-max=${range.max - 2}`,
-      "--timeout=60",
+      `--timeout=${Math.ceil((this.#options.forgetAfterMs ?? 60_000) / 1000)}`,
       "--silent-timeout=3600",
       "--tos=0",
       "--endpoint-learning=heuristic",

@@ -6,12 +6,15 @@ import { MediaError } from "./errors.ts";
 import { ManagedRtpengine } from "./managed-rtpengine.ts";
 import type { PortRange } from "./managed-rtpengine.ts";
 import { RtpengineSession } from "./media-session.ts";
+import { NodePool } from "./node-pool.ts";
 import { RtpengineNode } from "./rtpengine-node.ts";
 import type { SdpLimits } from "./sdp.ts";
+import { knownHoles } from "./rtpengine-version.ts";
 import { createServiceEndpoint } from "./service/endpoint.ts";
 import type {
   CodecPolicy,
   MediaEngine,
+  MediaNodeView,
   MediaSession,
   MediaSessionHandler,
   OpusParameters,
@@ -34,7 +37,13 @@ export type RtpengineSource =
       /** Default `["rtpengine"]`; see ManagedRtpengineOptions. */
       readonly command?: readonly string[];
     }
-  | { readonly kind: "external"; readonly nodes: readonly SocketAddress[] };
+  | { readonly kind: "external"; readonly nodes: readonly RtpengineSocket[] };
+
+/** The ng socket of an rtpengine that somebody else runs. */
+export interface RtpengineSocket extends SocketAddress {
+  /** Its share of new calls beside the others; default 1. */
+  readonly weight?: number | undefined;
+}
 
 export interface MediaEngineOptions {
   readonly clock: Clock;
@@ -58,6 +67,8 @@ export interface MediaEngineOptions {
    * one reports by itself.
    */
   readonly digitEvents?: SocketAddress | undefined;
+  /** Milliseconds without a packet after which a managed rtpengine itself forgets a call. */
+  readonly forgetAfterMs?: number | undefined;
 }
 
 // One ng datagram holds the reply; ids of 22 characters.
@@ -73,8 +84,8 @@ class RtpengineMediaEngine implements MediaEngine {
   readonly #managed: ManagedRtpengine | undefined;
   readonly #services = new Set<ServiceEndpoint>();
   readonly #digitEvents: DigitEvents | undefined;
+  readonly #pool = new NodePool(() => this.#nodes());
   #external: readonly RtpengineNode[] = [];
-  #turn = 0;
 
   constructor(options: MediaEngineOptions) {
     this.#options = options;
@@ -90,6 +101,8 @@ class RtpengineMediaEngine implements MediaEngine {
         address,
         digitEvents: () => this.#digitEvents?.address,
         ...(otherAddresses === undefined ? {} : { otherAddresses }),
+        handler: this.#pool,
+        forgetAfterMs: options.forgetAfterMs,
         ...(ports === undefined ? {} : { ports }),
         ...(command === undefined ? {} : { command }),
       });
@@ -108,7 +121,8 @@ class RtpengineMediaEngine implements MediaEngine {
       return;
     }
     this.#external = rtpengine.nodes.map(
-      (address) => new RtpengineNode({ address, clock, logger }),
+      ({ weight = 1, ...address }) =>
+        new RtpengineNode({ address, clock, logger, weight, handler: this.#pool }),
     );
     const areUp = await Promise.all(this.#external.map((node) => node.start()));
     if (!areUp.includes(true)) {
@@ -130,22 +144,43 @@ class RtpengineMediaEngine implements MediaEngine {
     readonly policy: CodecPolicy;
     readonly handler?: MediaSessionHandler | undefined;
   }): MediaSession {
-    const { clock, opus, dscp, isIceLite, sdpLimits } = this.#options;
+    const { clock, logger, opus, dscp, isIceLite, sdpLimits } = this.#options;
     const events = this.#digitEvents;
     const session = new RtpengineSession({
       policy: options.policy,
       clock,
+      logger,
       opus,
       dscp,
       isIceLite,
       sdpLimits,
-      nodes: () => this.#healthyNodes(),
-      ...(events === undefined || options.handler === undefined
-        ? {}
-        : { handler: options.handler, onClosed: () => events.forget(session.id) }),
+      handler: options.handler,
+      reportsDigits: events !== undefined && options.handler !== undefined,
+      nodes: () => this.#pool.candidates(),
+      onRenamed: (renamed, before) => {
+        events?.forget(before);
+        events?.watch(renamed);
+      },
+      onClosed: (closed) => {
+        this.#pool.remove(closed);
+        events?.forget(closed.id);
+      },
     });
-    if (options.handler !== undefined) events?.watch(session);
+    this.#pool.add(session);
+    events?.watch(session);
     return session;
+  }
+
+  nodes(): readonly MediaNodeView[] {
+    return this.#nodes().map((node) => this.#viewOf(node));
+  }
+
+  setDraining(name: string, isDraining: boolean, move = false): MediaNodeView | undefined {
+    const node = this.#nodes().find((candidate) => this.#nameOf(candidate) === name);
+    if (node === undefined) return undefined;
+    node.setDraining(isDraining);
+    if (isDraining && move) this.#pool.moveAway(node);
+    return this.#viewOf(node);
   }
 
   async createService(
@@ -170,7 +205,7 @@ class RtpengineMediaEngine implements MediaEngine {
   }
 
   async sessionCount(): Promise<number> {
-    const nodes = this.#healthyNodes();
+    const nodes = this.#nodes().filter((node) => node.isUp);
     if (nodes.length === 0) throw noRtpengine();
     const replies = await Promise.all(
       nodes.map((node) => node.request("list", { limit: LIST_LIMIT })),
@@ -184,7 +219,7 @@ class RtpengineMediaEngine implements MediaEngine {
   async #serviceAddress(): Promise<string> {
     if (this.#options.serviceAddress !== undefined) return this.#options.serviceAddress;
     if (this.#managed !== undefined) return this.#managed.bindAddress;
-    const [node] = this.#healthyNodes();
+    const [node] = this.#pool.candidates();
     if (node === undefined) throw noRtpengine();
     return node.localAddress();
   }
@@ -195,12 +230,24 @@ class RtpengineMediaEngine implements MediaEngine {
     return node === undefined ? [] : [node];
   }
 
-  /** Healthy ones, each time beginning with another. */
-  #healthyNodes(): readonly RtpengineNode[] {
-    const healthy = this.#nodes().filter((node) => node.isUp);
-    if (healthy.length === 0) return healthy;
-    this.#turn = (this.#turn + 1) % healthy.length;
-    return [...healthy.slice(this.#turn), ...healthy.slice(0, this.#turn)];
+  /** The port of our own rtpengine is another one after each start. */
+  #nameOf(node: RtpengineNode): string {
+    return this.#managed === undefined ? node.name : "managed";
+  }
+
+  #viewOf(node: RtpengineNode): MediaNodeView {
+    const { versionText } = node.capabilities;
+    const { uptimeSeconds } = node;
+    return {
+      name: this.#nameOf(node),
+      state: node.isUp ? "up" : "down",
+      isDraining: node.isDraining,
+      weight: node.weight,
+      calls: this.#pool.sessionsOn(node),
+      ...(versionText === undefined ? {} : { version: versionText }),
+      ...(uptimeSeconds === undefined ? {} : { uptimeSeconds }),
+      knownHoles: knownHoles(node.capabilities).map(({ id }) => id),
+    };
   }
 }
 

@@ -1,20 +1,24 @@
 import type { Clock } from "../core/clock.ts";
 import { randomToken } from "../core/ids.ts";
+import type { Logger } from "../core/logger.ts";
+import type { BrowserChanges } from "./browser-anchor.ts";
+import { changesOf, readAnchor } from "./browser-anchor.ts";
 import { asDtlsClient, followEndpoint } from "./browser-endpoint.ts";
-import type { BrowserEndpoint } from "./browser-endpoint.ts";
 import type { Codec } from "./codecs.ts";
 import { formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
 import { DigitQueue, wayTo, withEvents, type DigitCommand } from "./digits.ts";
 import { MediaError } from "./errors.ts";
+import { anchorAlarms } from "./facts.ts";
 import { isDictionary } from "./ng-client.ts";
-import type { NgArguments, NgCommand, NgReply } from "./ng-client.ts";
+import type { NgCommands, NgReply } from "./ng-client.ts";
+import type { PooledSession } from "./node-pool.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
 import { planCodecs, profileOf } from "./profile.ts";
 import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts";
-import { readMediaStatistics } from "./report.ts";
+import { addReports, readLegHealth, readMediaStatistics } from "./report.ts";
 import type { Sdp, SdpLimits, SdpOrigin } from "./sdp.ts";
-import { formatSdp, newOriginId } from "./sdp.ts";
-import type { LegDescription, LegLayout } from "./sdp-filter.ts";
+import { formatSdp } from "./sdp.ts";
+import type { LegDescription } from "./sdp-filter.ts";
 import {
   readDescription,
   sdpForLeg,
@@ -26,13 +30,35 @@ import type {
   CodecPolicy,
   DtmfWay,
   Exchange,
+  LegHealth,
   MediaLeg,
+  MediaMove,
   MediaReport,
   MediaSession,
   MediaSessionHandler,
   OpusParameters,
   PlayedDigit,
 } from "./session.ts";
+import type {
+  Anchorage,
+  BranchState,
+  CallCommand,
+  LegState,
+  OfferCommand,
+} from "./session-state.ts";
+import {
+  hasTranscodingFlag,
+  isReplacedWay,
+  keepSecurity,
+  newLegState,
+  noteBrowser,
+  printForLeg,
+  transcodingOf,
+  UNCHANGED,
+  wantsOtherWay,
+  withFlags,
+  withoutTransport,
+} from "./session-state.ts";
 import type { MediaSecurity } from "./srtp.ts";
 
 export interface RtpengineSessionOptions {
@@ -46,53 +72,16 @@ export interface RtpengineSessionOptions {
   readonly dscp?: number | undefined;
   /** Whether rtpengine is an ICE-lite agent toward browsers; default false. */
   readonly isIceLite?: boolean | undefined;
-  /** Told of digits for legs with `dtmf: info`; undefined: rtpengine reports none. */
+  readonly logger: Logger;
   readonly handler?: MediaSessionHandler | undefined;
+  /** Whether rtpengine reports digits, for legs with `dtmf: info`. */
+  readonly reportsDigits?: boolean;
   /** Called once, at the end. */
-  readonly onClosed?: () => void;
+  readonly onClosed?: (session: RtpengineSession) => void;
+  /** The ng call-id is another one. */
+  readonly onRenamed?: (session: RtpengineSession, before: string) => void;
   /** Nodes to try for the first offer, best first; empty when none is healthy. */
   readonly nodes: () => readonly RtpengineNode[];
-}
-
-/** What we remember of one leg. */
-interface LegState {
-  readonly originId: string;
-  readonly tlsId: string;
-  version: number;
-  /** The last SDP that the leg got. */
-  lastSent: string | undefined;
-  layout: LegLayout | undefined;
-  codec: Codec | undefined;
-  /** How its last offer was carried; an answer to it is carried in the same way. */
-  offered: OfferedTransport | undefined;
-  security: MediaSecurity | undefined;
-  /** Whether its own last SDP had a telephone-event. */
-  hasEvents: boolean;
-  /** The telephone-event that rtpengine takes it to have. */
-  events: Codec | undefined;
-  /** The way that digits go to it; undefined before it has sent an SDP. */
-  way: DtmfWay | undefined;
-  /** The telephone-event that rtpengine last meant for it. */
-  meantEvents: Codec | undefined;
-  /** The browser there, as rtpengine knows it. */
-  endpoint: BrowserEndpoint | undefined;
-}
-
-/** What we remember of one attempt. */
-interface BranchState {
-  /** The last offer's command, to be repeated before an answer that changes the codec. */
-  offer: FlaggedArguments;
-  /** The last answer's command; undefined before one. */
-  answer: FlaggedArguments | undefined;
-  readonly offererTag: string;
-  readonly answererTag: string;
-  /** Flags that came to be needed: `always transcode`, `inject DTMF`. */
-  readonly flags: Set<string>;
-  /** Whether the answerer's tag is known to rtpengine. */
-  isAnswered: boolean;
-  /** Codecs of the last answer to that offer. */
-  answeredCodecs: string | undefined;
-  state: "live" | "dropped";
 }
 
 /**
@@ -101,6 +90,15 @@ interface BranchState {
  */
 const SETTLE_PACKETS = 3;
 
+/**
+ * One rtpengine has one certificate. A browser keeps its DTLS association as long as the
+ * fingerprint stays, and would wait in vain for a new rtpengine call to go on with it: with every
+ * move the fingerprint is shown by another hash, and the browser begins anew (RFC 8842 §4).
+ */
+const FINGERPRINT_HASHES = ["sha-256", "sha-384", "sha-512"] as const;
+/** Offers that a move may throw away because rtpengine gave the old port again. */
+const MOVE_TRIES = 4;
+
 /** rtpengine needs an `o=` line and we write our own behind it. */
 const ANY_ORIGIN: SdpOrigin = { id: "0", version: 0 };
 
@@ -108,8 +106,8 @@ const ANY_ORIGIN: SdpOrigin = { id: "0", version: 0 };
  * The media of one call on one rtpengine. Commands go out one after another, so a session that is
  * closed while an offer is on its way ends after it and leaves nothing behind.
  */
-export class RtpengineSession implements MediaSession {
-  readonly id = randomToken(22);
+export class RtpengineSession implements MediaSession, PooledSession {
+  #callId = randomToken(22);
   readonly #options: RtpengineSessionOptions;
   readonly #legs = new Map<string, LegState>();
   readonly #branches = new Map<string, BranchState>();
@@ -118,6 +116,11 @@ export class RtpengineSession implements MediaSession {
   /** Branches that rtpengine has ever had. */
   #attempts = 0;
   #node: RtpengineNode | undefined;
+  #moves = 0;
+  /** The old call, as long as a move has not been decided. */
+  #left: Anchorage | undefined;
+  /** What the calls before the last move have counted. */
+  #before: MediaReport | undefined;
   #state: "open" | "closed" = "open";
   #queue: Promise<unknown> = Promise.resolve();
   readonly #digits: DigitQueue;
@@ -130,6 +133,18 @@ export class RtpengineSession implements MediaSession {
     this.#digits = new DigitQueue(options.clock, (command) =>
       this.#inTurn(() => this.#playDigit(command)),
     );
+  }
+
+  get id(): string {
+    return this.#callId;
+  }
+
+  get node(): RtpengineNode | undefined {
+    return this.#node;
+  }
+
+  onNodeLost(detail: string): void {
+    if (this.#state === "open") this.#options.handler?.onNodeLost?.(detail);
   }
 
   offer(exchange: Exchange, sdp: string): Promise<string> {
@@ -151,6 +166,20 @@ export class RtpengineSession implements MediaSession {
     } catch {
       // The session is closed, or rtpengine is gone: the branch is too.
     }
+  }
+
+  async move(): Promise<MediaMove> {
+    const left = await this.#inTurn(() => Promise.resolve(this.#leave()));
+    return {
+      keep: () => this.#inTurn(() => this.#forget(left)).catch(() => {}),
+      undo: () => this.#inTurn(() => this.#return(left)).catch(() => {}),
+    };
+  }
+
+  health(): Promise<Readonly<Record<string, LegHealth>>> {
+    return this.#inTurn(async () =>
+      readLegHealth(await this.#command("query", {}), this.#legs.keys()),
+    );
   }
 
   negotiated(): MediaReport {
@@ -180,11 +209,79 @@ export class RtpengineSession implements MediaSession {
   close(): Promise<MediaReport | undefined> {
     if (this.#closing === undefined) {
       this.#closing = this.#queue.then(() => this.#end());
-      this.#options.onClosed?.();
+      this.#options.onClosed?.(this);
       this.#state = "closed";
       this.#queue = this.#closing;
     }
     return this.#closing;
+  }
+
+  #leave(): Anchorage {
+    const left: Anchorage = {
+      callId: this.#callId,
+      node: this.#node,
+      branches: new Map(this.#branches),
+      joined: this.#joined,
+      attempts: this.#attempts,
+      anchors: new Map(
+        [...this.#legs].map(([tag, { anchor, tlsId, ufrag, fingerprint }]) => [
+          tag,
+          { anchor, tlsId, ufrag, fingerprint },
+        ]),
+      ),
+    };
+    this.#moves += 1;
+    this.#rename(randomToken(22));
+    this.#node = undefined;
+    this.#branches.clear();
+    this.#blocked.clear();
+    this.#attempts = 0;
+    for (const leg of this.#legs.values()) {
+      leg.anchor = undefined;
+      leg.ufrag = undefined;
+      leg.fingerprint = undefined;
+      leg.endpoint = undefined;
+      // RFC 8842 §4: another tls-id, another DTLS association.
+      leg.tlsId = randomToken(24);
+    }
+    this.#left = left;
+    return left;
+  }
+
+  #rename(callId: string): void {
+    const before = this.#callId;
+    this.#callId = callId;
+    this.#options.onRenamed?.(this, before);
+  }
+
+  /** Ends the old call, and keeps what it has counted. */
+  async #forget(left: Anchorage): Promise<void> {
+    if (this.#left !== left) return;
+    this.#left = undefined;
+    const { node, callId } = left;
+    if (node === undefined) return;
+    if (!node.isUp) {
+      node.bury(callId);
+      return;
+    }
+    const reply = await node.request("query", { "call-id": callId }).catch(() => undefined);
+    if (reply !== undefined) this.#before = addReports(this.#before, this.#report(reply));
+    await node.request("delete", { "call-id": callId }).catch(() => {});
+  }
+
+  async #return(left: Anchorage): Promise<void> {
+    if (this.#left !== left) return;
+    this.#left = undefined;
+    const { node } = this;
+    const callId = this.#callId;
+    this.#rename(left.callId);
+    this.#node = left.node;
+    this.#branches.clear();
+    for (const [branch, state] of left.branches) this.#branches.set(branch, state);
+    this.#joined = left.joined;
+    this.#attempts = left.attempts;
+    for (const [tag, anchor] of left.anchors) Object.assign(this.#leg(tag), anchor);
+    await node?.request("delete", { "call-id": callId }).catch(() => {});
   }
 
   #inTurn<T>(action: () => Promise<T>): Promise<T> {
@@ -219,23 +316,20 @@ export class RtpengineSession implements MediaSession {
       flags.add("always transcode");
     }
     const { dscp } = this.#options;
+    const by = noteBrowser(this.#leg(offerer.tag), offerer, description);
     const command = withFlags(
       {
         "from-tag": offerer.tag,
         "to-tag": known?.isAnswered === true ? answerer.tag : undefined,
         "via-branch": branch,
-        ...profileOf({
-          sender: { ...offerer, host: description.audio.connection.host },
-          receiver: answerer,
-        }),
-        ...this.#iceMode(),
+        ...this.#profile(offerer, description, answerer),
         // RFC 2474 §3: the upper six of eight bits.
         TOS: dscp === undefined ? undefined : dscp << 2,
         codec: transcodingOf(plan, way === "inband" && !this.#leg(offerer.tag).hasEvents),
         sdp: this.#toRtpengine(
           offerer,
           "offer",
-          description,
+          exchange.isStandIn === true ? withoutTransport(description, offerer) : description,
           this.#withEventsOf(
             answerer,
             plan,
@@ -249,7 +343,7 @@ export class RtpengineSession implements MediaSession {
       },
       flags,
     );
-    const reply = await this.#firstOrLaterOffer(command);
+    const reply = await this.#firstOrLaterOffer(command, answerer);
     if (known === undefined) this.#attempts += 1;
     this.#branches.set(branch, {
       offer: command,
@@ -265,8 +359,9 @@ export class RtpengineSession implements MediaSession {
     leg.layout = description.layout;
     leg.offered = { protocol: description.audio.protocol, security: description.security };
     leg.security = description.security;
+    leg.pending = by;
     await this.#deleteDropped();
-    return this.#toLeg(answerer, "offer", reply);
+    return this.#toLeg(answerer, "offer", reply, UNCHANGED);
   }
 
   async #answer(exchange: Exchange, sdp: string): Promise<string> {
@@ -293,16 +388,13 @@ export class RtpengineSession implements MediaSession {
       const hasChanged = state.answeredCodecs !== undefined && state.answeredCodecs !== codecNames;
       if (isNew || hasChanged) await this.#command("offer", state.offer);
     }
+    noteBrowser(this.#leg(answerer.tag), answerer, description);
     const command = withFlags(
       {
         "from-tag": offerer.tag,
         "to-tag": answerer.tag,
         "via-branch": branch,
-        ...profileOf({
-          sender: { ...answerer, host: description.audio.connection.host },
-          receiver: { ...offerer, offered: offererLeg.offered },
-        }),
-        ...this.#iceMode(),
+        ...this.#profile(answerer, description, { ...offerer, offered: offererLeg.offered }),
         sdp: this.#toRtpengine(answerer, "answer", description, codecs),
       },
       state?.flags ?? [],
@@ -320,7 +412,29 @@ export class RtpengineSession implements MediaSession {
     answererLeg.events = codecs.find(isTelephoneEvent);
     this.#joined = [offerer.tag, answerer.tag];
     await this.#holdEvents(offerer.tag, answerer.tag);
-    return this.#toLeg(offerer, "answer", reply);
+    const by = offererLeg.pending;
+    offererLeg.pending = UNCHANGED;
+    // Nobody is told of it: the offerer will be asked for an SDP of its own.
+    if (exchange.isStandIn === true) return "";
+    return this.#toLeg(offerer, "answer", reply, by);
+  }
+
+  /** The ng keys of a command with an SDP of `sender`. */
+  #profile(
+    sender: MediaLeg,
+    description: LegDescription,
+    receiver: MediaLeg & { readonly offered?: OfferedTransport | undefined },
+  ): FlaggedArguments {
+    const { host } = description.audio.connection;
+    const profile = profileOf({ sender: { ...sender, host }, receiver });
+    if (this.#moves === 0 || receiver.kind !== "webrtc") return profile;
+    const hash = FINGERPRINT_HASHES[this.#moves % FINGERPRINT_HASHES.length];
+    // A browser that is controlled stays on the dead path until that has been silent for 2.5 s, for
+    // no sound comes over the new one before DTLS, and DTLS, which it begins, goes over the dead one
+    // (measured with Chromium 156). Beside an ICE-lite agent it is the controlling one, and takes
+    // the new path at once (RFC 8445 §6.1.1).
+    const isClient = this.#left?.anchors.get(receiver.tag)?.anchor?.role === "passive";
+    return { ...profile, "DTLS-fingerprint": hash, ...(isClient ? { "ICE-lite": "forward" } : {}) };
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {
@@ -338,7 +452,7 @@ export class RtpengineSession implements MediaSession {
 
   /** Whether rtpengine reports digits, so that they can go by SIP INFO. */
   get #reportsDigits(): boolean {
-    return this.#options.handler !== undefined;
+    return this.#options.reportsDigits === true;
   }
 
   /** A leg's codecs for rtpengine: a leg with another way has events only in appearance. */
@@ -424,37 +538,58 @@ export class RtpengineSession implements MediaSession {
   }
 
   /** The first offer may go to any healthy rtpengine; later ones belong to the one that took it. */
-  async #firstOrLaterOffer(command: NgArguments): Promise<NgReply> {
+  async #firstOrLaterOffer(command: OfferCommand, answerer: MediaLeg): Promise<NgReply> {
     if (this.#node !== undefined) return this.#command("offer", command);
     let lastError: MediaError | undefined;
     for (const node of this.#options.nodes()) {
       this.#node = node;
       try {
-        return await this.#command("offer", command);
+        return await this.#offerAtNewPort(command, answerer);
       } catch (error) {
         if (!(error instanceof MediaError) || error.code !== "ERR_OFFHOOK_MEDIA_UNAVAILABLE") {
           throw error;
         }
         lastError = error;
         // It may have made the call and lost the reply; it also forgets it by its own time-out.
-        node.request("delete", { "call-id": this.id }).catch(() => {});
+        node.request("delete", { "call-id": this.#callId }).catch(() => {});
         this.#node = undefined;
       }
     }
     throw lastError ?? noRtpengine();
   }
 
-  async #command(
-    command: Exclude<NgCommand, "ping" | "list">,
-    args: NgArguments,
-  ): Promise<NgReply> {
-    if (this.#node === undefined) throw noRtpengine();
-    return this.#node.request(command, { ...args, "call-id": this.id });
+  /**
+   * A rtpengine that was started anew hands its ports out from the beginning. A browser that is
+   * shown the port that it had keeps its old path and never finds the new one (measured with
+   * Chromium 156), so the offer is made again, under another call-id, until the port is another.
+   */
+  async #offerAtNewPort(command: OfferCommand, answerer: MediaLeg): Promise<NgReply> {
+    const old = this.#left?.anchors.get(answerer.tag)?.anchor?.port;
+    const thrownAway: string[] = [];
+    try {
+      for (;;) {
+        const reply = await this.#command("offer", command);
+        const isUsable =
+          old === undefined || readAnchor(this.#render(answerer, "offer", reply).sdp).port !== old;
+        if (isUsable || thrownAway.length === MOVE_TRIES) return reply;
+        thrownAway.push(this.#callId);
+        this.#rename(randomToken(22));
+      }
+    } finally {
+      for (const callId of thrownAway) {
+        this.#node?.request("delete", { "call-id": callId }).catch(() => {});
+      }
+    }
   }
 
-  /** Both directions: a plain leg has no ICE, so it concerns browsers only. */
-  #iceMode(): NgArguments {
-    return this.#options.isIceLite === true ? { "ICE-lite": "both" } : {};
+  async #command<Command extends CallCommand>(
+    command: Command,
+    args: Omit<NgCommands[Command], "call-id">,
+  ): Promise<NgReply> {
+    if (this.#node === undefined) throw noRtpengine();
+    // The type of a command without its call-id, with it again.
+    const whole = { ...args, "call-id": this.#callId } as unknown as NgCommands[Command];
+    return this.#node.request(command, whole);
   }
 
   #toRtpengine(
@@ -471,13 +606,13 @@ export class RtpengineSession implements MediaSession {
     return formatSdp(state.endpoint?.isNew === true ? asDtlsClient(sdp) : sdp, ANY_ORIGIN);
   }
 
-  #toLeg(leg: MediaLeg, role: "offer" | "answer", reply: NgReply): string {
+  #render(leg: MediaLeg, role: "offer" | "answer", reply: NgReply) {
     const text = reply["sdp"];
     if (typeof text !== "string") {
       throw new MediaError("ERR_OFFHOOK_MEDIA_REFUSED", "rtpengine replied without an SDP");
     }
     const state = this.#leg(leg.tag);
-    const { sdp, codecs, events, security } = sdpForLeg(text, {
+    return sdpForLeg(text, {
       kind: leg.kind,
       role,
       layout: state.layout,
@@ -485,6 +620,12 @@ export class RtpengineSession implements MediaSession {
       hasEvents: !wantsOtherWay(leg) && (state.way ?? "rfc4733") === "rfc4733",
       opus: this.#options.opus,
     });
+  }
+
+  #toLeg(leg: MediaLeg, role: "offer" | "answer", reply: NgReply, by: BrowserChanges): string {
+    const state = this.#leg(leg.tag);
+    const { sdp, codecs, events, security } = this.#render(leg, role, reply);
+    if (leg.kind === "webrtc") this.#assertAnchor(leg.tag, state, sdp, by);
     state.meantEvents = events;
     if (role === "answer") {
       state.codec = codecs.find(isSpeech);
@@ -493,25 +634,33 @@ export class RtpengineSession implements MediaSession {
     return printForLeg(state, sdp);
   }
 
+  /** Nothing that a browser sees of us may change in the middle of a call. */
+  #assertAnchor(tag: string, state: LegState, sdp: Sdp, by: BrowserChanges): void {
+    const before = state.anchor;
+    const now = readAnchor(sdp);
+    state.anchor = { ...now, role: now.role ?? before?.role };
+    const changed = before === undefined ? [] : changesOf(before, now, by);
+    if (changed.length === 0) return;
+    const node = this.#node?.name ?? "none";
+    this.#options.logger.error("rtpengine changed its side toward a browser", {
+      session: this.#callId,
+      rtpengine: node,
+      leg: tag,
+      changed,
+    });
+    anchorAlarms.publish({ session: this.#callId, node, leg: tag, changed });
+    if (this.#options.handler?.onAnchorChanged?.(tag, changed) !== "refuse") return;
+    state.anchor = before;
+    throw new MediaError(
+      "ERR_OFFHOOK_MEDIA_ANCHOR",
+      `rtpengine changed its ${changed.join(", ")} toward ${tag}`,
+    );
+  }
+
   #leg(tag: string): LegState {
     let leg = this.#legs.get(tag);
     if (leg === undefined) {
-      leg = {
-        originId: newOriginId(),
-        // RFC 8842 §5: 20 to 255 characters.
-        tlsId: randomToken(24),
-        version: 0,
-        lastSent: undefined,
-        layout: undefined,
-        codec: undefined,
-        offered: undefined,
-        security: undefined,
-        hasEvents: false,
-        events: undefined,
-        way: undefined,
-        meantEvents: undefined,
-        endpoint: undefined,
-      };
+      leg = newLegState();
       this.#legs.set(tag, leg);
     }
     return leg;
@@ -534,6 +683,13 @@ export class RtpengineSession implements MediaSession {
   }
 
   async #end(): Promise<MediaReport | undefined> {
+    const left = this.#left;
+    if (left !== undefined) await this.#forget(left);
+    const last = await this.#endCall();
+    return last === undefined ? this.#before : addReports(this.#before, last);
+  }
+
+  async #endCall(): Promise<MediaReport | undefined> {
     if (this.#node === undefined) return undefined;
     const pair = this.#onlyPair();
     try {
@@ -589,53 +745,6 @@ export class RtpengineSession implements MediaSession {
     }
     return Object.fromEntries(codecs);
   }
-}
-
-/** Whether a leg is configured for another way than RFC 4733: it is given no telephone-event. */
-function wantsOtherWay(leg: MediaLeg): boolean {
-  return (leg.dtmf ?? "rfc4733") !== "rfc4733";
-}
-
-function isReplacedWay(way: DtmfWay): boolean {
-  return way !== "rfc4733";
-}
-
-/** An answer that would take less encryption than was offered must not go out. */
-function keepSecurity(offered: MediaSecurity | undefined, answered: MediaSecurity): void {
-  if (offered === undefined || offered === answered) return;
-  throw new MediaError(
-    "ERR_OFFHOOK_MEDIA_REFUSED",
-    `rtpengine answered an offer of ${offered} with ${answered}`,
-  );
-}
-
-/** The same command with more flags. */
-function withFlags(command: FlaggedArguments, more: Iterable<string>): FlaggedArguments {
-  return { ...command, flags: [...new Set([...command.flags, ...more])] };
-}
-
-/** The ng key `codec`. @param offersEvents events are made for the answerer, the offer has none */
-function transcodingOf(
-  { transcoding }: CodecPlan,
-  offersEvents: boolean,
-): CodecPlan["transcoding"] {
-  if (!offersEvents) return transcoding;
-  const codecs = transcoding?.["transcode"] ?? [];
-  return { ...transcoding, transcode: [...codecs, "telephone-event"] };
-}
-
-function hasTranscodingFlag({ state, flags }: BranchState): boolean {
-  return state === "live" && flags.size > 0;
-}
-
-/** RFC 3264 §8: the same origin in every SDP to a leg, its version one more when the body changes. */
-function printForLeg(leg: LegState, sdp: Sdp): string {
-  const id = leg.originId;
-  const again = leg.version === 0 ? undefined : formatSdp(sdp, { id, version: leg.version });
-  if (again !== undefined && again === leg.lastSent) return again;
-  leg.version += 1;
-  leg.lastSent = formatSdp(sdp, { id, version: leg.version });
-  return leg.lastSent;
 }
 
 function noRtpengine(): MediaError {

@@ -19,24 +19,46 @@ export type NgArguments = Readonly<Record<string, NgValue | undefined>>;
 /** The dictionary of a reply whose `result` is not `error`. */
 export type NgReply = Readonly<Record<string, unknown>>;
 
-/** The ng commands that we send. */
-export type NgCommand =
-  | "ping"
-  | "offer"
-  | "answer"
-  | "delete"
-  | "query"
-  | "list"
-  | "play media"
-  | "stop media"
-  | "block media"
-  | "unblock media"
-  | "subscribe request"
-  | "subscribe answer"
-  | "unsubscribe"
-  | "play DTMF"
-  | "block DTMF"
-  | "unblock DTMF";
+/** What every command about a call carries. The call-id is ours, never SIP's. */
+export interface NgCallArguments extends NgArguments {
+  readonly "call-id": string;
+}
+
+/** A command with an SDP is never sent without one, nor without the tag of who wrote it. */
+export interface NgOfferArguments extends NgCallArguments {
+  readonly "from-tag": string;
+  readonly sdp: string;
+}
+
+/** No codec operation and no DTLS role in an answer: the offer decides. */
+export interface NgAnswerArguments extends NgOfferArguments {
+  readonly "to-tag": string;
+  readonly codec?: undefined;
+  readonly DTLS?: undefined;
+}
+
+/** The ng commands that we send, with what each needs. */
+export interface NgCommands {
+  readonly ping: NgArguments;
+  readonly statistics: NgArguments;
+  readonly list: NgArguments;
+  readonly offer: NgOfferArguments;
+  readonly answer: NgAnswerArguments;
+  readonly query: NgCallArguments;
+  readonly delete: NgCallArguments;
+  readonly "play media": NgCallArguments;
+  readonly "stop media": NgCallArguments;
+  readonly "block media": NgCallArguments;
+  readonly "unblock media": NgCallArguments;
+  readonly "subscribe request": NgCallArguments;
+  readonly "subscribe answer": NgCallArguments;
+  readonly unsubscribe: NgCallArguments;
+  readonly "play DTMF": NgCallArguments;
+  readonly "block DTMF": NgCallArguments;
+  readonly "unblock DTMF": NgCallArguments;
+}
+
+export type NgCommand = keyof NgCommands;
 
 /** How often, and how long, a command is sent before it counts as lost. */
 export interface NgTiming {
@@ -46,8 +68,14 @@ export interface NgTiming {
   readonly deadlineMs: number;
 }
 
-/** 250 ms, doubling, three repeats; lost after 2 s. */
-export const DEFAULT_NG_TIMING: NgTiming = { resendAtMs: [250, 750, 1750], deadlineMs: 2000 };
+/**
+ * A repeat costs rtpengine nothing (it answers from memory), and a call set-up is three commands:
+ * with every third datagram lost, a command is given up once in a million.
+ */
+export const DEFAULT_NG_TIMING: NgTiming = {
+  resendAtMs: [100, ...Array.from({ length: 25 }, (_, index) => 250 + index * 150)],
+  deadlineMs: 4000,
+};
 
 export interface NgClientOptions {
   /** The ng socket of one rtpengine, a literal address. */
@@ -57,6 +85,8 @@ export interface NgClientOptions {
   readonly timing?: NgTiming;
   /** Commands that may wait for a reply at the same time; default 1000. */
   readonly maxInFlight?: number;
+  /** A datagram was refused (ICMP): nobody listens on the ng port now. */
+  readonly onRefused?: () => void;
 }
 
 /** Counters of one client since it was made. */
@@ -106,6 +136,8 @@ export class NgClient {
   readonly #waiting = new Map<string, Waiting>();
   readonly #socket: Socket;
   readonly #connected: Promise<void>;
+  readonly #onRefused: (() => void) | undefined;
+  #lastReplyMs = -Infinity;
   #state: "open" | "closed" = "open";
   #sent = 0;
   #resent = 0;
@@ -119,14 +151,16 @@ export class NgClient {
     this.#logger = options.logger;
     this.#timing = options.timing ?? DEFAULT_NG_TIMING;
     this.#maxInFlight = options.maxInFlight ?? 1000;
+    this.#onRefused = options.onRefused;
     const socket = createSocket({
       type: isIPv6(options.address.host) ? "udp6" : "udp4",
       recvBufferSize: RECEIVE_BUFFER_OCTETS,
     });
     this.#socket = socket;
     // A refused datagram (ICMP) is an `error`; the repeat or the deadline deals with it.
-    socket.on("error", (error) => {
+    socket.on("error", (error: NodeJS.ErrnoException) => {
       this.#logger.debug("ng socket error", { error: error.message });
+      if (error.code === "ECONNREFUSED" && this.#state === "open") this.#onRefused?.();
     });
     socket.on("message", (datagram) => {
       this.#onDatagram(datagram);
@@ -157,6 +191,22 @@ export class NgClient {
     return this.#waiting.size;
   }
 
+  /** When the last reply to any command came, on the monotonic clock. */
+  get lastReplyMs(): number {
+    return this.#lastReplyMs;
+  }
+
+  /** Gives up every command that waits, so that its caller can go elsewhere. */
+  abandon(why: string): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { timer, reject } of waiting) {
+      timer.cancel();
+      this.#lost += 1;
+      reject(this.#unavailable(why));
+    }
+  }
+
   /** Our own address on the way to this rtpengine: one that it can reach. */
   async localAddress(): Promise<string> {
     await this.#connected;
@@ -170,11 +220,12 @@ export class NgClient {
    * @param timing how often it is repeated; default the client's
    * @throws MediaError `ERR_OFFHOOK_MEDIA_UNAVAILABLE` when no reply came in time or too many
    *   commands are waiting, `ERR_OFFHOOK_MEDIA_SDP` when rtpengine refused the SDP,
+   *   `ERR_OFFHOOK_MEDIA_UNKNOWN_CALL` when rtpengine has no such call (any more),
    *   `ERR_OFFHOOK_MEDIA_REFUSED` for every other error that it replied
    */
-  async request(
-    command: NgCommand,
-    args: NgArguments = {},
+  async request<Command extends NgCommand>(
+    command: Command,
+    args: NgCommands[Command],
     timing: NgTiming = this.#timing,
   ): Promise<NgReply> {
     await this.#connected;
@@ -213,17 +264,17 @@ export class NgClient {
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    for (const waiting of this.#waiting.values()) {
-      waiting.timer.cancel();
-      waiting.reject(this.#unavailable("the connection to it was closed"));
-    }
-    this.#waiting.clear();
+    this.abandon("the connection to it was closed");
     this.#socket.close();
   }
 
   #transmit(datagram: Buffer): void {
     this.#socket.send(datagram, (error) => {
-      if (error) this.#logger.debug("ng send failed", { error: error.message });
+      if (error === null) return;
+      this.#logger.debug("ng send failed", { error: error.message });
+      if ("code" in error && error.code === "ECONNREFUSED" && this.#state === "open") {
+        this.#onRefused?.();
+      }
     });
   }
 
@@ -264,6 +315,7 @@ export class NgClient {
       return;
     }
     this.#waiting.delete(cookie);
+    this.#lastReplyMs = this.#clock.monotonicMs();
     waiting.timer.cancel();
     waiting.resolve(data);
   }
@@ -295,9 +347,13 @@ function encode(cookie: string, command: NgCommand, args: NgArguments): Buffer {
 
 function refusal(command: NgCommand, reason: unknown): MediaError {
   const text = typeof reason === "string" ? reason : "no reason given";
-  const isAboutSdp = text.toLowerCase().includes("sdp");
+  const words = text.toLowerCase();
   return new MediaError(
-    isAboutSdp ? "ERR_OFFHOOK_MEDIA_SDP" : "ERR_OFFHOOK_MEDIA_REFUSED",
+    words.includes("unknown call")
+      ? "ERR_OFFHOOK_MEDIA_UNKNOWN_CALL"
+      : words.includes("sdp")
+        ? "ERR_OFFHOOK_MEDIA_SDP"
+        : "ERR_OFFHOOK_MEDIA_REFUSED",
     `rtpengine refused ${command}: ${text}`,
   );
 }

@@ -1,6 +1,6 @@
 import type { NgReply } from "./ng-client.ts";
 import { isDictionary } from "./ng-client.ts";
-import type { MediaReport, StreamQuality } from "./session.ts";
+import type { LegHealth, MediaReport, StreamQuality } from "./session.ts";
 
 /**
  * Reads the statistics of a `query` reply, in the shape of rtpengine 10.5 as well as 26: `tags`
@@ -82,6 +82,54 @@ function reportsOf(
     };
   }
   return {};
+}
+
+/**
+ * What has come from each leg, out of a `query` reply. A stream with DTLS is secured once its flags
+ * say that the fingerprint was verified.
+ */
+export function readLegHealth(
+  reply: NgReply,
+  tags: Iterable<string>,
+): Readonly<Record<string, LegHealth>> {
+  const byTag = dictionary(reply["tags"]);
+  const health: [string, LegHealth][] = [];
+  for (const tag of tags) {
+    const monologue = byTag[tag];
+    if (monologue === undefined) continue;
+    let packets = 0;
+    let hasDtls = false;
+    let isVerified = false;
+    let hasPath = false;
+    for (const media of list(dictionary(monologue)["medias"])) {
+      const { protocol, streams } = dictionary(media);
+      hasDtls ||= typeof protocol === "string" && protocol.includes("TLS");
+      for (const stream of list(streams)) {
+        const { flags, stats } = dictionary(stream);
+        hasPath ||= list(flags).includes("confirmed");
+        isVerified ||= list(flags).includes("DTLS fingerprint verified");
+        packets += number(dictionary(stats)["packets"]) ?? 0;
+      }
+    }
+    health.push([tag, { packets, isSecured: !hasDtls || isVerified, hasPath }]);
+  }
+  return Object.fromEntries(health);
+}
+
+/** Two reports of one call, one after the other. */
+export function addReports(before: MediaReport | undefined, last: MediaReport): MediaReport {
+  if (before === undefined) return last;
+  const packetsFrom: Record<string, number> = { ...before.packetsFrom };
+  for (const [tag, packets] of Object.entries(last.packetsFrom)) {
+    packetsFrom[tag] = (packetsFrom[tag] ?? 0) + packets;
+  }
+  const scores = [before.mos, last.mos].filter((mos) => mos !== undefined);
+  return {
+    ...last,
+    isTranscoded: before.isTranscoded || last.isTranscoded,
+    packetsFrom,
+    ...(scores.length === 0 ? {} : { mos: Math.min(...scores) }),
+  };
 }
 
 function lowestMos(reply: NgReply): number | undefined {

@@ -61,6 +61,11 @@ export interface Exchange {
   readonly offerer: MediaLeg;
   /** Who shall get it. */
   readonly answerer: MediaLeg;
+  /**
+   * The SDP is not new but stands in for an offerer that will be asked for its own next, with new
+   * ICE credentials: rtpengine must not hold it to the old ones.
+   */
+  readonly isStandIn?: boolean | undefined;
   /** The attempt: the same for the offer, its answers and every later exchange of the pair. */
   readonly branch: string;
   /** How codecs are chosen; undefined: as the session was made. */
@@ -90,6 +95,18 @@ export interface PlayedDigit {
 export interface MediaSessionHandler {
   /** A leg sent a digit in RTP to one that gets its digits by SIP INFO; its RTP was held back. */
   onDigit(fromTag: string, digit: string, durationMs: number): void;
+  /**
+   * The rtpengine that had this call has lost it or does not answer, and another one can take it:
+   * `move` the session. Nothing is called again before that.
+   */
+  onNodeLost?(detail: string): void;
+  /**
+   * rtpengine changed its side toward a browser in the middle of a call (an alarm has been raised).
+   *
+   * @returns `refuse`: the SDP must not go out, the exchange fails; `send`: it goes out as it is,
+   *   for a leg that is only being set up
+   */
+  onAnchorChanged?(leg: string, changed: readonly string[]): "refuse" | "send";
 }
 
 /** One leg: its packets as rtpengine received them, and what it says of those that it receives. */
@@ -123,7 +140,26 @@ export interface MediaReport {
   readonly mos?: number;
 }
 
+/** A session on its way from one rtpengine call to another. */
+export interface MediaMove {
+  /** The new call carries the sound: the old one is deleted, if its rtpengine still answers. */
+  keep(): Promise<void>;
+  /** Back to the old call; the new one is deleted. */
+  undo(): Promise<void>;
+}
+
+/** What rtpengine has seen of a leg. */
+export interface LegHealth {
+  /** Packets from it since the last move, RTP and RTCP. */
+  readonly packets: number;
+  /** Its DTLS handshake is complete, or it uses none. */
+  readonly isSecured: boolean;
+  /** Its ICE has found a way. */
+  readonly hasPath: boolean;
+}
+
 export interface MediaSession {
+  /** The ng call-id; another one after a move. */
   readonly id: string;
   /**
    * Gives the offerer's SDP to rtpengine.
@@ -145,6 +181,14 @@ export interface MediaSession {
    * @throws MediaError when rtpengine cannot, or when the sender has sent no packet for 2 s
    */
   playDigit(exchange: Pick<Exchange, "branch">, digit: PlayedDigit): Promise<void>;
+  /**
+   * Begins a new rtpengine call, on any healthy rtpengine; until `keep` the old one goes on. Every
+   * port, key and credential is new, so both legs must be negotiated again: first an offer toward a
+   * browser, made from the other leg's last SDP. Fails as `offer` when there is no rtpengine.
+   */
+  move(): Promise<MediaMove>;
+  /** What has come from each leg, by tag, from rtpengine. @throws MediaError */
+  health(): Promise<Readonly<Record<string, LegHealth>>>;
   /** Drops a lost attempt. Never throws. */
   dropBranch(branch: string): Promise<void>;
   /** What has been negotiated so far; asks nobody, so it counts no packets. */
@@ -178,7 +222,24 @@ export interface ServiceEndpoint {
   offer(): Promise<string>;
   /** The answer to that offer, as rtpengine made it for the service. */
   accept(sdp: string): Promise<void>;
+  /** What it last answered or offered. */
+  readonly sdp: string | undefined;
   close(): void;
+}
+
+/** One rtpengine as operators see it. */
+export interface MediaNodeView {
+  /** `host:port` of its ng socket; `managed` for our own. */
+  readonly name: string;
+  readonly state: "up" | "down";
+  readonly isDraining: boolean;
+  readonly weight: number;
+  /** Calls of this gateway on it. */
+  readonly calls: number;
+  readonly version?: string;
+  readonly uptimeSeconds?: number;
+  /** CVE numbers of the holes that its release is known to have. */
+  readonly knownHoles: readonly string[];
 }
 
 export interface MediaEngine {
@@ -197,6 +258,15 @@ export interface MediaEngine {
     handler: ServiceHandler,
     options?: ServiceOptions,
   ): Promise<ServiceEndpoint>;
+  /** Every rtpengine, for operators. */
+  nodes(): readonly MediaNodeView[];
+  /**
+   * Drains a node, or takes it back.
+   *
+   * @param move also moves the calls that it has to the other nodes
+   * @returns its view, undefined when there is none of that name
+   */
+  setDraining(name: string, isDraining: boolean, move?: boolean): MediaNodeView | undefined;
   /** Sessions that rtpengine holds now (ng `list`). @throws MediaError */
   sessionCount(): Promise<number>;
 }

@@ -1,8 +1,9 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { callEnded } from "../call/channels.ts";
+import { callEnded, callMedia, type CallMediaFact } from "../call/channels.ts";
 import { SEGMENTS, type Segment } from "../call/loss.ts";
 import type { CallRecord, CallResult, QualityView } from "../call/record.ts";
 import type { FactChannel } from "../core/channels.ts";
+import { anchorAlarms } from "../media/facts.ts";
 import { formatMetrics, type Metric, type Sample } from "./exposition.ts";
 
 /** What the gateway is asked at each scrape. */
@@ -16,6 +17,8 @@ export interface MetricSources {
   dialogs(): number;
   /** Whether some rtpengine answers. */
   isMediaReady(): boolean;
+  /** Every rtpengine, by the name in the configuration. */
+  mediaNodes(): Iterable<{ readonly name: string; readonly state: "up" | "down" }>;
   isDraining(): boolean;
   /** Timers that calls have set: answer time-outs, grace times. */
   callTimers(): number;
@@ -62,7 +65,7 @@ const NANOSECONDS = 1e9;
 export class Metrics {
   readonly #sources: MetricSources;
   readonly #version: string;
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: readonly (() => void)[];
   readonly #eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   readonly #ended = new Map<CallResult, number>(RESULTS.map((result) => [result, 0]));
   readonly #setupBuckets: number[] = SETUP_BOUNDS.map(() => 0);
@@ -71,6 +74,8 @@ export class Metrics {
   readonly #loss = new Map<Segment, Histogram>(
     SEGMENTS.map((segment) => [segment, new Histogram(LOSS_BOUNDS)]),
   );
+  readonly #media = new Map<CallMediaFact["event"], number>();
+  #anchorAlarms = 0;
   #endedCount = 0;
   #setupSeconds = 0;
   #talkSeconds = 0;
@@ -87,9 +92,17 @@ export class Metrics {
     this.#sources = options.sources;
     this.#version = options.version;
     this.#eventLoop.enable();
-    this.#unsubscribe = (options.channel ?? callEnded).subscribe((record) => {
-      this.#count(record);
-    });
+    this.#unsubscribe = [
+      (options.channel ?? callEnded).subscribe((record) => {
+        this.#count(record);
+      }),
+      callMedia.subscribe(({ event }) => {
+        this.#media.set(event, (this.#media.get(event) ?? 0) + 1);
+      }),
+      anchorAlarms.subscribe(() => {
+        this.#anchorAlarms += 1;
+      }),
+    ];
   }
 
   /** The page, in Prometheus' text format. The event-loop figures cover the time since the last one. */
@@ -101,7 +114,7 @@ export class Metrics {
 
   /** Ends the measuring. */
   close(): void {
-    this.#unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#eventLoop.disable();
   }
 
@@ -206,6 +219,39 @@ export class Metrics {
         "offhook_websocket_waiting",
         "WebSocket upgrades that wait for their turn.",
         sources.waitingConnections(),
+      ),
+      {
+        name: "offhook_rtpengine_node_up",
+        help: "1 when this rtpengine answers, else 0.",
+        type: "gauge",
+        samples: Array.from(sources.mediaNodes(), ({ name, state }) => ({
+          labels: { node: name },
+          value: Number(state === "up"),
+        })),
+      },
+      {
+        name: "offhook_media_moves_total",
+        help: "Live calls moved to another rtpengine session, by result.",
+        type: "counter",
+        samples: [
+          { labels: { result: "moved" }, value: this.#media.get("moved") ?? 0 },
+          { labels: { result: "failed" }, value: this.#media.get("move-failed") ?? 0 },
+        ],
+      },
+      counter(
+        "offhook_media_repairs_total",
+        "Calls without DTLS or sound after the answer, negotiated anew.",
+        this.#media.get("repaired") ?? 0,
+      ),
+      counter(
+        "offhook_media_timeouts_total",
+        "Calls ended because an end was silent for too long.",
+        this.#media.get("timed-out") ?? 0,
+      ),
+      counter(
+        "offhook_media_anchor_alarms_total",
+        "Times that rtpengine changed its side toward a browser in a call.",
+        this.#anchorAlarms,
       ),
       gauge("offhook_draining", "1 while no new call is taken.", Number(sources.isDraining())),
     ];

@@ -5,9 +5,12 @@ import { CallLimits } from "../../src/call/limits.ts";
 import { LiveFacts } from "../../src/call/live-facts.ts";
 import type {
   Exchange,
+  LegHealth,
   MediaEngine,
+  MediaNodeView,
   MediaReport,
   MediaSession,
+  MediaSessionHandler,
   ServiceHandler,
   ServiceKind,
 } from "../../src/media/session.ts";
@@ -153,6 +156,9 @@ export class ScriptedMedia implements MediaEngine {
   readonly log: string[] = [];
   open = 0;
   failOn: ((step: string) => Error | undefined) | undefined;
+  handler: MediaSessionHandler | undefined;
+  /** What rtpengine has seen of the legs, as a test has it. */
+  health: () => Promise<Readonly<Record<string, LegHealth>>> = () => Promise.resolve({});
   readonly services: { kind: ServiceKind; handler: ServiceHandler; isClosed: boolean }[] = [];
 
   start(): Promise<void> {
@@ -164,8 +170,17 @@ export class ScriptedMedia implements MediaEngine {
   sessionCount(): Promise<number> {
     return Promise.resolve(this.open);
   }
-  createSession(): MediaSession {
+  nodes(): readonly MediaNodeView[] {
+    return [];
+  }
+  setDraining(): undefined {
+    return undefined;
+  }
+  createSession(
+    options: { readonly handler?: MediaSessionHandler | undefined } = {},
+  ): MediaSession {
     this.open += 1;
+    this.handler = options.handler;
     const step = (name: string, { offerer, answerer, branch }: Exchange, sdp: string) => {
       const line = `${name} ${offerer.tag}>${answerer.tag} ${branch} ${sdp}`;
       this.log.push(line);
@@ -191,6 +206,20 @@ export class ScriptedMedia implements MediaEngine {
         return Promise.resolve();
       },
       negotiated: () => report,
+      move: () => {
+        this.log.push("move");
+        return Promise.resolve({
+          keep: () => {
+            this.log.push("keep");
+            return Promise.resolve();
+          },
+          undo: () => {
+            this.log.push("undo");
+            return Promise.resolve();
+          },
+        });
+      },
+      health: () => this.health(),
       query: () => Promise.resolve(report),
       close: () => {
         if (isOpen) this.open -= 1;
@@ -204,6 +233,7 @@ export class ScriptedMedia implements MediaEngine {
     const service = { kind, handler, isClosed: false };
     this.services.push(service);
     return Promise.resolve({
+      sdp: "service-sdp",
       answer: (sdp: string) => Promise.resolve(`service(${sdp})`),
       offer: () => Promise.resolve("service-offer"),
       accept: (sdp: string) => {
@@ -313,6 +343,7 @@ export function makeRig(
     codecPolicy: "auto",
     flowGraceMs: 30_000,
     country: undefined,
+    mediaTimeoutMs: 60_000,
     user: (userId) => ({ name: `User ${userId}`, numbers: [] }),
     trunk: () => ({ codecs: ["PCMU"] }),
   };

@@ -245,6 +245,29 @@ users:
     expect(load(`media: { codecs: ${written} }`).media.codecs).toBe(policy);
   });
 
+  it("weigh rtpengines, and give silence its time", () => {
+    const { media } = load(`
+media:
+  rtpengine: ["udp:10.0.0.5:22222", { socket: "udp:[fd00::6]:22222", weight: 3 }]
+  timeout: 30s
+`);
+    expect(media.rtpengine).toEqual({
+      kind: "external",
+      sockets: [
+        { host: "10.0.0.5", port: 22222, weight: 1 },
+        { host: "fd00::6", port: 22222, weight: 3 },
+      ],
+    });
+    expect(media.timeoutMs).toBe(30_000);
+  });
+
+  it("take an ng socket at a public address only by an explicit yes", () => {
+    const { media } = load(
+      "media: { rtpengine: ['udp:198.51.100.7:22222'], allow-public-ng: true }",
+    );
+    expect(media.rtpengine).toMatchObject({ sockets: [{ host: "198.51.100.7" }] });
+  });
+
   it("name rtpengines of others, and drachtio", () => {
     const config = load(`
 media: { rtpengine: ["udp:10.0.0.5:22222", "udp:10.0.0.6:22222"], ports: 30000-30100 }
@@ -253,8 +276,8 @@ sip: { engine: { drachtio: { secret: cymru } } }
     expect(config.media.rtpengine).toEqual({
       kind: "external",
       sockets: [
-        { host: "10.0.0.5", port: 22222 },
-        { host: "10.0.0.6", port: 22222 },
+        { host: "10.0.0.5", port: 22222, weight: 1 },
+        { host: "10.0.0.6", port: 22222, weight: 1 },
       ],
     });
     expect(config.media.address).toBeUndefined();

@@ -107,6 +107,14 @@ describe("mistakes", () => {
       'f.yaml:1:21: media.rtpengine: found "udp:10.0.0.5:22222"; expected managed',
     ],
     [
+      "media: { rtpengine: ['udp:127.0.0.1:22222', 'udp:198.51.100.7:22222'] }",
+      "f.yaml:1:45: media.rtpengine.1: 198.51.100.7 is a public address, and whoever reaches an ng socket can redirect every call; expected a private address, or allow-public-ng: true beside it",
+    ],
+    [
+      "media: { rtpengine: [{ socket: udp:127.0.0.1:22222, wieght: 2 }] }",
+      'f.yaml:1:53: media.rtpengine.0.wieght: unknown key; did you mean "weight"?',
+    ],
+    [
       "media: { codecs: opsu }",
       'f.yaml:1:18: media.codecs: found "opsu"; expected one of auto, narrow, opus',
     ],

@@ -98,7 +98,7 @@ export class TestBrowser implements AsyncDisposable {
 }
 
 /** Where the web phone keeps what it plays. */
-const REMOTE_STREAM = "window.offhookPhone?.remoteStream()";
+export const REMOTE_STREAM = "window.offhookPhone?.remoteStream()";
 
 /** The web phone in a page, driven as a user would, by `data-testid`. */
 export class PhonePage {

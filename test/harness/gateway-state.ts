@@ -23,7 +23,9 @@ export async function askRtpengine(
   if (address === undefined) throw new Error("the gateway has started no rtpengine");
   const client = new NgClient({ address, clock: new SystemClock(), logger: silentLogger });
   try {
-    return await client.request(command, args);
+    return await (command === "list"
+      ? client.request(command, args)
+      : client.request(command, { "call-id": "", ...args }));
   } finally {
     client.close();
   }

@@ -89,7 +89,7 @@ export class TestRtpengine implements AsyncDisposable {
       await waitFor(
         async () => {
           try {
-            await client.request("ping");
+            await client.request("ping", {});
             return true;
           } catch {
             return undefined;

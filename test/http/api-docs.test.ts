@@ -40,6 +40,7 @@ describe("docs/api.md", () => {
         dialogs: none,
         isMediaReady: () => false,
         isDraining: () => false,
+        mediaNodes: () => [{ name: "managed", state: "up" as const }],
         callTimers: () => 0,
         isOverloaded: () => false,
         waitingConnections: none,

@@ -308,6 +308,27 @@ describe("bans", () => {
 });
 
 describe("lists", () => {
+  it("shows rtpengines, and drains one", async () => {
+    const { gateway, url } = await startServer();
+    const node = { state: "up", weight: 1, calls: 3, version: "10.5.3.5", knownHoles: [] } as const;
+    gateway.nodes.push({ name: "10.0.0.5:22222", isDraining: false, ...node });
+    const path = `${url}/api/v1/media/nodes`;
+    const shown = { name: "10.0.0.5:22222", draining: false, ...node };
+    expect(await (await fetch(path, { headers: VIEWER })).json()).toEqual({
+      items: [shown],
+      nextCursor: null,
+    });
+    const drain = (name: string, body: object) =>
+      postJson(`${path}/${name}`, body, bearer("operator-token-0123456789"));
+    const drained = await drain("10.0.0.5:22222", { drain: true });
+    expect(await drained.json()).toEqual({ ...shown, draining: true });
+    const moved = await drain("10.0.0.5:22222", { drain: true, move: true });
+    expect(await moved.json()).toEqual({ ...shown, draining: true, calls: 0 });
+    expect((await drain("10.0.0.9:22222", { drain: true })).status).toBe(404);
+    expect((await drain("10.0.0.5:22222", { drain: "yes" })).status).toBe(400);
+    expect((await drain("10.0.0.5:22222", {})).status).toBe(400);
+  });
+
   it("shows registrations with times as text", async () => {
     const { gateway, url } = await startServer();
     gateway.bindings.push({

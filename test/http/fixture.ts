@@ -14,6 +14,7 @@ import type {
   SimulationQuery,
   SimulationResult,
 } from "../../src/dialplan/simulate.ts";
+import type { MediaNodeView } from "../../src/media/session.ts";
 import { createOriginPolicy } from "../../src/http/origin-policy.ts";
 import type {
   BanView,
@@ -91,6 +92,25 @@ export class TableGateway implements GatewayView {
 
   liftBan(address: string): boolean {
     return this.banned.delete(address);
+  }
+
+  readonly nodes: MediaNodeView[] = [];
+
+  mediaNodes(): Iterable<MediaNodeView> {
+    return this.nodes;
+  }
+
+  drainMediaNode(
+    name: string,
+    options: { readonly drain: boolean; readonly move: boolean },
+  ): MediaNodeView | undefined {
+    const index = this.nodes.findIndex((node) => node.name === name);
+    const node = this.nodes[index];
+    if (node === undefined) return undefined;
+    const calls = options.drain && options.move ? 0 : node.calls;
+    const drained = { ...node, isDraining: options.drain, calls };
+    this.nodes[index] = drained;
+    return drained;
   }
 
   records(): RecordLog {

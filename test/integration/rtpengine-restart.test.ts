@@ -9,7 +9,7 @@ import { descendantsOf } from "../harness/process.ts";
 import { makeTemporaryDirectory } from "../harness/temporary.ts";
 import { waitFor } from "../harness/wait.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
-import { DeskCall } from "./desk-call.ts";
+import { DeskCall, telephoneSdp } from "./desk-call.ts";
 import { expectNextCallWorks, type Office, reasonOf, startOffice, talkToDesk } from "./support.ts";
 
 /** How long the gateway may be without rtpengine after a crash. */
@@ -143,7 +143,7 @@ describe("the gateway's rtpengine is killed", () => {
     await expectNothingLeft(gateway);
   });
 
-  it("while a call rings: the answer ends it with 503 on both sides", async () => {
+  it("while a call rings: the answer is told the new place, then the caller is answered", async () => {
     const { gateway, desk } = office;
     await using caller = await WsCaller.signIn(gateway, "1001");
     const call = caller.invite("750");
@@ -154,10 +154,19 @@ describe("the gateway's rtpengine is killed", () => {
     process.kill(before, "SIGKILL");
     await waitFor(() => rtpenginePid(gateway) !== before, { what: "another rtpengine" });
     await leg.answer();
+    const again = await leg.expectRequest("INVITE");
+    expect(call.unread).toEqual([]);
+    desk.respond(again, 200, {
+      headers: [["Contact", desk.contact]],
+      body: telephoneSdp(desk.local.host),
+    });
+    await leg.expectRequest("ACK");
+    await call.answered();
+    const ended = call.bye();
     await leg.hungUp();
-    const refusal = await call.refused();
-    expect(refusal.statusCode).toBe(503);
+    await ended;
     await expectNothingLeft(gateway);
+    expect(JSON.stringify(await lastRecord(gateway))).toContain("lost while it rang");
     await expectNextCallWorks(gateway);
     await expectNothingLeft(gateway);
   });

@@ -78,56 +78,58 @@ describe("NgClient", () => {
     const reply = await open().request("offer", {
       "call-id": "x",
       "to-tag": undefined,
+      "from-tag": "c",
       flags: ["a", "b"],
       limit: 7,
+      sdp: "v=0",
     });
     expect(reply).toEqual({ result: "pong" });
     expect(server.received[0]?.cookie).toHaveLength(36);
     expect(server.received[0]?.body).toBe(
-      "d7:call-id1:x7:command5:offer5:flagsl1:a1:be5:limiti7ee",
+      "d7:call-id1:x7:command5:offer5:flagsl1:a1:be8:from-tag1:c5:limiti7e3:sdp3:v=0e",
     );
   });
 
-  it("repeats a command under the same cookie at 250, 750 and 1750 ms, and gives up at 2 s", async () => {
+  it("repeats a command under the same cookie at 100, 250, 400, … ms, and gives up at 4 s", async () => {
     const clock = new ManualClock();
-    const lost = open({ clock }).request("ping");
+    const lost = open({ clock }).request("ping", {});
     lost.catch(() => undefined);
     const arrived = (count: number): Promise<true> =>
       waitFor(() => server.received.length === count && true, { what: `${count} datagrams` });
     await arrived(1);
-    clock.advance(249);
+    clock.advance(99);
     expect(client.counters.resent).toBe(0);
     clock.advance(1);
     await arrived(2);
-    clock.advance(500);
+    clock.advance(150);
     await arrived(3);
-    clock.advance(1000);
-    await arrived(4);
-    clock.advance(249);
-    expect(client.inFlight).toBe(1);
-    clock.advance(1);
+    for (let step = 0; step < 25; step += 1) clock.advance(150);
+    expect(client.inFlight).toBe(0);
     await expect(lost).rejects.toMatchObject({ code: "ERR_OFFHOOK_MEDIA_UNAVAILABLE" });
+    await arrived(27);
     expect(new Set(server.received.map(({ cookie }) => cookie)).size).toBe(1);
-    expect(client.counters).toMatchObject({ sent: 1, resent: 3, lost: 1 });
+    expect(client.counters).toMatchObject({ sent: 1, resent: 26, lost: 1 });
     expect(clock.pendingTimers).toBe(0);
   });
 
   it("uses a new cookie for every command", async () => {
     server.reply = (cookie) => `${cookie} ${PONG}`;
     open();
-    await Promise.all(Array.from({ length: 50 }, () => client.request("ping")));
+    await Promise.all(Array.from({ length: 50 }, () => client.request("ping", {})));
     expect(new Set(server.received.map(({ cookie }) => cookie)).size).toBe(50);
   });
 
   it.each([
     ["Failed to parse SDP", "ERR_OFFHOOK_MEDIA_SDP"],
     ["No SDP body in message", "ERR_OFFHOOK_MEDIA_SDP"],
-    ["Unknown call-id", "ERR_OFFHOOK_MEDIA_REFUSED"],
+    ["Unknown call-id", "ERR_OFFHOOK_MEDIA_UNKNOWN_CALL"],
     ["Ran out of ports", "ERR_OFFHOOK_MEDIA_REFUSED"],
   ])("turns the error %s into %s", async (reason, code) => {
     server.reply = (cookie) =>
       `${cookie} d12:error-reason${reason.length}:${reason}6:result5:errore`;
-    const error = await rejectionOf(open().request("offer"));
+    const error = await rejectionOf(
+      open().request("offer", { "call-id": "x", "from-tag": "a", sdp: "v=0" }),
+    );
     expect(error.code).toBe(code);
     expect(error.message).toContain(reason);
   });
@@ -135,7 +137,7 @@ describe("NgClient", () => {
   it("ignores and counts replies that nobody waits for, and broken ones", async () => {
     server.reply = (cookie) => `${cookie} ${PONG}`;
     open();
-    await client.request("ping");
+    await client.request("ping", {});
     const { cookie = "", port = 0 } = server.received[0] ?? {};
     server.send(`${cookie} ${PONG}`, port);
     server.send("garbage", port);
@@ -144,12 +146,12 @@ describe("NgClient", () => {
       what: "the counters",
       detail: () => JSON.stringify(client.counters),
     });
-    await expect(client.request("ping")).resolves.toEqual({ result: "pong" });
+    await expect(client.request("ping", {})).resolves.toEqual({ result: "pong" });
   });
 
   it("takes no reply from another address", async () => {
     const forger = await NgServer.open();
-    const pending = open({ timing: { resendAtMs: [], deadlineMs: 300 } }).request("ping");
+    const pending = open({ timing: { resendAtMs: [], deadlineMs: 300 } }).request("ping", {});
     await waitFor(() => server.received.length === 1, { what: "the ping" });
     const { cookie = "", port = 0 } = server.received[0] ?? {};
     forger.send(`${cookie} ${PONG}`, port);
@@ -160,17 +162,19 @@ describe("NgClient", () => {
   it("bounds the commands in flight, and fails them all when closed", async () => {
     const clock = new ManualClock();
     open({ clock, maxInFlight: 2 });
-    const waiting = [client.request("ping"), client.request("ping")];
+    const waiting = [client.request("ping", {}), client.request("ping", {})];
     await waitFor(() => client.inFlight === 2, { what: "two commands in flight" });
-    await expect(client.request("ping")).rejects.toThrow(/2 commands are waiting/);
+    await expect(client.request("ping", {})).rejects.toThrow(/2 commands are waiting/);
     client.close();
     for (const command of waiting) await expect(command).rejects.toThrow(/closed/);
-    await expect(client.request("ping")).rejects.toThrow(/closed/);
+    await expect(client.request("ping", {})).rejects.toThrow(/closed/);
     expect(clock.pendingTimers).toBe(0);
   });
 
   it("refuses an SDP that fits into no datagram", async () => {
-    await expect(open().request("offer", { sdp: "x".repeat(66_000) })).rejects.toMatchObject({
+    await expect(
+      open().request("offer", { "call-id": "x", "from-tag": "a", sdp: "x".repeat(66_000) }),
+    ).rejects.toMatchObject({
       code: "ERR_OFFHOOK_MEDIA_SDP",
     });
   });
@@ -180,38 +184,102 @@ describe("NgClient", () => {
   });
 });
 
+/** A reply to `statistics` of a process that has lived for so many seconds. */
+function statistics(uptime: number): string {
+  const text = String(uptime);
+  return `d6:result2:ok10:statisticsd15:totalstatisticsd6:uptime${text.length}:${text}eee`;
+}
+
 describe("RtpengineNode", () => {
-  it("is up from the first pong, down after a ping with all its repeats, and up again", async () => {
-    const server = await NgServer.open();
-    const clock = new ManualClock();
-    const changes: boolean[] = [];
-    const node = new RtpengineNode({
+  let server: NgServer;
+  let clock: ManualClock;
+  let node: RtpengineNode;
+  let events: string[];
+  const heard = (count: number): Promise<true> =>
+    waitFor(() => server.received.length >= count && true, { what: `datagram ${count}` });
+  const answerAs = (uptime: number) => (cookie: string, body: string) =>
+    `${cookie} ${body.includes("statistics") ? statistics(uptime) : PONG}`;
+
+  beforeEach(async () => {
+    server = await NgServer.open();
+    clock = new ManualClock();
+    events = [];
+    node = new RtpengineNode({
       address: { host: "127.0.0.1", port: server.port },
       clock,
       logger: silentLogger,
-      onChange: (isUp) => changes.push(isUp),
+      handler: {
+        onChange: (_node, isUp) => events.push(isUp ? "up" : "down"),
+        onRestarted: () => events.push("restarted"),
+      },
     });
-    const heard = (count: number): Promise<true> =>
-      waitFor(() => server.received.length >= count && true, { what: `ping ${count}` });
-    server.reply = (cookie) => `${cookie} ${PONG}`;
+  });
+  afterEach(() => {
+    node.close();
+    expect(clock.pendingTimers).toBe(0);
+    server.close();
+  });
+
+  it("is up from the first pong, down within a second of silence, and up again", async () => {
+    server.reply = answerAs(7);
     await expect(node.start()).resolves.toBe(true);
 
     server.reply = undefined;
-    clock.advance(1000);
-    await heard(2);
-    clock.advance(1999);
+    const before = server.received.length;
+    clock.advance(200);
+    await heard(before + 1);
+    clock.advance(749);
     expect(node.isUp).toBe(true);
     clock.advance(1);
     await waitFor(() => !node.isUp, { what: "down" });
 
-    server.reply = (cookie) => `${cookie} ${PONG}`;
-    const before = server.received.length;
-    clock.advance(1000);
-    await heard(before + 1);
+    server.reply = answerAs(8);
+    clock.advance(200);
     await waitFor(() => node.isUp, { what: "up" });
-    expect(changes).toEqual([true, false, true]);
-    node.close();
-    expect(clock.pendingTimers).toBe(0);
+    expect(events).toEqual(["up", "down", "up"]);
+  });
+
+  it("notices between two pings that its process is another one", async () => {
+    server.reply = answerAs(100);
+    await node.start();
+    server.reply = answerAs(0);
+    for (let ping = 0; ping < 8 && events.length < 2; ping += 1) {
+      const before = server.received.length;
+      clock.advance(200);
+      await heard(before + 1);
+      await waitFor(() => clock.pendingTimers > 0, { what: "the next ping's timer" });
+    }
+    expect(events).toEqual(["up", "restarted"]);
+  });
+
+  it("is down at once when its port is closed", async () => {
+    server.reply = answerAs(100);
+    await node.start();
+    const { port } = server;
     server.close();
+    clock.advance(200);
+    await waitFor(() => !node.isUp, { what: "down" });
+    expect(events).toEqual(["up", "down"]);
+    server = await NgServer.open();
+    expect(server.port).not.toBe(port);
+  });
+
+  it("deletes calls that were moved away while it was silent", async () => {
+    server.reply = answerAs(7);
+    await node.start();
+    server.reply = undefined;
+    const before = server.received.length;
+    clock.advance(200);
+    await heard(before + 1);
+    clock.advance(750);
+    await waitFor(() => !node.isUp, { what: "down" });
+    node.bury("left-behind");
+    server.reply = answerAs(8);
+    clock.advance(200);
+    await waitFor(
+      () =>
+        server.received.some(({ body }) => body.includes("delete") && body.includes("left-behind")),
+      { what: "the delete" },
+    );
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { CallRecord } from "../../src/call/record.ts";
+import { callMedia } from "../../src/call/channels.ts";
 import { FactChannel } from "../../src/core/channels.ts";
+import { anchorAlarms } from "../../src/media/facts.ts";
 import { formatMetrics } from "../../src/observe/exposition.ts";
 import { Metrics, type MetricSources } from "../../src/observe/metrics.ts";
 import { callRecord } from "./call-record-fixture.ts";
@@ -15,6 +17,10 @@ function measured(name: string, changes: Partial<MetricSources> = {}) {
     dialogs: () => 6,
     isMediaReady: () => true,
     isDraining: () => false,
+    mediaNodes: () => [
+      { name: "10.0.0.5:22222", state: "up" },
+      { name: "10.0.0.6:22222", state: "down" },
+    ],
     callTimers: () => 0,
     isOverloaded: () => false,
     waitingConnections: () => 7,
@@ -49,6 +55,22 @@ function parse(text: string): Map<string, number> {
 }
 
 describe("Metrics", () => {
+  it("counts what happens to the media of calls, and shows each rtpengine", () => {
+    const { metrics } = measured("media");
+    const facts = ["moved", "moved", "move-failed", "repaired", "timed-out"] as const;
+    for (const event of facts) callMedia.publish({ call: "c", event, detail: "why" });
+    anchorAlarms.publish({ session: "s", node: "n", leg: "caller", changed: ["port"] });
+    expect(Object.fromEntries(parse(metrics.render()))).toMatchObject({
+      'offhook_rtpengine_node_up{node="10.0.0.5:22222"}': 1,
+      'offhook_rtpengine_node_up{node="10.0.0.6:22222"}': 0,
+      'offhook_media_moves_total{result="moved"}': 2,
+      'offhook_media_moves_total{result="failed"}': 1,
+      offhook_media_repairs_total: 1,
+      offhook_media_timeouts_total: 1,
+      offhook_media_anchor_alarms_total: 1,
+    });
+  });
+
   it("shows the gateway's live numbers", () => {
     const { metrics } = measured("live");
     const samples = parse(metrics.render());

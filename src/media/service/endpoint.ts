@@ -104,6 +104,7 @@ class RtpServiceEndpoint implements ServiceEndpoint {
   readonly #digits = new DigitReceiver();
   readonly #originId = newOriginId();
   #version = 0;
+  #sdp: string | undefined;
   #state: State = { name: "idle" };
   #nextFrameMs = 0;
   #frameTimer: Timer | undefined;
@@ -138,7 +139,8 @@ class RtpServiceEndpoint implements ServiceEndpoint {
     }
     const { voice, event, direction } = this.#connectTo(sdp);
     this.#version += 1;
-    return this.#format([voice], event, direction);
+    this.#sdp = this.#format([voice], event, direction);
+    return this.#sdp;
   }
 
   async offer(): Promise<string> {
@@ -146,7 +148,12 @@ class RtpServiceEndpoint implements ServiceEndpoint {
       throw new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "the service is closed");
     }
     this.#version += 1;
-    return this.#format(OFFERED_VOICE, OFFERED_EVENT, "sendrecv");
+    this.#sdp = this.#format(OFFERED_VOICE, OFFERED_EVENT, "sendrecv");
+    return this.#sdp;
+  }
+
+  get sdp(): string | undefined {
+    return this.#sdp;
   }
 
   async accept(sdp: string): Promise<void> {
