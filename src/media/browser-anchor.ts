@@ -1,3 +1,5 @@
+import type { Logger } from "../core/logger.ts";
+import { anchorAlarms, type AnchorAlarm } from "./facts.ts";
 import type { Sdp } from "./sdp.ts";
 import { findAttribute } from "./sdp.ts";
 
@@ -52,4 +54,16 @@ export function changesOf(
   if (before.fingerprint !== now.fingerprint) changed.push("fingerprint");
   if (before.port !== now.port) changed.push("port");
   return changed;
+}
+
+/** Tells everybody that something changed without cause. */
+export function raiseAlarm(logger: Logger, alarm: AnchorAlarm): void {
+  const { session, node, leg, changed } = alarm;
+  logger.error("rtpengine changed its side toward a browser", {
+    session,
+    rtpengine: node,
+    leg,
+    changed,
+  });
+  anchorAlarms.publish(alarm);
 }

@@ -2,13 +2,12 @@ import type { Clock } from "../core/clock.ts";
 import { randomToken } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
 import type { BrowserChanges } from "./browser-anchor.ts";
-import { changesOf, readAnchor } from "./browser-anchor.ts";
+import { changesOf, raiseAlarm, readAnchor } from "./browser-anchor.ts";
 import { asDtlsClient, followEndpoint } from "./browser-endpoint.ts";
 import type { Codec } from "./codecs.ts";
 import { formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
 import { DigitQueue, wayTo, withEvents, type DigitCommand } from "./digits.ts";
 import { MediaError } from "./errors.ts";
-import { anchorAlarms } from "./facts.ts";
 import { isDictionary } from "./ng-client.ts";
 import type { NgCommands, NgReply } from "./ng-client.ts";
 import type { PooledSession } from "./node-pool.ts";
@@ -47,19 +46,20 @@ import type {
   OfferCommand,
 } from "./session-state.ts";
 import {
+  agreedBetween,
   hasTranscodingFlag,
   isReplacedWay,
   keepSecurity,
   newLegState,
   noteBrowser,
   printForLeg,
+  profileAfterMove,
   transcodingOf,
   UNCHANGED,
   wantsOtherWay,
   withFlags,
   withoutTransport,
 } from "./session-state.ts";
-import type { MediaSecurity } from "./srtp.ts";
 
 export interface RtpengineSessionOptions {
   readonly policy: CodecPolicy;
@@ -90,12 +90,6 @@ export interface RtpengineSessionOptions {
  */
 const SETTLE_PACKETS = 3;
 
-/**
- * One rtpengine has one certificate. A browser keeps its DTLS association as long as the
- * fingerprint stays, and would wait in vain for a new rtpengine call to go on with it: with every
- * move the fingerprint is shown by another hash, and the browser begins anew (RFC 8842 §4).
- */
-const FINGERPRINT_HASHES = ["sha-256", "sha-384", "sha-512"] as const;
 /** Offers that a move may throw away because rtpengine gave the old port again. */
 const MOVE_TRIES = 4;
 
@@ -185,7 +179,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
   negotiated(): MediaReport {
     const [one, other] = this.#joined.map((tag) => this.#legs.get(tag)?.codec?.key);
     return {
-      ...this.#agreed(),
+      ...agreedBetween(this.#legs, this.#joined),
       isTranscoded: one !== other || [...this.#branches.values()].some(hasTranscodingFlag),
       packetsFrom: {},
     };
@@ -427,14 +421,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
   ): FlaggedArguments {
     const { host } = description.audio.connection;
     const profile = profileOf({ sender: { ...sender, host }, receiver });
-    if (this.#moves === 0 || receiver.kind !== "webrtc") return profile;
-    const hash = FINGERPRINT_HASHES[this.#moves % FINGERPRINT_HASHES.length];
-    // A browser that is controlled stays on the dead path until that has been silent for 2.5 s, for
-    // no sound comes over the new one before DTLS, and DTLS, which it begins, goes over the dead one
-    // (measured with Chromium 156). Beside an ICE-lite agent it is the controlling one, and takes
-    // the new path at once (RFC 8445 §6.1.1).
-    const isClient = this.#left?.anchors.get(receiver.tag)?.anchor?.role === "passive";
-    return { ...profile, "DTLS-fingerprint": hash, ...(isClient ? { "ICE-lite": "forward" } : {}) };
+    const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
+    return receiver.kind === "webrtc" ? profileAfterMove(profile, this.#moves, role) : profile;
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {
@@ -642,13 +630,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const changed = before === undefined ? [] : changesOf(before, now, by);
     if (changed.length === 0) return;
     const node = this.#node?.name ?? "none";
-    this.#options.logger.error("rtpengine changed its side toward a browser", {
-      session: this.#callId,
-      rtpengine: node,
-      leg: tag,
-      changed,
-    });
-    anchorAlarms.publish({ session: this.#callId, node, leg: tag, changed });
+    raiseAlarm(this.#options.logger, { session: this.#callId, node, leg: tag, changed });
     if (this.#options.handler?.onAnchorChanged?.(tag, changed) !== "refuse") return;
     state.anchor = before;
     throw new MediaError(
@@ -718,32 +700,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
   }
 
   #report(reply: NgReply): MediaReport {
-    return { ...this.#agreed(), ...readMediaStatistics(reply, this.#legs.keys()) };
-  }
-
-  /** What the SDPs have settled, for the record. */
-  #agreed(): Pick<MediaReport, "codecs" | "dtmf" | "srtp"> {
-    const dtmf: [string, DtmfWay | "none"][] = [];
-    const srtp: [string, MediaSecurity][] = [];
-    for (const tag of this.#joined) {
-      const leg = this.#legs.get(tag);
-      if (leg?.way !== undefined) dtmf.push([tag, leg.way]);
-      if (leg?.security !== undefined) srtp.push([tag, leg.security]);
-    }
     return {
-      codecs: this.#codecs(),
-      ...(dtmf.length === 0 ? {} : { dtmf: Object.fromEntries(dtmf) }),
-      ...(srtp.length === 0 ? {} : { srtp: Object.fromEntries(srtp) }),
+      ...agreedBetween(this.#legs, this.#joined),
+      ...readMediaStatistics(reply, this.#legs.keys()),
     };
-  }
-
-  /** Codec by leg, as far as it is known. */
-  #codecs(): Readonly<Record<string, string>> {
-    const codecs: [string, string][] = [];
-    for (const [tag, { codec }] of this.#legs) {
-      if (codec !== undefined) codecs.push([tag, formatCodec(codec)]);
-    }
-    return Object.fromEntries(codecs);
   }
 }
 
