@@ -131,7 +131,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#media = context.media.createSession({
       policy: this.#codecs.policy,
       handler: {
-        onDigit: (tag, digit, ms) => this.#digits.onEvent(tag, digit, ms),
+        onDigit: (...event) => this.#digits.onEvent(...event),
         onNodeLost: (detail) => this.#onNodeLost(detail),
         onAnchorChanged: (leg, changed) => this.#onAnchorChanged(leg, changed),
       },
@@ -153,6 +153,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#digits = new DigitRelay({
       media: this.#media,
       logger: context.logger.child({ call: options.id }),
+      clock: context.clock,
       path: () => this.#digitPath(),
       onCarried: () => this.#noteMedia(),
     });
@@ -631,6 +632,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#callee?.hangUp(complete);
     this.#service?.close();
     this.#announcement?.close();
+    this.#digits.close();
     const result = resultOf(complete, before === "connected", by !== "gateway");
     this.#story.ended(complete, by, result);
     void this.#publishRecord();

@@ -1,7 +1,9 @@
+import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { DtmfWay, Exchange, MediaSession } from "../media/session.ts";
 import type { IncomingRequest } from "../signaling/engine.ts";
 import { DTMF, DTMF_RELAY, formatDigit, readDigit, type InfoDigit } from "./dtmf-info.ts";
+import { KeyPresses } from "./key-presses.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 import type { DigitsView } from "./record.ts";
 
@@ -38,12 +40,14 @@ export class DigitRelay {
   readonly #logger: Logger;
   readonly #path: () => DigitPath | undefined;
   readonly #onCarried: () => void;
+  readonly #keys: KeyPresses;
   readonly #lines = new Map<string, InfoLine>();
   readonly #counts = new Map<string, { view: DigitsView; count: number }>();
 
   constructor(options: {
     readonly media: MediaSession;
     readonly logger: Logger;
+    readonly clock: Clock;
     /** Undefined while nothing is joined. */
     readonly path: () => DigitPath | undefined;
     /** A digit went another way than those before it. */
@@ -53,6 +57,7 @@ export class DigitRelay {
     this.#logger = options.logger;
     this.#path = options.path;
     this.#onCarried = options.onCarried;
+    this.#keys = new KeyPresses(options.clock);
   }
 
   /** What was carried so far. */
@@ -67,26 +72,50 @@ export class DigitRelay {
       request.respond(415, { headers: [["Accept", `${DTMF_RELAY}, ${DTMF}`]] });
     } else if (digit === "unusable") {
       request.respond(400, { reasonPhrase: "No digit in the body" });
-    } else if (this.#carry(fromTag, "info", digit)) {
+    } else if (this.#takeInfo(fromTag, digit)) {
       request.respond(200);
     } else {
       request.respond(480, { reasonPhrase: "Nobody is there to hear the digit" });
     }
   }
 
-  /** Takes a digit that rtpengine has seen and kept back. */
-  onEvent(fromTag: string, digit: string, durationMs: number): void {
-    this.#carry(fromTag, "rfc4733", { digit, durationMs });
+  /** Takes a digit that rtpengine has seen. @param isHeld and has kept back */
+  onEvent(fromTag: string, digit: string, durationMs: number, isHeld: boolean): void {
+    this.#keys.onEvent(fromTag, digit, durationMs);
+    if (isHeld) this.#carry(fromTag, "rfc4733", { digit, durationMs });
+  }
+
+  /** The call is over. */
+  close(): void {
+    this.#keys.close();
+  }
+
+  /** @returns false when there is no way for it */
+  #takeInfo(from: string, digit: InfoDigit): boolean {
+    // Whether the leg may send events, and could have sent one for this key.
+    if (this.#media.negotiated().dtmf?.[from] !== "rfc4733") {
+      return this.#carry(from, "info", digit);
+    }
+    if (this.#wayFrom(from) === undefined) return false;
+    return this.#keys.onInfo(from, digit.digit, () => this.#carry(from, "info", digit));
+  }
+
+  #wayFrom(
+    from: string,
+  ): { readonly path: DigitPath; readonly to: string; readonly way: DtmfWay } | undefined {
+    const path = this.#path();
+    if (path === undefined) return undefined;
+    const { offerer, answerer } = path.exchange;
+    const to = from === offerer.tag ? answerer.tag : offerer.tag;
+    const way = this.#media.negotiated().dtmf?.[to];
+    return way === undefined || way === "none" ? undefined : { path, to, way };
   }
 
   /** @returns false when there is no way for it */
   #carry(from: string, as: DigitsView["as"], digit: InfoDigit): boolean {
-    const path = this.#path();
-    if (path === undefined) return false;
-    const { offerer, answerer } = path.exchange;
-    const to = from === offerer.tag ? answerer.tag : offerer.tag;
-    const way = this.#media.negotiated().dtmf?.[to];
-    if (way === undefined || way === "none") return false;
+    const found = this.#wayFrom(from);
+    if (found === undefined) return false;
+    const { path, to, way } = found;
     if (way === "info") {
       const send = path.infoTo(to);
       if (send === undefined || !this.#sendInfo(to, send, digit)) return false;

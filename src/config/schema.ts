@@ -295,7 +295,7 @@ const mediaSchema = z.strictObject({
   }),
   "digit-events": ngSocket.optional().meta({
     description:
-      "With rtpengines of others: a UDP address of this machine to which they report digits (`dtmf-log-dest` of rtpengine.conf); trunks with `dtmf: info` need it for browsers that send events",
+      "With rtpengines of others: a UDP address of this machine to which they report digits (`dtmf-log-dest` of rtpengine.conf); trunks with `dtmf: info` need it for browsers that send events, and keys that come as event and by INFO for counting once",
     default: "none; the managed rtpengine reports by itself",
     example: '"udp:10.0.0.1:22333"',
   }),

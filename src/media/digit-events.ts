@@ -20,7 +20,7 @@ const MAX_REPORT_OCTETS = 4096;
  * datagram (`dtmf-log-dest`).
  *
  * Whoever can reach it can send anything: a report counts only for the random call-id of a live
- * session, and for a leg whose digits are held back.
+ * session, and for one of its two legs.
  */
 export class DigitEvents {
   readonly #logger: Logger;

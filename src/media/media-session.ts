@@ -191,9 +191,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
 
   /** rtpengine reports a digit that a leg has sent in RTP. */
   reportDigit(fromTag: string, digit: string, durationMs: number): void {
-    if (this.#state === "open" && this.#blocked.has(fromTag)) {
-      this.#options.handler?.onDigit(fromTag, digit, durationMs);
-    }
+    if (this.#state !== "open" || !this.#joined.includes(fromTag)) return;
+    this.#options.handler?.onDigit(fromTag, digit, durationMs, this.#blocked.has(fromTag));
   }
 
   query(): Promise<MediaReport> {

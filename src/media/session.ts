@@ -93,8 +93,11 @@ export interface PlayedDigit {
 
 /** What a session tells of by itself. */
 export interface MediaSessionHandler {
-  /** A leg sent a digit in RTP to one that gets its digits by SIP INFO; its RTP was held back. */
-  onDigit(fromTag: string, digit: string, durationMs: number): void;
+  /**
+   * A leg has sent a digit in RTP.
+   * @param isHeld its RTP was held back, for a leg that gets its digits by SIP INFO
+   */
+  onDigit(fromTag: string, digit: string, durationMs: number, isHeld: boolean): void;
   /**
    * The rtpengine that had this call has lost it or does not answer, and another one can take it:
    * `move` the session. Nothing is called again before that.

@@ -25,7 +25,14 @@ const TRUNKS = {
 type TrunkName = keyof typeof TRUNKS;
 
 /** How the caller sends its digits. */
-type Sending = "events" | "relay" | "plain" | "tones";
+type Sending =
+  | "events"
+  | "relay"
+  | "plain"
+  | "tones"
+  /** Both for one key: INFO when it is pressed, or when it is let go. */
+  | "events and relay"
+  | "events, then relay";
 
 const peers = new Map<TrunkName, SipPeer>();
 let gateway: Gateway;
@@ -112,6 +119,15 @@ async function send(
 ): Promise<void> {
   if (sending === "events") return await line.sendEvents(digits);
   if (sending === "tones") return await line.sendTones(digits);
+  if (sending === "events and relay" || sending === "events, then relay") {
+    for (const digit of digits) {
+      const event = line.sendEvents(digit);
+      if (sending === "events, then relay") await event;
+      await send("relay", digit, line, dialog, call);
+      await event;
+    }
+    return;
+  }
   const isRelay = sending === "relay";
   for (const digit of digits) {
     dialog.request("INFO", {
@@ -147,6 +163,19 @@ const ROWS: readonly Row[] = [
   { from: "info", sending: "plain", to: "oldWithInfo", arrives: "info", dtmf: "info" },
   { from: "tones", sending: "tones", to: "events", arrives: "tones", dtmf: "rfc4733" },
   { from: "tones", sending: "tones", to: "tones", arrives: "tones", dtmf: "inband" },
+  // Each key once, though it comes twice.
+  { from: "events", sending: "events and relay", to: "events", arrives: "events", dtmf: "rfc4733" },
+  {
+    from: "events",
+    sending: "events, then relay",
+    to: "events",
+    arrives: "events",
+    dtmf: "rfc4733",
+  },
+  { from: "events", sending: "events and relay", to: "info", arrives: "info", dtmf: "info" },
+  { from: "events", sending: "events, then relay", to: "info", arrives: "info", dtmf: "info" },
+  { from: "events", sending: "events and relay", to: "tones", arrives: "tones", dtmf: "inband" },
+  { from: "events", sending: "events, then relay", to: "old", arrives: "tones", dtmf: "inband" },
   // Before the answer.
   {
     from: "events",
@@ -249,13 +278,15 @@ describe.concurrent("digits from trunk to trunk, read at the far end", () => {
           digits: [
             {
               from: "caller",
-              as: sending === "events" ? "rfc4733" : "info",
+              as: sending.startsWith("events") ? "rfc4733" : "info",
               to: "callee-1",
               way: dtmf,
               count: digits.length,
             },
           ],
         });
+      } else {
+        expect(record["media"]).not.toHaveProperty("digits");
       }
     },
   );

@@ -17,7 +17,10 @@ class Pair implements AsyncDisposable {
   readonly exchange: Exchange;
   readonly caller: TelephoneLine;
   readonly callee: TelephoneLine;
+  /** Digits that were held back. */
   readonly reported: string[] = [];
+  /** Digits that went through. */
+  readonly passed: string[] = [];
   toCaller = "";
   toCallee = "";
 
@@ -56,7 +59,11 @@ class Pair implements AsyncDisposable {
     this.callee = callee;
     this.session = engine.createSession({
       policy: "auto",
-      handler: { onDigit: (tag, digit) => this.reported.push(`${tag} ${digit}`) },
+      handler: {
+        onDigit: (tag, digit, _durationMs, isHeld) => {
+          (isHeld ? this.reported : this.passed).push(`${tag} ${digit}`);
+        },
+      },
     });
     const telephone = { kind: "rtp", codecs: ["PCMU"] } as const;
     this.exchange = {
@@ -106,6 +113,11 @@ describe.concurrent("digits through a real rtpengine", () => {
     expect(pair.session.negotiated().dtmf).toEqual({ caller: "rfc4733", callee: "rfc4733" });
     expect((await pair.session.query()).isTranscoded).toBe(false);
     expect(pair.reported).toEqual([]);
+    await waitFor(() => pair.passed.length >= DIGITS.length || undefined, {
+      what: "word of what went through",
+      detail: () => pair.passed.join(),
+    });
+    expect(pair.passed).toEqual(Array.from(DIGITS).map((digit) => `caller ${digit}`));
   });
 
   it("events become reports for a trunk of INFO, which is offered none and gets none", async () => {
