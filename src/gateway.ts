@@ -234,13 +234,16 @@ export class Gateway implements GatewayView {
       logger: logger.child({ room: "call" }),
       limits: this.#limits,
       codecPolicy: config.media.codecs,
+      hasVideo: config.media.video,
       flowGraceMs: FLOW_GRACE_MS,
       country: config.dialplan.country,
       mediaTimeoutMs: config.media.timeoutMs,
       user: (id) => this.#current.config.users.get(id),
       trunk: (id) => {
         const trunk = this.#current.config.trunks.get(id);
-        return trunk === undefined ? undefined : trunkTerms(trunk, this.#engine);
+        return trunk === undefined
+          ? undefined
+          : trunkTerms(trunk, this.#engine, config.media.video);
       },
     };
     this.#calls = new CallTable({

@@ -7,8 +7,10 @@ import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
 export function trunkTerms(
   trunk: TrunkConfig,
   engine: Pick<EmbeddedEngine, "trunkTargets">,
+  /** `media.video` */
+  hasVideo: boolean,
 ): TrunkTerms {
-  const { codecs, codecPolicy, dtmf, dtmfFallback, srtp, nat, addressFamily } = trunk;
+  const { codecs, codecPolicy, dtmf, dtmfFallback, srtp, nat, video, addressFamily } = trunk;
   const hosts = (): readonly string[] =>
     engine.trunkTargets(trunk.id).map(({ address }) => hostOf(address));
   return {
@@ -18,6 +20,7 @@ export function trunkTerms(
       dtmf,
       dtmfFallback,
       srtp,
+      video: video && hasVideo,
       addressFamily: familyOf(addressFamily, hosts),
       isDirect: isDirectBy(nat, hosts),
     },

@@ -4,7 +4,7 @@ import { trunkLeg } from "../src/call/context.ts";
 import type { TrunkConfig } from "../src/config/config.ts";
 import { trunkTerms } from "../src/trunk-terms.ts";
 
-function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[]) {
+function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVideo = true) {
   const trunk: TrunkConfig = {
     id: "office",
     peer: "sip:pbx.example.com",
@@ -12,21 +12,30 @@ function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[]) {
     dtmfFallback: "inband",
     srtp: "off",
     nat: "auto",
+    video: false,
     failoverAfterMs: 4000,
     registrar: false,
     terms: { reliable: "supported", session: undefined },
     ...keys,
   };
-  return trunkTerms(trunk, {
-    trunkTargets: () =>
-      addresses.map((address) => ({
-        address,
-        transport: "UDP",
-        state: "unknown",
-        sinceMs: undefined,
-      })),
-  });
+  const targets = addresses.map((address) => ({
+    address,
+    transport: "UDP" as const,
+    state: "unknown" as const,
+    sinceMs: undefined,
+  }));
+  return trunkTerms(trunk, { trunkTargets: () => targets }, hasVideo);
 }
+
+describe("whether calls with a trunk may have video", () => {
+  it.each([
+    [true, true, true],
+    [true, false, false],
+    [false, true, false],
+  ])("the trunk's own %s, media.video %s: %s", (video, hasVideo, expected) => {
+    expect(termsOf({ video }, [], hasVideo).media?.video).toBe(expected);
+  });
+});
 
 describe("whether a trunk's packets come straight from the address in its SDP", () => {
   const addresses = ["192.0.2.1:5060", "[2001:db8::1]:5060"];

@@ -119,7 +119,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     const trunk = invite.party.kind === "trunk" ? context.trunk(invite.party.trunkId) : undefined;
     this.#callerLeg =
       invite.party.kind === "user"
-        ? { tag: "caller", kind: "webrtc" }
+        ? { tag: "caller", kind: "webrtc", video: context.hasVideo }
         : { tag: "caller", ...trunkLeg(trunk, () => sourceOf(invite.request)) };
     this.#usualCodecs = chooseCodecs({
       route: undefined,

@@ -15,6 +15,8 @@ export interface CallContext {
   readonly logger: Logger;
   readonly limits: CallLimits;
   readonly codecPolicy: CodecPolicy;
+  /** Whether web users may have video. */
+  readonly hasVideo: boolean;
   /** How long a call waits for a browser whose connection went, milliseconds. */
   readonly flowGraceMs: number;
   /** ISO 3166 code: whose tones and language callers hear; undefined: those of ITU-T E.180. */

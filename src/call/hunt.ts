@@ -330,7 +330,7 @@ export class Hunt implements AttemptHandler {
         if (isCaller) continue;
         targets.push({
           target: { kind: "binding", binding },
-          leg: { kind: "webrtc" },
+          leg: { kind: "webrtc", video: this.#context.hasVideo },
           codecs,
           from: this.#caller.identity,
           to: { user: this.#dialled },

@@ -97,6 +97,8 @@ export interface MediaConfig {
   readonly ice: "full" | "lite";
   /** Where rtpengines of others report digits to (their `dtmf-log-dest`); undefined: nowhere. */
   readonly digitEvents?: SocketAddress;
+  /** Whether calls may have video, passed through as it is. */
+  readonly video: boolean;
   readonly turn?: { readonly urls: readonly string[]; readonly secret: string };
 }
 
@@ -152,6 +154,8 @@ export interface TrunkConfig {
   readonly dtmfFallback: "info" | "inband";
   readonly srtp: SrtpMode;
   readonly nat: NatMode;
+  /** Whether calls with the peer may have video, when `media.video` allows any. */
+  readonly video: boolean;
   /** The family of the addresses that the peer gets for media; undefined: rtpengine's choice. */
   readonly addressFamily?: "ipv4" | "ipv6";
   /** Calls at once in both directions together; undefined: no own limit. */

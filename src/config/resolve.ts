@@ -137,6 +137,7 @@ function toTrunk(
     dtmfFallback: trunk["dtmf-fallback"] ?? "inband",
     srtp: trunk.srtp ?? "off",
     nat: trunk.nat ?? "auto",
+    video: trunk.video ?? false,
     addressFamily: addressFamilyOf(trunk["address-family"]),
     maxCalls: trunk["max-calls"],
     pingMs: trunk.ping,
@@ -262,6 +263,7 @@ function toMedia(media: FileValues["media"], defaultHost: () => string): MediaCo
     dscp: dscp === "off" ? undefined : (dscp ?? 46),
     ice: media?.ice ?? "full",
     digitEvents: media?.["digit-events"],
+    video: media?.video ?? true,
     turn: media?.turn,
   });
 }

@@ -299,6 +299,11 @@ const mediaSchema = z.strictObject({
     default: "none; the managed rtpengine reports by itself",
     example: '"udp:10.0.0.1:22333"',
   }),
+  video: flag().optional().meta({
+    description:
+      "Video (VP8, H.264) beside the sound of a call, passed through without transcoding, where both sides have it: between web users, and with trunks that say `video`. false: none, sound only",
+    default: "true",
+  }),
   turn: z
     .strictObject({
       urls: oneOrMore(like("a TURN URL such as turn:192.0.2.10:3478", tryParseTurnUrl)).meta({
@@ -487,6 +492,11 @@ const trunkSchema = z
       description:
         "Whether a NAT stands before the peer's media. Without one, packets are taken from nowhere but the address in its SDP. `auto`: no NAT when that is where its signaling comes from",
       default: "auto",
+    }),
+    video: flag().optional().meta({
+      description:
+        "Whether calls with the peer may have video: for video telephones and intercoms; carriers have none",
+      default: "false",
     }),
     "address-family": word("auto", "ipv4", "ipv6").optional().meta({
       description: "Family of the media address that the peer gets",

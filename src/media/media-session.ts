@@ -17,7 +17,7 @@ import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts
 import { addReports, readLegHealth, readMediaStatistics } from "./report.ts";
 import type { Sdp, SdpLimits, SdpOrigin } from "./sdp.ts";
 import { formatSdp } from "./sdp.ts";
-import type { LegDescription } from "./sdp-filter.ts";
+import type { LegDescription, VideoUse } from "./sdp-filter.ts";
 import {
   readDescription,
   sdpForLeg,
@@ -51,11 +51,14 @@ import {
   isReplacedWay,
   keepSecurity,
   newLegState,
+  noRtpengine,
   noteBrowser,
   printForLeg,
   profileAfterMove,
   transcodingOf,
   UNCHANGED,
+  videoOfAnswer,
+  videoOfOffer,
   wantsOtherWay,
   withFlags,
   withoutTransport,
@@ -310,12 +313,13 @@ export class RtpengineSession implements MediaSession, PooledSession {
     }
     const { dscp } = this.#options;
     const by = noteBrowser(this.#leg(offerer.tag), offerer, description);
+    const video = videoOfOffer(exchange, description, known);
     const command = withFlags(
       {
         "from-tag": offerer.tag,
         "to-tag": known?.isAnswered === true ? answerer.tag : undefined,
         "via-branch": branch,
-        ...this.#profile(offerer, description, answerer),
+        ...this.#profile(offerer, description, answerer, video),
         // RFC 2474 §3: the upper six of eight bits.
         TOS: dscp === undefined ? undefined : dscp << 2,
         codec: transcodingOf(plan, way === "inband" && !this.#leg(offerer.tag).hasEvents),
@@ -332,6 +336,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
               isReplacedWay(way),
             ),
           ),
+          video,
         ),
       },
       flags,
@@ -344,6 +349,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
       offererTag: offerer.tag,
       answererTag: answerer.tag,
       flags,
+      hasVideo: video !== "none",
       isAnswered: known?.isAnswered === true,
       answeredCodecs: undefined,
       state: "live",
@@ -382,13 +388,14 @@ export class RtpengineSession implements MediaSession, PooledSession {
       if (isNew || hasChanged) await this.#command("offer", state.offer);
     }
     noteBrowser(this.#leg(answerer.tag), answerer, description);
+    const video = videoOfAnswer(exchange, state);
     const command = withFlags(
       {
         "from-tag": offerer.tag,
         "to-tag": answerer.tag,
         "via-branch": branch,
-        ...this.#profile(answerer, description, { ...offerer, offered: offererLeg.offered }),
-        sdp: this.#toRtpengine(answerer, "answer", description, codecs),
+        ...this.#profile(answerer, description, { ...offerer, offered: offererLeg.offered }, video),
+        sdp: this.#toRtpengine(answerer, "answer", description, codecs, video),
       },
       state?.flags ?? [],
     );
@@ -417,9 +424,11 @@ export class RtpengineSession implements MediaSession, PooledSession {
     sender: MediaLeg,
     description: LegDescription,
     receiver: MediaLeg & { readonly offered?: OfferedTransport | undefined },
+    video: VideoUse,
   ): FlaggedArguments {
     const { host } = description.audio.connection;
-    const profile = profileOf({ sender: { ...sender, host }, receiver });
+    const hasVideo = video === "own" && description.video !== undefined;
+    const profile = profileOf({ sender: { ...sender, host }, receiver, hasVideo });
     const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
     return receiver.kind === "webrtc" ? profileAfterMove(profile, this.#moves, role) : profile;
   }
@@ -584,12 +593,13 @@ export class RtpengineSession implements MediaSession, PooledSession {
     role: "offer" | "answer",
     description: LegDescription,
     codecs: readonly Codec[],
+    video: VideoUse,
   ): string {
     const state = this.#leg(leg.tag);
     if (leg.kind === "webrtc") {
       state.endpoint = followEndpoint(state.endpoint, description, role);
     }
-    const sdp = sdpForRtpengine(description, codecs, leg.kind, state.tlsId);
+    const sdp = sdpForRtpengine(description, codecs, leg.kind, state.tlsId, video);
     return formatSdp(state.endpoint?.isNew === true ? asDtlsClient(sdp) : sdp, ANY_ORIGIN);
   }
 
@@ -704,8 +714,4 @@ export class RtpengineSession implements MediaSession, PooledSession {
       ...readMediaStatistics(reply, this.#legs.keys()),
     };
   }
-}
-
-function noRtpengine(): MediaError {
-  return new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "no rtpengine answers");
 }

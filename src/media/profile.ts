@@ -16,6 +16,7 @@
 import type { NgArguments, NgValue } from "./ng-client.ts";
 import type { CodecPolicy, LegKind, MediaLeg } from "./session.ts";
 import { unusable } from "./sdp.ts";
+import { feedbackProtocol } from "./video.ts";
 import { secureProtocol, WEAK_SUITES, type MediaSecurity } from "./srtp.ts";
 
 /**
@@ -53,6 +54,8 @@ export interface ProfileInput {
     /** In an answer: how the receiver's offer was encrypted, and its protocol. */
     readonly offered?: OfferedTransport | undefined;
   };
+  /** Whether video goes along: its feedback needs a profile with feedback (see video.ts). */
+  readonly hasVideo?: boolean | undefined;
 }
 
 /** The transport of a plain leg's offer. */
@@ -66,10 +69,15 @@ export interface OfferedTransport {
 export type FlaggedArguments = NgArguments & { readonly flags: readonly string[] };
 
 /** The ng keys of a command with an SDP: the same in an offer as in an answer. */
-export function profileOf({ sender, receiver }: ProfileInput): FlaggedArguments {
+export function profileOf({ sender, receiver, hasVideo }: ProfileInput): FlaggedArguments {
   const base = receiver.kind === "webrtc" ? TO_WEBRTC : { ...TO_RTP, ...transportOf(receiver) };
+  const transport: { readonly [key: string]: NgValue } = base;
+  const protocol = transport["transport-protocol"];
   return {
     ...base,
+    ...(hasVideo === true && typeof protocol === "string"
+      ? { "transport-protocol": feedbackProtocol(protocol) }
+      : {}),
     "address family": receiver.addressFamily,
     flags: [...base.flags, ...learningFlags(sender)],
   };

@@ -25,6 +25,8 @@ export function readMediaStatistics(
     let errors = 0;
     const sources: string[] = [];
     for (const media of list(dictionary(monologue)["medias"])) {
+      // Video that flows says nothing about sound that does not.
+      if (dictionary(media)["type"] === "video") continue;
       isTranscoded ||= list(dictionary(media)["flags"]).includes("transcoding");
       for (const stream of list(dictionary(media)["streams"])) {
         const { flags, stats } = dictionary(stream);

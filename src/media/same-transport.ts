@@ -1,7 +1,8 @@
 import { directionOf } from "./direction.ts";
 
-/** Port and protocol of the first audio section, and every address. */
-const TRANSPORT = /^(?:m=audio [0-9]+ \S+|c=\S+ \S+ \S+|a=(?:crypto|fingerprint|setup):.*)/gm;
+/** Ports and protocols of audio and video, every address, and the direction of each section. */
+const TRANSPORT =
+  /^(?:m=(?:audio|video) [0-9]+ \S+|a=(?:sendrecv|sendonly|recvonly|inactive)(?=\r?$)|c=\S+ \S+ \S+|a=(?:crypto|fingerprint|setup):.*)/gm;
 
 /** Whether two SDPs lead sound to the same place, in the same direction and encryption. */
 export function isSameTransport(one: string, other: string): boolean {

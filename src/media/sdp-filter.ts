@@ -4,43 +4,41 @@
  * SSRC, stream name or extension of one side reaches the other. (A peer's `a=ssrc` would even mute
  * the call: Chromium plays a stream of another SSRC at volume 0.)
  *
- * rtpengine sees one audio section. The other sections that a leg offered come back to it rejected
- * (port 0), in their places, as RFC 3264 §6 wants.
+ * rtpengine sees one audio section, and a video section behind it when both sides may have video. The
+ * other sections that a leg offered come back to it rejected (port 0), in their places, as RFC 3264 §6
+ * wants.
  */
-import { isIP } from "node:net";
 import type { Codec } from "./codecs.ts";
 import { codecsOf, formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
 import type { Sdp, SdpAttribute, SdpConnection, SdpLimits, SdpMedia } from "./sdp.ts";
+import { SDP_LIMITS, findAttribute, isPrintable, isSdpToken, parseSdp, unusable } from "./sdp.ts";
 import {
-  SDP_LIMITS,
-  findAttribute,
-  isPrintable,
-  isSdpToken,
-  parseInteger,
-  parseSdp,
-  unusable,
-} from "./sdp.ts";
+  attributesOf,
+  candidatesOf,
+  hasOwn,
+  isRtcpValue,
+  PASS_DTLS,
+  PASS_ICE,
+  SESSION_LEVEL,
+} from "./sdp-attributes.ts";
 import type { LegKind, LegSrtp, OpusParameters } from "./session.ts";
-import { demandSecurity, isStrongCrypto, secureProtocol, type MediaSecurity } from "./srtp.ts";
+import {
+  demandSecurity,
+  isStrongCrypto,
+  secureProtocol,
+  securityOf,
+  type MediaSecurity,
+} from "./srtp.ts";
+import {
+  feedbackProtocol,
+  hasFeedback,
+  NO_VIDEO,
+  plainProtocol,
+  videoCodecsOf,
+  withFeedback,
+} from "./video.ts";
 
-const DIRECTIONS: ReadonlySet<string> = new Set(["sendrecv", "sendonly", "recvonly", "inactive"]);
-
-/** Attributes that belong to a payload type. */
-const PER_CODEC: ReadonlySet<string> = new Set(["rtpmap", "fmtp", "rtcp-fb"]);
-
-const PASS_ALWAYS: ReadonlySet<string> = new Set([...DIRECTIONS, "ptime", "maxptime"]);
-const PASS_DTLS: ReadonlySet<string> = new Set(["fingerprint", "setup"]);
-const PASS_ICE: ReadonlySet<string> = new Set([
-  "ice-ufrag",
-  "ice-pwd",
-  "ice-options",
-  "end-of-candidates",
-]);
-
-/** Attributes that may stand once for the whole session instead of in each section. */
-const SESSION_LEVEL: ReadonlySet<string> = new Set([...DIRECTIONS, ...PASS_DTLS, ...PASS_ICE]);
-
-/** Where a leg's audio section stands among its sections. */
+/** Where a leg's audio and video sections stand among its sections. */
 export interface LegLayout {
   readonly sections: readonly {
     readonly type: string;
@@ -49,6 +47,8 @@ export interface LegLayout {
     readonly mid: string | undefined;
   }[];
   readonly audioIndex: number;
+  /** Of the first video section, rejected or not; undefined without one. */
+  readonly videoIndex: number | undefined;
   /** Whether its audio is in an `a=group:BUNDLE`. */
   readonly isBundled: boolean;
 }
@@ -58,6 +58,8 @@ export interface LegDescription {
   readonly audio: SdpMedia & { readonly connection: SdpConnection };
   readonly codecs: readonly Codec[];
   readonly security: MediaSecurity;
+  /** Its video section, when it is in use, has a codec that passes, and is carried as its audio is. */
+  readonly video: SdpMedia | undefined;
   readonly layout: LegLayout;
   /** How many of its candidates go on. */
   readonly maxCandidates: number;
@@ -82,17 +84,11 @@ export function readDescription(
   if (section === undefined) throw unusable("no audio section with a port");
   const connection = section.connection ?? sdp.connection;
   if (connection === undefined) throw unusable("the audio section has no c= line");
-  const inherited = sdp.attributes.filter(
-    ({ name }) => SESSION_LEVEL.has(name) && !hasOwn(section, name),
-  );
   const audio = {
-    ...section,
+    ...completeSection(sdp, section),
     // RFC 8843 §6: a bundle-only section has port 0 and is in use all the same.
     port: section.port === 0 ? 9 : section.port,
     connection,
-    attributes: [...section.attributes, ...inherited].filter(
-      ({ value }) => value === undefined || isPrintable(value),
-    ),
   };
   const codecs = codecsOf(audio);
   if (!codecs.some(isSpeech)) throw unusable("no audio codec");
@@ -106,9 +102,46 @@ export function readDescription(
     audio,
     codecs,
     security,
+    video: readVideo(sdp, kind, security, srtp),
     layout: layoutOf(sdp, audioIndex),
     maxCandidates: limits.candidates,
   };
+}
+
+/** A section with what stands once for the whole session, and only what can be printed again. */
+function completeSection(sdp: Sdp, section: SdpMedia): SdpMedia {
+  const inherited = sdp.attributes.filter(
+    ({ name }) => SESSION_LEVEL.has(name) && !hasOwn(section, name),
+  );
+  return {
+    ...section,
+    attributes: [...section.attributes, ...inherited].filter(
+      ({ value }) => value === undefined || isPrintable(value),
+    ),
+  };
+}
+
+/**
+ * The video section of an SDP, if it can be used. One that is `bundle-only` cannot: rtpengine has a
+ * port for each section, and RFC 8843 §7.3.3 has such a section rejected then.
+ */
+function readVideo(
+  sdp: Sdp,
+  kind: LegKind,
+  security: MediaSecurity,
+  srtp: LegSrtp | undefined,
+): SdpMedia | undefined {
+  const section = sdp.media.find((media) => media.type === "video");
+  if (section === undefined || section.port === 0) return undefined;
+  const connection = section.connection ?? sdp.connection;
+  if (!section.protocol.includes("RTP/") || connection === undefined) return undefined;
+  const video = { ...completeSection(sdp, section), connection };
+  const codecs = videoCodecsOf(video);
+  if (codecs.length === 0) return undefined;
+  if (kind === "rtp" && securityOf(video, srtp) !== security) return undefined;
+  const needed = kind === "webrtc" ? ["fingerprint", "ice-ufrag", "ice-pwd"] : [];
+  if (needed.some((name) => findAttribute(video.attributes, name) === undefined)) return undefined;
+  return { ...video, attributes: withFeedback(video.attributes, codecs) };
 }
 
 /**
@@ -144,9 +177,10 @@ export function sdpForRtpengine(
   codecs: readonly Codec[],
   kind: LegKind,
   tlsId: string,
+  video: VideoUse = "none",
 ): Sdp {
   const { audio, security } = description;
-  const attributes = audioAttributes(audio, codecs, (attribute) => {
+  const passes = (attribute: SdpAttribute): boolean => {
     const { name, value } = attribute;
     if (kind === "webrtc") {
       // Not mid: ours toward the browser and rtpengine's own need not be the same, and it matches
@@ -157,34 +191,52 @@ export function sdpForRtpengine(
     // RFC 4568: a telephone's SRTP keys travel in its SDP.
     if (name === "crypto") return security === "sdes" && isStrongCrypto(attribute);
     return name === "rtcp-mux" || (security === "dtls" && PASS_DTLS.has(name));
-  });
-  if (kind === "webrtc") {
-    attributes.push(...candidatesOf(audio, description.maxCandidates), {
-      name: "tls-id",
-      value: tlsId,
-    });
-  }
+  };
+  const ofBrowser = (media: SdpMedia): readonly SdpAttribute[] =>
+    kind === "webrtc"
+      ? [...candidatesOf(media, description.maxCandidates), { name: "tls-id", value: tlsId }]
+      : [];
+  const attributes = [...attributesOf(audio, codecs, passes), ...ofBrowser(audio)];
   // A telephone-event that is ours and not the leg's stands in none of its lines.
   for (const codec of codecs) {
     if (description.codecs.includes(codec)) continue;
     attributes.push({ name: "rtpmap", value: `${codec.payloadType} ${formatCodec(codec)}` });
   }
-  return {
-    connection: audio.connection,
-    attributes: [],
-    media: [
-      {
-        type: "audio",
-        port: audio.port,
-        // RFC 8643 §3.1: keys in a plain profile; rtpengine takes them in the secure one.
-        protocol: security === "sdes" ? secureProtocol(audio.protocol) : audio.protocol,
-        formats: codecs.map((codec) => codec.payloadType),
-        connection: undefined,
-        attributes,
-      },
-    ],
-  };
+  // RFC 8643 §3.1: keys in a plain profile; rtpengine takes them in the secure one.
+  const secured = security === "sdes" ? secureProtocol(audio.protocol) : audio.protocol;
+  const own = video === "own" ? description.video : undefined;
+  const protocol = own !== undefined && hasFeedback(own) ? feedbackProtocol(secured) : secured;
+  const sections: SdpMedia[] = [
+    {
+      type: "audio",
+      port: audio.port,
+      protocol,
+      formats: codecs.map((codec) => codec.payloadType),
+      connection: undefined,
+      attributes,
+    },
+  ];
+  if (own !== undefined) {
+    const videoCodecs = videoCodecsOf(own);
+    sections.push({
+      type: "video",
+      port: own.port,
+      protocol,
+      formats: videoCodecs.map((codec) => codec.payloadType),
+      connection: own.connection,
+      attributes: [...attributesOf(own, videoCodecs, passes), ...ofBrowser(own)],
+    });
+  } else if (video !== "none") {
+    sections.push(NO_VIDEO);
+  }
+  return { connection: audio.connection, attributes: [], media: sections };
 }
+
+/**
+ * What becomes of video in an SDP for rtpengine. `own`: the leg's own, rejected if it has none;
+ * `rejected`: a section that was there before and shall not be used; `none`: no section at all.
+ */
+export type VideoUse = "own" | "rejected" | "none";
 
 /** How an SDP is written for a leg. */
 export interface LegRendering {
@@ -216,6 +268,7 @@ export function sdpForLeg(
   /** The telephone-event that rtpengine meant for the leg, whether or not the leg gets it. */
   readonly events: Codec | undefined;
   readonly security: MediaSecurity;
+  readonly hasVideo: boolean;
 } {
   const { kind, role, layout, hasEvents = true, opus } = rendering;
   const reply = parseSdp(text);
@@ -236,7 +289,7 @@ export function sdpForLeg(
   if (!codecs.some(isSpeech)) throw unusable("no audio codec in common");
   const mid = layout === undefined ? "0" : layout.sections[layout.audioIndex]?.mid;
   const isDtls = section.protocol.includes("TLS");
-  const passed = audioAttributes(section, codecs, (attribute) => {
+  const passes = (attribute: SdpAttribute): boolean => {
     const { name, value } = attribute;
     if (kind === "webrtc") {
       return (
@@ -245,18 +298,26 @@ export function sdpForLeg(
     }
     if (PASS_DTLS.has(name)) return isDtls;
     return isStrongCrypto(attribute) || (name === "rtcp" && isRtcpValue(value));
-  });
+  };
+  const passed = attributesOf(section, codecs, passes);
   const attributes = opus === undefined ? passed : askForOpus(passed, codecs, opus);
   if (kind === "webrtc" && mid !== undefined) attributes.unshift({ name: "mid", value: mid });
+  // Telephones know the profile without feedback; see video.ts.
+  const protocol =
+    rendering.protocol ?? (kind === "rtp" ? plainProtocol(section.protocol) : section.protocol);
+  const video = videoForLeg(reply, { kind, layout, protocol, passes });
   const audio: SdpMedia = {
     type: "audio",
     port: section.port,
-    protocol: rendering.protocol ?? section.protocol,
+    protocol,
     formats: codecs.map((codec) => codec.payloadType),
     connection: undefined,
     attributes,
   };
-  const isBundled = kind === "webrtc" && mid !== undefined && (layout?.isBundled ?? true);
+  // With video no group at all: Chromium puts a section on the transport of the group that it knows as
+  // soon as it offers again, and its offer has both in one.
+  const isBundled =
+    kind === "webrtc" && mid !== undefined && video === undefined && (layout?.isBundled ?? true);
   return {
     sdp: {
       connection,
@@ -266,12 +327,55 @@ export function sdpForLeg(
         ...(kind === "webrtc" ? reply.attributes.filter(({ name }) => name === "ice-lite") : []),
         ...(isBundled ? [{ name: "group", value: `BUNDLE ${mid}` }] : []),
       ],
-      media: layout === undefined ? [audio] : placeAudio(audio, layout),
+      media: layout === undefined ? [audio, ...listOf(video)] : placeSections(audio, video, layout),
     },
     codecs,
     events: all.find(isTelephoneEvent),
     security: isDtls ? "dtls" : attributes.some(isStrongCrypto) ? "sdes" : "none",
+    hasVideo: video !== undefined,
   };
+}
+
+function listOf<T>(value: T | undefined): readonly T[] {
+  return value === undefined ? [] : [value];
+}
+
+/** rtpengine's video section, written anew for a leg; undefined when it is not used. */
+function videoForLeg(
+  reply: Sdp,
+  leg: {
+    readonly kind: LegKind;
+    readonly layout: LegLayout | undefined;
+    readonly protocol: string;
+    readonly passes: (attribute: SdpAttribute) => boolean;
+  },
+): SdpMedia | undefined {
+  const section = reply.media.find((media) => media.type === "video");
+  if (section === undefined || section.port === 0) return undefined;
+  const codecs = videoCodecsOf(section);
+  if (codecs.length === 0) return undefined;
+  const attributes = withFeedback(attributesOf(section, codecs, leg.passes), codecs);
+  return {
+    type: "video",
+    port: section.port,
+    protocol: leg.protocol,
+    formats: codecs.map((codec) => codec.payloadType),
+    connection: section.connection,
+    attributes:
+      leg.kind === "webrtc"
+        ? [{ name: "mid", value: videoMid(leg.layout) }, ...attributes]
+        : attributes.filter(({ value }) => value?.endsWith(" goog-remb") !== true),
+  };
+}
+
+/** The leg's own name of its video section, or one that none of its sections has. */
+function videoMid(layout: LegLayout | undefined): string {
+  const mids = layout?.sections.map(({ mid }) => mid) ?? ["0"];
+  const own = layout?.videoIndex === undefined ? undefined : mids[layout.videoIndex];
+  if (own !== undefined) return own;
+  let number = mids.length;
+  while (mids.includes(String(number))) number += 1;
+  return String(number);
 }
 
 /**
@@ -311,20 +415,28 @@ function formatOpusParameters({ fec, dtx, ptimeMs, bitrate }: OpusParameters): s
   ].join(";");
 }
 
-/** RFC 3264 §6 and §8: as many sections as the leg has, in its order, the others rejected. */
-function placeAudio(audio: SdpMedia, layout: LegLayout): readonly SdpMedia[] {
-  return layout.sections.map(({ type, protocol, formats, mid }, index) =>
-    index === layout.audioIndex
-      ? audio
-      : {
-          type,
-          port: 0,
-          protocol,
-          formats,
-          connection: undefined,
-          attributes: mid === undefined ? [] : [{ name: "mid", value: mid }],
-        },
-  );
+/**
+ * RFC 3264 §6 and §8: as many sections as the leg has, in its order, the others rejected; video that
+ * the leg has no section for comes behind them.
+ */
+function placeSections(
+  audio: SdpMedia,
+  video: SdpMedia | undefined,
+  layout: LegLayout,
+): readonly SdpMedia[] {
+  const placed = layout.sections.map(({ type, protocol, formats, mid }, index) => {
+    if (index === layout.audioIndex) return audio;
+    if (index === layout.videoIndex && video !== undefined) return video;
+    return {
+      type,
+      port: 0,
+      protocol,
+      formats,
+      connection: undefined,
+      attributes: mid === undefined ? [] : [{ name: "mid", value: mid }],
+    };
+  });
+  return layout.videoIndex === undefined ? [...placed, ...listOf(video)] : placed;
 }
 
 function findAudio(sdp: Sdp, isEncrypted: boolean): number {
@@ -358,14 +470,13 @@ function layoutOf(sdp: Sdp, audioIndex: number): LegLayout {
       audioMid !== undefined &&
       value.split(" ").includes(audioMid),
   );
-  return { sections, audioIndex, isBundled };
-}
-
-/** A direction is one attribute with four names. */
-function hasOwn(media: SdpMedia, name: string): boolean {
-  return media.attributes.some((attribute) =>
-    DIRECTIONS.has(name) ? DIRECTIONS.has(attribute.name) : attribute.name === name,
-  );
+  const videoIndex = sections.findIndex(({ type }) => type === "video");
+  return {
+    sections,
+    audioIndex,
+    videoIndex: videoIndex < 0 ? undefined : videoIndex,
+    isBundled,
+  };
 }
 
 function eventsFor(codecs: readonly Codec[], speech: readonly Codec[]): readonly Codec[] {
@@ -375,54 +486,4 @@ function eventsFor(codecs: readonly Codec[], speech: readonly Codec[]): readonly
   );
   // Firefox has telephone-event/8000 alone, beside Opus too.
   return matching.length > 0 ? matching : events.slice(0, 1);
-}
-
-function audioAttributes(
-  media: SdpMedia,
-  codecs: readonly Codec[],
-  passes: (attribute: SdpAttribute) => boolean,
-): SdpAttribute[] {
-  const payloadTypes = new Set(codecs.map((codec) => codec.payloadType));
-  return media.attributes.filter((attribute) => {
-    const { name, value } = attribute;
-    if (PER_CODEC.has(name)) return payloadTypes.has(firstWord(value ?? ""));
-    return PASS_ALWAYS.has(name) || passes(attribute);
-  });
-}
-
-function firstWord(text: string): string {
-  const space = text.indexOf(" ");
-  return space < 0 ? text : text.slice(0, space);
-}
-
-/**
- * UDP candidates with a literal address. Others are of no use to rtpengine: it takes no TCP, and a
- * name (`….local`) would have it ask a DNS server.
- */
-function candidatesOf(audio: SdpMedia, max: number): readonly SdpAttribute[] {
-  const candidates: SdpAttribute[] = [];
-  for (const { name, value } of audio.attributes) {
-    if (name !== "candidate" || value === undefined) continue;
-    const fields = value.split(" ").filter((field) => field !== "");
-    const [, component, transport, , host, port, typ] = fields;
-    if (transport?.toLowerCase() !== "udp" || (component !== "1" && component !== "2")) continue;
-    if (isIP(host ?? "") === 0 || typ !== "typ") continue;
-    if ((parseInteger(port ?? "", 65_535) ?? 0) === 0) continue;
-    // RFC 8839 §5.1: eight fields, then raddr and rport; extensions mean nothing to rtpengine.
-    const kept = fields.slice(0, fields[8] === "raddr" ? 12 : 8);
-    candidates.push({ name, value: kept.join(" ") });
-    if (candidates.length === max) break;
-  }
-  return candidates;
-}
-
-/** RFC 3605: `port` or `port IN IP4 address`. */
-function isRtcpValue(value: string | undefined): boolean {
-  const [port, network, family, host, ...rest] = (value ?? "").split(" ");
-  if ((parseInteger(port ?? "", 65_535) ?? 0) === 0 || rest.length > 0) return false;
-  if (network === undefined) return true;
-  const version = isIP(host ?? "");
-  return (
-    network === "IN" && ((family === "IP4" && version === 4) || (family === "IP6" && version === 6))
-  );
 }

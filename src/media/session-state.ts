@@ -9,8 +9,8 @@ import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts
 import type { RtpengineNode } from "./rtpengine-node.ts";
 import type { Sdp } from "./sdp.ts";
 import { findAttribute, formatSdp, newOriginId } from "./sdp.ts";
-import type { LegDescription, LegLayout } from "./sdp-filter.ts";
-import type { DtmfWay, MediaLeg, MediaReport } from "./session.ts";
+import type { LegDescription, LegLayout, VideoUse } from "./sdp-filter.ts";
+import type { DtmfWay, Exchange, MediaLeg, MediaReport } from "./session.ts";
 import type { MediaSecurity } from "./srtp.ts";
 
 /** Nothing about the browser is new. */
@@ -61,6 +61,8 @@ export interface BranchState {
   readonly answererTag: string;
   /** Flags that came to be needed: `always transcode`, `inject DTMF`. */
   readonly flags: Set<string>;
+  /** Whether rtpengine has a video section, used or not: it knows sections by their order. */
+  readonly hasVideo: boolean;
   /** Whether the answerer's tag is known to rtpengine. */
   isAnswered: boolean;
   /** Codecs of the last answer to that offer. */
@@ -199,10 +201,14 @@ export function hasTranscodingFlag({ state, flags }: BranchState): boolean {
 /** A browser's SDP without its ICE and DTLS: it will be asked for new ones. */
 export function withoutTransport(description: LegDescription, leg: MediaLeg): LegDescription {
   if (leg.kind !== "webrtc") return description;
-  const { audio } = description;
+  const { audio, video } = description;
   const isKept = ({ name }: { readonly name: string }): boolean =>
     !name.startsWith("ice-") && name !== "candidate" && name !== "fingerprint" && name !== "setup";
-  return { ...description, audio: { ...audio, attributes: audio.attributes.filter(isKept) } };
+  return {
+    ...description,
+    audio: { ...audio, attributes: audio.attributes.filter(isKept) },
+    video: video && { ...video, attributes: video.attributes.filter(isKept) },
+  };
 }
 
 /** RFC 3264 §8: the same origin in every SDP to a leg, its version one more when the body changes. */
@@ -241,4 +247,29 @@ function codecsOf(legs: ReadonlyMap<string, LegState>): Readonly<Record<string, 
     if (codec !== undefined) codecs.push([tag, formatCodec(codec)]);
   }
   return Object.fromEntries(codecs);
+}
+
+/** What becomes of an offer's video: it goes on when both sides may have it. */
+export function videoOfOffer(
+  { offerer, answerer }: Exchange,
+  description: LegDescription,
+  known: BranchState | undefined,
+): VideoUse {
+  const isWanted = offerer.video === true && answerer.video === true;
+  if (isWanted && description.video !== undefined) return "own";
+  return known?.hasVideo === true ? "rejected" : "none";
+}
+
+/** What becomes of an answer's video: there is none but to an offer with it. */
+export function videoOfAnswer(
+  { offerer, answerer }: Exchange,
+  state: BranchState | undefined,
+): VideoUse {
+  if (state?.hasVideo !== true) return "none";
+  return offerer.video === true && answerer.video === true ? "own" : "rejected";
+}
+
+/** What a session without any rtpengine says. */
+export function noRtpengine(): MediaError {
+  return new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "no rtpengine answers");
 }

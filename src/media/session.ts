@@ -39,6 +39,8 @@ export interface MediaLeg {
    * packets come from there.
    */
   readonly isDirect?: ((host: string) => boolean) | undefined;
+  /** Whether it may have video beside its audio, passed through as it is; default false. */
+  readonly video?: boolean | undefined;
   /** `rtp`: default `off`. */
   readonly srtp?: LegSrtp | undefined;
   /** `rtp`: the family of the address that the far end gets; undefined: rtpengine's choice. */

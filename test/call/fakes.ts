@@ -341,6 +341,7 @@ export function makeRig(
     }),
     askHook: () => Promise.resolve(undefined),
     codecPolicy: "auto",
+    hasVideo: true,
     flowGraceMs: 30_000,
     country: undefined,
     mediaTimeoutMs: 60_000,

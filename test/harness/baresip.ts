@@ -24,6 +24,8 @@ export interface BaresipOptions {
    * profile (RFC 8643). Default: plain RTP.
    */
   readonly encryption?: keyof typeof ENCRYPTIONS;
+  /** Also sends a test picture as VP8, and takes video; default false. */
+  readonly video?: boolean;
   /** What it sends, in Hz; default 600. */
   readonly toneHz?: number;
   /** Default 127.0.0.1. */
@@ -49,6 +51,16 @@ const ENCRYPTIONS = {
   optional: { module: "srtp.so", name: "srtp" },
   dtls: { module: "dtls_srtp.so", name: "dtls_srtp" },
 } as const;
+const VIDEO_SETTINGS: readonly (readonly [string, string | number])[] = [
+  ["module", "vp8.so"],
+  ["module", "fakevideo.so"],
+  ["video_source", "fakevideo,nil"],
+  ["video_display", "fakevideo,nil"],
+  ["video_size", "320x240"],
+  ["video_bitrate", 300_000],
+  ["video_fps", "15.00"],
+  ["videnc_format", "yuv420p"],
+];
 
 /**
  * A running baresip: a plain SIP phone that sends a tone and records what it hears.
@@ -85,6 +97,7 @@ export class Baresip implements AsyncDisposable {
       "ptime=20",
       `audio_codecs=${codec.name}`,
       `answermode=${options.answer ?? "auto"}`,
+      ...(options.video === true ? ["video_codecs=VP8"] : []),
     ];
     const encryption =
       options.encryption === undefined ? undefined : ENCRYPTIONS[options.encryption];
@@ -116,6 +129,7 @@ export class Baresip implements AsyncDisposable {
       ["module", "aubridge.so"],
       ["module", "sndfile.so"],
       ...(encryption === undefined ? [] : [["module", encryption.module] as const]),
+      ...(options.video === true ? VIDEO_SETTINGS : []),
       ["module_tmp", "uuid.so"],
       ["module_tmp", "account.so"],
       ["module_app", "menu.so"],
@@ -188,6 +202,11 @@ export class Baresip implements AsyncDisposable {
   /** Sends DTMF digits as RFC 4733 events, one after another. */
   async sendDigits(digits: string): Promise<void> {
     for (const digit of digits) await this.command("sndcode", digit);
+  }
+
+  /** Pictures that it has decoded and shown in its call, by its own count. */
+  async picturesShown(): Promise<number> {
+    return Number(/vidisp:.* frames=(\d+)/.exec(await this.command("video_debug"))?.[1] ?? 0);
   }
 
   /** Any command of baresip's menu. @throws when baresip refuses it */

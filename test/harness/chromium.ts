@@ -27,6 +27,8 @@ export interface PageOptions {
   readonly colorScheme?: "light" | "dark";
   /** Default: granted. */
   readonly microphone?: "granted" | "denied";
+  /** Default: denied. */
+  readonly camera?: "granted" | "denied";
 }
 
 /** A headless Chromium whose microphone hears a pure tone. */
@@ -73,7 +75,10 @@ export class TestBrowser implements AsyncDisposable {
       colorScheme: options.colorScheme ?? "light",
       // Only for the harness's own audio tap, a worklet out of a blob.
       bypassCSP: true,
-      permissions: options.microphone === "denied" ? [] : ["microphone"],
+      permissions: [
+        ...(options.microphone === "denied" ? [] : ["microphone"]),
+        ...(options.camera === "granted" ? ["camera"] : []),
+      ],
     });
     this.#contexts.push(context);
     return await context.newPage();
@@ -85,6 +90,11 @@ export class TestBrowser implements AsyncDisposable {
     const phone = new PhonePage(page);
     await page.goto(httpUrl);
     return phone;
+  }
+
+  /** Closes every page, whatever it is doing. */
+  async closePages(): Promise<void> {
+    await Promise.all(this.#contexts.splice(0).map((context) => context.close()));
   }
 
   async close(): Promise<void> {

@@ -215,3 +215,122 @@ describe("after rtpengine", () => {
     );
   });
 });
+
+describe("video beside the audio", () => {
+  const ICE = [
+    "a=ice-ufrag:4vih",
+    "a=ice-pwd:4afKBKa81TwoEmxF3219QbCE",
+    "a=fingerprint:sha-256 85:34",
+    "a=setup:actpass",
+    "a=rtcp-mux",
+  ];
+  const browserOffer = (videoPort: number, ...more: string[]): string =>
+    [
+      "v=0",
+      "o=- 1 2 IN IP4 127.0.0.1",
+      "s=-",
+      "t=0 0",
+      "a=group:BUNDLE 0 1",
+      "c=IN IP4 127.0.0.1",
+      "m=audio 50000 UDP/TLS/RTP/SAVPF 0",
+      ...ICE,
+      "a=mid:0",
+      "a=rtpmap:0 PCMU/8000",
+      `m=video ${videoPort} UDP/TLS/RTP/SAVPF 96 97 98`,
+      ...ICE,
+      "a=mid:1",
+      "a=rtpmap:96 VP8/90000",
+      "a=rtcp-fb:96 nack pli",
+      "a=rtcp-fb:96 transport-cc",
+      "a=rtpmap:97 rtx/90000",
+      "a=fmtp:97 apt=96",
+      "a=rtpmap:98 VP9/90000",
+      "a=ssrc:42 cname:secret",
+      ...more,
+      "",
+    ].join("\r\n");
+  const forRtpengine = (
+    text: string,
+    kind: LegKind,
+    video: "own" | "rejected" | "none",
+  ): string => {
+    const description = readDescription(text, kind);
+    return formatSdp(sdpForRtpengine(description, description.codecs, kind, TLS_ID, video), ORIGIN);
+  };
+
+  it("passes of a browser's offer VP8 and H.264 and the feedback that needs no extension", () => {
+    const text = forRtpengine(browserOffer(50_002), "webrtc", "own");
+    expect(text).toContain("m=video 50002 UDP/TLS/RTP/SAVPF 96\r\n");
+    expect(text).toContain("a=rtcp-fb:96 nack pli");
+    expect(text).not.toMatch(/transport-cc|rtx|VP9|ssrc/);
+  });
+
+  it("keeps the section, rejected, for an rtpengine that knows it", () => {
+    expect(forRtpengine(browserOffer(50_002), "webrtc", "rejected")).toContain("m=video 0 ");
+    expect(forRtpengine(browserOffer(50_002), "webrtc", "none")).not.toContain("m=video");
+    expect(forRtpengine(browserOffer(0), "webrtc", "own")).toContain("m=video 0 ");
+  });
+
+  it("has no video of a page with max-bundle, whose audio goes on (RFC 8843 §7.3.3)", () => {
+    const offer = browserOffer(0, "a=bundle-only");
+    expect(readDescription(offer, "webrtc").video).toBeUndefined();
+    expect(forRtpengine(offer, "webrtc", "own")).toContain("m=audio 50000 ");
+  });
+
+  it("tells rtpengine of a telephone's feedback, and the telephone of the profile that it knows", () => {
+    const phone = [
+      "v=0",
+      "o=- 1 2 IN IP4 127.0.0.1",
+      "s=-",
+      "c=IN IP4 127.0.0.1",
+      "t=0 0",
+      "m=audio 6000 RTP/AVP 0",
+      "m=video 6002 RTP/AVP 96",
+      "a=rtpmap:96 VP8/90000",
+      "a=rtcp-fb:* nack pli",
+      "",
+    ].join("\r\n");
+    const toRtpengineText = forRtpengine(phone, "rtp", "own");
+    expect(toRtpengineText).toContain("m=video 6002 RTP/AVPF 96");
+    expect(toRtpengineText).toContain("a=rtcp-fb:96 nack pli");
+    const { sdp, hasVideo } = sdpForLeg(toRtpengineText, {
+      kind: "rtp",
+      role: "offer",
+      layout: undefined,
+    });
+    expect(hasVideo).toBe(true);
+    const toPhone = formatSdp(sdp, ORIGIN);
+    expect(toPhone).toContain("m=audio 6000 RTP/AVP 0");
+    expect(toPhone).toContain("m=video 6002 RTP/AVP 96");
+    expect(toPhone).toContain("a=rtcp-fb:96 nack pli");
+  });
+
+  it("answers in the offer's places, and without a group when there is video", () => {
+    const { layout } = readDescription(browserOffer(50_002), "webrtc");
+    const reply = browserOffer(31_000).replace("a=mid:1", "a=mid:7");
+    const answer = formatSdp(
+      sdpForLeg(reply, { kind: "webrtc", role: "answer", layout }).sdp,
+      ORIGIN,
+    );
+    expect(answer).toContain("m=video 31000 ");
+    expect(answer).toContain("a=mid:1");
+    expect(answer).not.toContain("a=group");
+    const refused = formatSdp(
+      sdpForLeg(browserOffer(0), { kind: "webrtc", role: "answer", layout }).sdp,
+      ORIGIN,
+    );
+    expect(refused).toContain("m=video 0 ");
+    expect(refused).toContain("a=group:BUNDLE 0\r\n");
+  });
+
+  it("adds a section to a leg that has had none, with a mid of its own", () => {
+    const { layout } = readDescription(chromiumSdp(), "webrtc");
+    const { sdp } = sdpForLeg(browserOffer(31_000), { kind: "webrtc", role: "offer", layout });
+    const [audio, video] = sdp.media;
+    const midOf = (media: typeof audio) =>
+      media?.attributes.find(({ name }) => name === "mid")?.value;
+    expect(video?.type).toBe("video");
+    expect(midOf(video)).toBeDefined();
+    expect(midOf(video)).not.toBe(midOf(audio));
+  });
+});

@@ -104,6 +104,11 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     const { connection } = line;
     line.sender ??= this.#addMicrophone(connection);
     for (const transceiver of connection.getTransceivers()) {
+      // Pictures that nobody would see are refused, and their bandwidth with them.
+      if (transceiver.receiver.track.kind === "video") {
+        transceiver.stop();
+        continue;
+      }
       transceiver.direction = this.#isHeld ? "sendonly" : "sendrecv";
       if (this.#isOpusAlone) preferOpus(transceiver);
       else transceiver.setCodecPreferences([]);

@@ -1,0 +1,200 @@
+import { afterEach, describe, expect, it } from "vitest";
+
+import {
+  ASTERISK_MUSIC,
+  ASTERISK_TONE,
+  type AsteriskTrunk,
+  hasAsterisk,
+  useAsterisk,
+} from "../harness/asterisk.ts";
+import { Capture, rtpPackets, soundOf } from "../harness/capture.ts";
+import type { PhonePage } from "../harness/chromium.ts";
+import { expectNothingLeft, lastRecord } from "../harness/gateway-state.ts";
+import { bestTone, measureTone } from "../harness/tone.ts";
+import { delay } from "../harness/wait.ts";
+import { CLEAN, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
+
+/** The first digit of a number, from 7 on, chooses the trunk; the rest is Asterisk's extension. */
+const TRUNKS = ["plain", "hold"] as const satisfies readonly AsteriskTrunk[];
+
+describe("Asterisk 22 as the trunk", () => {
+  const asterisk = useAsterisk();
+  const stage = useStage(async () => {
+    if (!hasAsterisk()) return {};
+    return {
+      config: {
+        media: { codecs: "narrow" },
+        trunks: Object.fromEntries(
+          TRUNKS.map((trunk) => [trunk, { peer: asterisk().peer(trunk) }]),
+        ),
+        dialplan: {
+          routes: TRUNKS.flatMap((trunk, index) => [
+            { name: `to ${trunk}`, to: `_${index + 7}X.`, do: { dial: trunk, strip: 1 } },
+            { name: `from ${trunk}`, from: { trunk }, to: "@users", do: { ring: "@to" } },
+          ]),
+        },
+      },
+    };
+  });
+
+  afterEach(async (context) => {
+    if (!hasAsterisk()) return;
+    const { gateway, ann, bob } = stage();
+    if (context.task.result?.state === "fail") await asterisk().hangUp();
+    else await expectNothingLeft(gateway);
+    for (const browser of [ann, bob]) await browser.closePages();
+    const complaints = gateway.logs().filter(({ msg }) => msg.startsWith("rtpengine: "));
+    expect(complaints.map(({ text }) => text)).toEqual([]);
+  });
+
+  async function openAnn(): Promise<PhonePage> {
+    const { gateway, ann } = stage();
+    return await openPhone(ann, gateway, "1001");
+  }
+
+  /** Waits until a tone is heard clearly. */
+  async function expectTone(phone: PhonePage, frequencyHz: number, where: string): Promise<void> {
+    await expect
+      .poll(async () => (await phone.remoteTone(frequencyHz, 500)).share, {
+        message: `${frequencyHz} Hz heard by ${where}`,
+        timeout: 8000,
+      })
+      .toBeGreaterThan(CLEAN);
+  }
+
+  async function end(phone: PhonePage): Promise<void> {
+    await phone.end();
+    await phone.waitForCall("ended");
+  }
+
+  it("echoes", async () => {
+    const phone = await openAnn();
+    await phone.call("7600");
+    await phone.waitForCall("connected");
+    await expectTone(phone, TONE_1001, "the caller");
+    await end(phone);
+  });
+
+  it("reads four digits", async () => {
+    const phone = await openAnn();
+    const nth = (await asterisk().allDigits()).length;
+    await phone.call("7602");
+    await phone.waitForCall("connected");
+    await phone.part("keypad").click();
+    for (const key of ["4", "star", "0", "hash"]) await phone.part(`key-${key}`).click();
+    // Read() ends at the hash, which is none of its digits.
+    expect(await asterisk().digits(nth)).toBe("4*0");
+    await expectTone(phone, ASTERISK_TONE, "the caller, once they are read");
+    await end(phone);
+  });
+
+  it("is heard before it answers, and after", async () => {
+    const phone = await openAnn();
+    await phone.call("7603");
+    await expectTone(phone, ASTERISK_MUSIC, "the caller before the answer");
+    await phone.waitForCall("connected");
+    await expectTone(phone, ASTERISK_TONE, "the caller after the answer");
+    await end(phone);
+  });
+
+  it("is heard before it says busy", async () => {
+    const phone = await openAnn();
+    await phone.call("7604");
+    await expectTone(phone, ASTERISK_MUSIC, "the caller");
+    await phone.waitForCall("ended");
+    expect(await lastRecord(stage().gateway)).toMatchObject({
+      result: "client_error",
+      end: { sipStatus: 486, q850: 17 },
+    });
+  });
+
+  it.each([
+    ["busy", "7606", { sipStatus: 486, q850: 17 }],
+    ["congestion", "7607", { sipStatus: 503, q850: 34 }],
+    ["an unknown number", "7699", { sipStatus: 404 }],
+  ])("says %s", async (_what, number, cause) => {
+    const phone = await openAnn();
+    await phone.call(number);
+    await phone.waitForCall("ended");
+    expect(await lastRecord(stage().gateway)).toMatchObject({ end: cause });
+  });
+
+  it("calls a browser", async () => {
+    const phone = await openAnn();
+    await asterisk().call(stage().gateway, "1001");
+    await phone.waitForCall("incoming");
+    await phone.answer();
+    await phone.waitForCall("connected");
+    await expectTone(phone, ASTERISK_TONE, "the browser");
+    await asterisk().hangUp();
+    await phone.waitForCall("ended");
+    expect(bestTone(await asterisk().heard(), TONE_1001, 500).share).toBeGreaterThan(CLEAN);
+  });
+
+  describe("between two browsers", () => {
+    /** Ann calls Bob by way of a trunk of Asterisk's; both hear each other. */
+    async function join(trunk: (typeof TRUNKS)[number]) {
+      const { gateway, bob } = stage();
+      await asterisk().useGateway(gateway);
+      const annPhone = await openAnn();
+      const bobPhone = await openPhone(bob, gateway, "1002");
+      await annPhone.call(`${TRUNKS.indexOf(trunk) + 7}6101002`);
+      await bobPhone.waitForCall("incoming");
+      await bobPhone.answer();
+      await bobPhone.waitForCall("connected");
+      await annPhone.waitForCall("connected");
+      await expectOnWire(TONE_1002, "Bob on his way to Ann");
+      await expectOnWire(TONE_1001, "Ann on her way to Bob");
+      return { annPhone, bobPhone };
+    }
+
+    /**
+     * Waits until a tone is clear in the plain RTP on its way from or to Asterisk.
+     *
+     * Asterisk joins two calls with the SSRC of the other one, music with its own. Chromium gives Web
+     * Audio the newest SSRC of a track alone and not one that comes back, so that what the caller is
+     * sent is measured on its way.
+     */
+    async function expectOnWire(frequencyHz: number, what: string): Promise<void> {
+      await expect
+        .poll(
+          async () => {
+            await using capture = await Capture.start("udp");
+            await delay(500);
+            const plain = rtpPackets(await capture.stop()).filter((p) => p.payloadType === 0);
+            const streams = Map.groupBy(plain, (p) => `${p.source.port} ${p.destination.port}`);
+            return [...streams.values()].some(
+              (packets) => measureTone(soundOf(packets), frequencyHz).share > CLEAN,
+            );
+          },
+          { message: what, timeout: 8000 },
+        )
+        .toBe(true);
+    }
+
+    it("plays music to the one that is held", async () => {
+      const { annPhone, bobPhone } = await join("plain");
+      await bobPhone.hold();
+      await bobPhone.waitForCall("local-hold");
+      await expectTone(annPhone, ASTERISK_MUSIC, "Ann while she is held");
+      await bobPhone.hold();
+      await bobPhone.waitForCall("connected");
+      await expectTone(bobPhone, TONE_1001, "Bob afterwards");
+      await expectOnWire(TONE_1002, "Bob on his way to Ann");
+      await end(annPhone);
+      await bobPhone.waitForCall("ended");
+    });
+
+    it("passes a hold and its end on by re-INVITE", async () => {
+      const { annPhone, bobPhone } = await join("hold");
+      await bobPhone.hold();
+      await annPhone.waitForCall("remote-hold");
+      await bobPhone.hold();
+      await annPhone.waitForCall("connected");
+      await expectOnWire(TONE_1002, "Bob on his way to Ann afterwards");
+      await expectTone(bobPhone, TONE_1001, "Bob afterwards");
+      await end(annPhone);
+      await bobPhone.waitForCall("ended");
+    });
+  });
+});

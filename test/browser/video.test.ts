@@ -1,0 +1,135 @@
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+
+import { Baresip } from "../harness/baresip.ts";
+import { measureStreamTone } from "../harness/chromium.ts";
+import { expectNothingLeft, gatewayUri } from "../harness/gateway-state.ts";
+import { JssipPage } from "../harness/jssip-page.ts";
+import { Sipp } from "../harness/sipp.ts";
+import { CLEAN, openPhone, TONE_1001, TONE_1002, TONE_PEER, useStage } from "./support.ts";
+
+describe("video, passed through", () => {
+  let baresip: Baresip;
+  let sipp: Sipp;
+  const stage = useStage(async () => {
+    baresip = await Baresip.start({ user: "700", video: true });
+    sipp = await Sipp.start({ scenario: "uas-echo", calls: 0 });
+    const peer = `sip:${baresip.address.host}:${baresip.address.port}`;
+    return {
+      config: {
+        trunks: {
+          door: { peer, video: true },
+          carrier: { peer: `sip:${sipp.address.host}:${sipp.address.port}` },
+        },
+        dialplan: {
+          routes: [
+            { name: "door", to: "700", do: { dial: "door" } },
+            { name: "carrier", to: "600", do: { dial: "carrier" } },
+            { name: "colleagues", to: "@users", do: { ring: "@to" } },
+          ],
+        },
+      },
+    };
+  });
+
+  afterAll(async () => {
+    await baresip.stop();
+    await sipp.stop();
+  });
+
+  afterEach(async (context) => {
+    const { gateway, ann, bob } = stage();
+    if (context.task.result?.state !== "fail") await expectNothingLeft(gateway);
+    await ann.closePages();
+    await bob.closePages();
+    const complaints = gateway.logs().filter(({ msg }) => msg.startsWith("rtpengine: "));
+    expect(complaints.map(({ text }) => text)).toEqual([]);
+  });
+
+  /** Waits until the page decodes pictures, at least ten more than now. */
+  async function expectPictures(page: JssipPage, where: string): Promise<void> {
+    const before = (await page.frames()).decoded;
+    await expect
+      .poll(async () => (await page.frames()).decoded, { message: where, timeout: 15_000 })
+      .toBeGreaterThan(before + 10);
+  }
+
+  /** Waits until baresip has shown ten more pictures than now. */
+  async function expectPicturesAtBaresip(): Promise<void> {
+    const before = await baresip.picturesShown();
+    await expect
+      .poll(() => baresip.picturesShown(), { message: "pictures at baresip", timeout: 15_000 })
+      .toBeGreaterThan(before + 10);
+  }
+
+  async function expectTone(page: JssipPage, frequencyHz: number): Promise<void> {
+    await expect
+      .poll(
+        async () => (await measureStreamTone(page.page, "window.remote", frequencyHz, 500)).share,
+        { message: `${frequencyHz} Hz heard`, timeout: 8000 },
+      )
+      .toBeGreaterThan(CLEAN);
+  }
+
+  async function expectConfirmed(page: JssipPage): Promise<void> {
+    await expect.poll(() => page.state(), { timeout: 10_000 }).toBe("confirmed");
+  }
+
+  it("VP8 between Chromium and baresip, that a hold keeps", { timeout: 40_000 }, async () => {
+    const { gateway, ann } = stage();
+    const page = await JssipPage.open(ann, gateway, "1001", { video: true });
+    await page.call("700");
+    await expectConfirmed(page);
+    await expectTone(page, TONE_PEER);
+    await expectPictures(page, "pictures from baresip");
+    await expectPicturesAtBaresip();
+    await page.hold();
+    await page.resume();
+    await expectTone(page, TONE_PEER);
+    await expectPictures(page, "pictures from baresip after a hold");
+    await expectPicturesAtBaresip();
+    await page.hangUp();
+  });
+
+  it("VP8 from a telephone that calls the browser", async () => {
+    const { gateway, ann } = stage();
+    const page = await JssipPage.open(ann, gateway, "1001", { video: true });
+    await baresip.startDialling(gatewayUri(gateway, "1001"));
+    await expect.poll(() => page.state(), { timeout: 10_000 }).toBe("confirmed");
+    await expectTone(page, TONE_PEER);
+    await expectPictures(page, "pictures from baresip");
+    await expectPicturesAtBaresip();
+    await baresip.hangUp();
+  });
+
+  it("between two browsers, and none for the one that has none", async () => {
+    const { gateway, ann, bob } = stage();
+    const annPage = await JssipPage.open(ann, gateway, "1001", { video: true });
+    const bobPage = await JssipPage.open(bob, gateway, "1002", { video: true });
+    await annPage.call("1002");
+    await expectConfirmed(annPage);
+    await expectTone(annPage, TONE_1002);
+    await expectTone(bobPage, TONE_1001);
+    await expectPictures(annPage, "Bob's pictures");
+    await expectPictures(bobPage, "Ann's pictures");
+    await annPage.hangUp();
+  });
+
+  it("is refused by the phone and by a trunk without video, and the sound is not", async () => {
+    const { gateway, ann, bob } = stage();
+    const page = await JssipPage.open(ann, gateway, "1001", { video: true });
+    const phone = await openPhone(bob, gateway, "1002");
+    await page.call("1002");
+    await phone.answer();
+    await phone.waitForCall("connected");
+    await expectTone(page, TONE_1002);
+    expect((await page.frames()).encoded).toBe(0);
+    await page.hangUp();
+    await phone.waitForCall("ended");
+    await page.call("600");
+    await expectConfirmed(page);
+    await expectTone(page, TONE_1001);
+    const invite = await sipp.waitForMessage("received", "INVITE");
+    expect(invite.text).not.toContain("m=video");
+    await page.hangUp();
+  });
+});

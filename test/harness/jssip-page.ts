@@ -1,0 +1,148 @@
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { build } from "vite";
+
+import type { TestBrowser } from "./chromium.ts";
+import { PASSWORDS, type Gateway } from "./gateway.ts";
+
+let bundle: Promise<string> | undefined;
+
+/** JsSIP as one script, as its users bundle it. */
+async function bundleJssip(): Promise<string> {
+  const built = await build({
+    configFile: false,
+    logLevel: "silent",
+    build: {
+      write: false,
+      minify: false,
+      lib: {
+        entry: createRequire(import.meta.url).resolve("jssip"),
+        formats: ["iife"],
+        name: "JsSIP",
+      },
+    },
+  });
+  const [output] = Array.isArray(built) ? built : [];
+  const chunk = output?.output.find((part) => part.type === "chunk");
+  if (chunk?.type !== "chunk") throw new Error("JsSIP was not bundled");
+  return chunk.code;
+}
+
+/** Pictures that a page has decoded and sent, by its getStats. */
+export interface Frames {
+  readonly decoded: number;
+  readonly encoded: number;
+  readonly keyFramesEncoded: number;
+}
+
+/** A page with stock JsSIP and a camera, registered with the user's password; it answers every call. */
+export class JssipPage {
+  readonly page: Page;
+
+  static async open(
+    browser: TestBrowser,
+    gateway: Gateway,
+    user: keyof typeof PASSWORDS,
+    options: { readonly video: boolean },
+  ): Promise<JssipPage> {
+    bundle ??= bundleJssip();
+    const page = await browser.newPage({ camera: "granted" });
+    await page.goto(`${gateway.httpUrl}/healthz`);
+    await page.addScriptTag({ content: await bundle });
+    await page.evaluate(
+      `(async () => {
+        const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+        const video = ${options.video ? "{ width: 320, height: 240, frameRate: 15 }" : "false"};
+        const media = { mediaConstraints: { audio, video } };
+        const ua = new JsSIP.UA({
+          sockets: [new JsSIP.WebSocketInterface(${JSON.stringify(gateway.wsUrl)})],
+          uri: "sip:${user}@localhost", password: ${JSON.stringify(PASSWORDS[user])},
+        });
+        window.remote = new MediaStream();
+        const follow = (session) => {
+          window.session = session;
+          window.state = "starting";
+          window.remote = new MediaStream();
+          const tracks = (connection) => connection.addEventListener("track", ({ track }) => {
+            window.remote.addTrack(track);
+            if (track.kind !== "video") return;
+            const element = document.createElement("video");
+            element.srcObject = new MediaStream([track]);
+            element.muted = true;
+            document.body.append(element);
+            void element.play();
+          });
+          if (session.connection) tracks(session.connection);
+          session.on("peerconnection", ({ peerconnection }) => tracks(peerconnection));
+          session.on("confirmed", () => { window.state = "confirmed"; });
+          session.on("ended", ({ cause }) => { window.state = "ended: " + cause; });
+          session.on("failed", ({ cause }) => { window.state = "failed: " + cause; });
+        };
+        ua.on("newRTCSession", ({ session, originator }) => {
+          follow(session);
+          if (originator === "remote") session.answer(media);
+        });
+        window.call = (number) => { ua.call("sip:" + number + "@localhost", media); };
+        await new Promise((resolve, reject) => {
+          ua.on("registered", resolve);
+          ua.on("registrationFailed", ({ cause }) => reject(new Error(cause)));
+          ua.start();
+        });
+      })()`,
+    );
+    return new JssipPage(page);
+  }
+
+  private constructor(page: Page) {
+    this.page = page;
+  }
+
+  async call(number: string): Promise<void> {
+    await this.page.evaluate(`window.call(${JSON.stringify(number)})`);
+  }
+
+  /** `starting`, `confirmed`, `ended: …` or `failed: …`. */
+  async state(): Promise<string> {
+    return await this.page.evaluate<string>("window.state");
+  }
+
+  async hold(): Promise<void> {
+    await this.#offer("hold");
+  }
+
+  async resume(): Promise<void> {
+    await this.#offer("unhold");
+  }
+
+  /** JsSIP refuses by `false` while it is not ready for another offer, and then calls nobody back. */
+  async #offer(method: "hold" | "unhold"): Promise<void> {
+    await this.page.evaluate(`new Promise((done) => {
+      const attempt = () => {
+        if (!window.session.${method}({}, done)) setTimeout(attempt, 50);
+      };
+      attempt();
+    })`);
+  }
+
+  async hangUp(): Promise<void> {
+    await this.page.evaluate("window.session.terminate()");
+  }
+
+  async frames(): Promise<Frames> {
+    return await this.page.evaluate<Frames>(
+      `(async () => {
+        const frames = { decoded: 0, encoded: 0, keyFramesEncoded: 0 };
+        for (const entry of (await window.session.connection.getStats()).values()) {
+          if (entry.type === "inbound-rtp" && entry.kind === "video") {
+            frames.decoded += entry.framesDecoded ?? 0;
+          }
+          if (entry.type === "outbound-rtp" && entry.kind === "video") {
+            frames.encoded += entry.framesEncoded ?? 0;
+            frames.keyFramesEncoded += entry.keyFramesEncoded ?? 0;
+          }
+        }
+        return frames;
+      })()`,
+    );
+  }
+}
