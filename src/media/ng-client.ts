@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
-import rtpengineClient from "rtpengine-client";
 import { formatSocketAddress } from "../core/address.ts";
 import type { SocketAddress } from "../core/address.ts";
 import type { Clock, Timer } from "../core/clock.ts";
@@ -10,6 +9,7 @@ import type { Logger } from "../core/logger.ts";
 import { encodeBencode } from "./bencode.ts";
 import type { NgValue } from "./bencode.ts";
 import { MediaError } from "./errors.ts";
+import { decodeNgDatagram } from "./ng-datagram.ts";
 
 export type { NgValue } from "./bencode.ts";
 
@@ -300,7 +300,7 @@ export class NgClient {
     let cookie: string;
     let data: unknown;
     try {
-      ({ id: cookie, data } = rtpengineClient.Client.decodeMessage(datagram));
+      ({ cookie, data } = decodeNgDatagram(datagram));
     } catch {
       this.#brokenReplies += 1;
       return;

@@ -93,7 +93,7 @@ const RTP_INJECT: KnownHole = {
   id: "CVE-2025-53399",
   what: "a stranger can send into, or receive, the sound of a call whose peer's address is learned",
   mitigation:
-    "every leg is negotiated with strict source, and with a heuristic or no learning; close it with rtpengine 13.4.1.1 or later, or Debian's 10.5.3.5-1+deb12u1",
+    "every leg is negotiated with strict source, and with a heuristic or no learning; close it with rtpengine 13.4.1.1 or later, 12.5.1.35, 11.5.1.41, or Debian 12's 10.5.3.5-1+deb12u1",
 };
 
 /** The holes that an rtpengine is known to have; all of them when its version is unknown. */
@@ -114,8 +114,26 @@ function hasDtlsFix(version: RtpengineVersion): boolean {
   return isAtLeast(version, [12, 0, 1, 3]);
 }
 
+/**
+ * The heuristic that takes a foreign packet for the peer's was mended in mr13.4.1.1, and in these
+ * releases of the branches that were alive. Debian has carried it back to 10.5.3.5-1+deb12u1, by its
+ * changelog; Debian 13's 12.5.1.31-1 has it not.
+ */
+const INJECT_FIXES: readonly RtpengineVersion[] = [
+  [10, 5, 8, 5],
+  [10, 5, 9, 1],
+  [11, 5, 1, 41],
+  [12, 5, 1, 35],
+  [13, 2, 1, 14],
+  [13, 3, 1, 6],
+];
+
 function hasInjectFix(version: RtpengineVersion, text: string): boolean {
-  // Debian has carried the fix back: 10.5.3.5-1+deb12u1, 12.5.1.31 of Debian 13's updates.
-  const debian = /\+deb([0-9]{1,2})u[1-9]/.exec(text)?.[1];
-  return debian !== undefined || isAtLeast(version, [13, 4, 1, 1]);
+  if (isAtLeast(version, [13, 4, 1, 1])) return true;
+  if (isAtLeast(version, [10, 5, 3, 5]) && /\+deb12u[1-9]/.test(text)) return true;
+  return INJECT_FIXES.some(
+    (fix) =>
+      fix.slice(0, 3).every((number, index) => version[index] === number) &&
+      isAtLeast(version, fix),
+  );
 }

@@ -70,6 +70,21 @@ export class TestRtpengine implements AsyncDisposable {
     return engine;
   }
 
+  /** Ids of the calls that it holds. */
+  async callIds(): Promise<readonly string[]> {
+    const client = new NgClient({
+      address: { host: "127.0.0.1", port: this.ngPort },
+      clock: new SystemClock(),
+      logger: silentLogger,
+    });
+    try {
+      const { calls } = await client.request("list", { limit: 1000 });
+      return Array.isArray(calls) ? calls.filter((id) => typeof id === "string") : [];
+    } finally {
+      client.close();
+    }
+  }
+
   async stop(): Promise<void> {
     await this.child.stop();
   }

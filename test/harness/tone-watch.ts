@@ -32,13 +32,18 @@ export class ToneWatch {
     await page.evaluate(watchScript(name, expression, frequencyHz));
     const watch = new ToneWatch(page, name);
     await watch.untilSteady(500);
-    await page.evaluate(`window.offhookWatches.${name}.reset()`);
+    await watch.reset();
     return watch;
   }
 
   private constructor(page: Page, name: string) {
     this.#page = page;
     this.#name = name;
+  }
+
+  /** Forgets what it has heard. */
+  async reset(): Promise<void> {
+    await this.#page.evaluate(`window.offhookWatches.${this.#name}.reset()`);
   }
 
   async heard(): Promise<WatchedTone> {

@@ -1,16 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import rtpengineClient from "rtpengine-client";
 
 import { encodeBencode } from "../../src/media/bencode.ts";
 import type { NgValue } from "../../src/media/bencode.ts";
+import { decodeNgDatagram } from "../../src/media/ng-datagram.ts";
 
+/** `__proto__` is no key that rtpengine has, and a reply with it is refused; see below. */
+const key = fc.string({ minLength: 1 }).filter((name) => name !== "__proto__");
 const ngValue: fc.Arbitrary<NgValue> = fc.letrec<{ value: NgValue }>((tie) => ({
   value: fc.oneof(
     fc.string({ unit: "grapheme" }),
     fc.integer({ min: -(2 ** 31), max: 2 ** 31 }),
     fc.array(tie("value"), { maxLength: 4 }),
-    fc.dictionary(fc.string({ minLength: 1 }), tie("value"), { maxKeys: 4 }),
+    fc.dictionary(key, tie("value"), { maxKeys: 4 }),
   ),
 })).value;
 
@@ -33,22 +35,32 @@ describe("bencode", () => {
       Buffer.from(`${cookie} `),
       encodeBencode({ sdp: "v=0", n: 7 }),
     ]);
-    expect(rtpengineClient.Client.decodeMessage(datagram)).toEqual({
-      id: cookie,
+    expect(decodeNgDatagram(datagram)).toEqual({
+      cookie,
       data: { sdp: "v=0", n: 7 },
     });
   });
 
   it("says whatever the decoder of the replies reads back", () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string({ minLength: 1 }), ngValue), (message) => {
+      fc.property(fc.dictionary(key, ngValue), (message) => {
         const cookie = "c".repeat(36);
         const datagram = encodeBencode(message, `${cookie} `);
-        const { id, data } = rtpengineClient.Client.decodeMessage(datagram);
+        const { cookie: id, data } = decodeNgDatagram(datagram);
         expect(id).toBe(cookie);
         expect(JSON.stringify(sorted(data))).toBe(JSON.stringify(sorted(message)));
       }),
     );
+  });
+
+  it("lets no reply set a prototype, at any depth, but takes the name as a text", () => {
+    const cookie = "c".repeat(36);
+    const bad = "d9:__proto__d6:resultl2:okeee";
+    for (const body of [bad, `d4:tags${bad}e`, `d5:callsl${bad}ee`]) {
+      expect(() => decodeNgDatagram(Buffer.from(`${cookie} ${body}`))).toThrow("__proto__");
+    }
+    const text = encodeBencode({ sdp: "9:__proto__", "__proto__ ": { n: 1 } }, `${cookie} `);
+    expect(decodeNgDatagram(text).data).toMatchObject({ sdp: "9:__proto__" });
   });
 
   it("puts texts before, between and behind octets in their order", () => {
