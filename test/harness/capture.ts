@@ -16,6 +16,8 @@ export interface UdpPacket {
   readonly timeMs: number;
   readonly source: SocketAddress;
   readonly destination: SocketAddress;
+  /** RFC 2474 §3, 0 to 63. */
+  readonly dscp: number;
   readonly payload: Buffer;
 }
 
@@ -96,14 +98,14 @@ export function parsePcap(file: Buffer): readonly UdpPacket[] {
     const start = offset + 16;
     if (start + length > file.length) break;
     const timeMs = file.readUInt32LE(offset) * 1000 + file.readUInt32LE(offset + 4) / unitsPerMs;
-    const packet = parseFrame(file.subarray(start, start + length), timeMs);
-    if (packet !== undefined) packets.push(packet);
+    const packet = parseFrame(file.subarray(start, start + length));
+    if (packet !== undefined) packets.push({ timeMs, ...packet });
     offset = start + length;
   }
   return packets;
 }
 
-function parseFrame(frame: Buffer, timeMs: number): UdpPacket | undefined {
+function parseFrame(frame: Buffer): Omit<UdpPacket, "timeMs"> | undefined {
   if (frame.length < 14 + 20 + 8) return undefined;
   const ip = frame.subarray(14);
   switch (frame.readUInt16BE(12)) {
@@ -111,7 +113,8 @@ function parseFrame(frame: Buffer, timeMs: number): UdpPacket | undefined {
       if (ip[9] !== 17) return undefined;
       const header = ((ip[0] ?? 0) & 0x0f) * 4;
       const host = (at: number): string => ip.subarray(at, at + 4).join(".");
-      return parseUdp(ip.subarray(header), host(12), host(16), timeMs);
+      const dscp = (ip[1] ?? 0) >> 2;
+      return parseUdp(ip.subarray(header), host(12), host(16), dscp);
     }
     case 0x86dd: {
       if (ip[6] !== 17 || ip.length < 48) return undefined;
@@ -119,19 +122,26 @@ function parseFrame(frame: Buffer, timeMs: number): UdpPacket | undefined {
         const words = Array.from({ length: 8 }, (_, index) => ip.readUInt16BE(at + index * 2));
         return words.map((word) => word.toString(16)).join(":");
       };
-      return parseUdp(ip.subarray(40), host(8), host(24), timeMs);
+      // RFC 8200 §3: version, traffic class, flow label.
+      const dscp = (ip.readUInt16BE(0) >> 6) & 0x3f;
+      return parseUdp(ip.subarray(40), host(8), host(24), dscp);
     }
     default:
       return undefined;
   }
 }
 
-function parseUdp(udp: Buffer, from: string, to: string, timeMs: number): UdpPacket | undefined {
+function parseUdp(
+  udp: Buffer,
+  from: string,
+  to: string,
+  dscp: number,
+): Omit<UdpPacket, "timeMs"> | undefined {
   if (udp.length < 8) return undefined;
   return {
-    timeMs,
     source: { host: from, port: udp.readUInt16BE(0) },
     destination: { host: to, port: udp.readUInt16BE(2) },
+    dscp,
     payload: udp.subarray(8, udp.readUInt16BE(4)),
   };
 }

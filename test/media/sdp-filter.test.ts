@@ -198,6 +198,39 @@ describe("after rtpengine", () => {
     expect(formatSdp(sdp, ORIGIN)).not.toContain("BUNDLE");
   });
 
+  it.each([
+    [{ fec: true, dtx: false, ptimeMs: 20 }, "minptime=10;useinbandfec=1", "20"],
+    [
+      { fec: false, dtx: true, ptimeMs: 60, bitrate: 24_000 },
+      "minptime=10;useinbandfec=0;usedtx=1;maxaveragebitrate=24000",
+      "60",
+    ],
+  ] as const)("RFC 7587 §6.1: asks for Opus as configured: %j", (opus, parameters, ptime) => {
+    const answer = RTPENGINE_ANSWER.replace("a=sendrecv", "a=ptime:30\r\na=sendrecv");
+    const { sdp } = sdpForLeg(answer, { kind: "webrtc", role: "answer", layout: undefined, opus });
+    const lines = formatSdp(sdp, ORIGIN).split("\r\n");
+    expect(lines.filter((line) => line.startsWith("a=fmtp:111 "))).toEqual([
+      `a=fmtp:111 ${parameters}`,
+    ]);
+    expect(lines.filter((line) => line.startsWith("a=ptime:"))).toEqual([`a=ptime:${ptime}`]);
+  });
+
+  it("asks nothing of a leg that has no Opus, and no ptime of one that prefers another codec", () => {
+    const opus = { fec: true, dtx: false, ptimeMs: 60 } as const;
+    const render = (text: string): string =>
+      formatSdp(
+        sdpForLeg(text, { kind: "rtp", role: "offer", layout: undefined, opus }).sdp,
+        ORIGIN,
+      );
+    expect(render(RTPENGINE_OFFER)).not.toMatch(/useinbandfec|a=ptime/);
+    const second = RTPENGINE_OFFER.replace("9 0 8 126", "9 111 126").replace(
+      "a=rtpmap:0 PCMU/8000",
+      "a=rtpmap:111 opus/48000/2",
+    );
+    expect(render(second)).toContain("a=fmtp:111 minptime=10;useinbandfec=1\r\n");
+    expect(render(second)).not.toContain("a=ptime:60");
+  });
+
   it("RFC 3264 §6: rejects the sections that it does not carry, in their places", () => {
     const { layout } = readDescription(BARESIP_OFFER, "rtp");
     const { sdp } = sdpForLeg(RTPENGINE_OFFER, { kind: "rtp", role: "answer", layout });
