@@ -6,6 +6,7 @@ import type { CallContext } from "./call/context.ts";
 import { askHook } from "./call/hook.ts";
 import { CallLimits } from "./call/limits.ts";
 import { LiveFacts } from "./call/live-facts.ts";
+import type { HoldMusic, RecordingSettings } from "./call/sounds.ts";
 import type { Config, SipListen } from "./config/config.ts";
 import type { LoadResult } from "./config/load.ts";
 import { AddressSet, formatSocketAddress } from "./core/address.ts";
@@ -23,6 +24,8 @@ import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { SessionCredentials } from "./http/session-credentials.ts";
 import { createMediaEngine, type RtpengineSource } from "./media/media-engine.ts";
 import type { MediaEngine } from "./media/session.ts";
+import { loadSoundFile } from "./media/sound/sound-file.ts";
+import { synthesizeMusic, synthesizeTone } from "./media/sound/synthesis.ts";
 import { CallRecords } from "./observe/call-records.ts";
 import { createLogger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -35,6 +38,8 @@ import { MemoryLocations } from "./storage/memory-locations.ts";
 
 /** How long a call waits for a browser whose connection went. */
 const FLOW_GRACE_MS = 30_000;
+/** The tone that tells of a recording (ITU-T E.180 Supplement 2, "recording tone"). */
+const CONSENT_TONE_HZ = 1400;
 /** How long a drain waits for calls to end by themselves. */
 const DRAIN_MS = 30_000;
 /** Records that a new plan is tried on, and changed decisions that the log names. */
@@ -236,6 +241,8 @@ export class Gateway implements GatewayView {
       codecPolicy: config.media.codecs,
       hasVideo: config.media.video,
       flowGraceMs: FLOW_GRACE_MS,
+      holdMusic: holdMusic(config.media.music),
+      recording: recordingSettings(config.recording),
       country: config.dialplan.country,
       mediaTimeoutMs: config.media.timeoutMs,
       user: (id) => this.#current.config.users.get(id),
@@ -440,6 +447,10 @@ export class Gateway implements GatewayView {
     return this.#calls.hangUp(id);
   }
 
+  record(id: string, action: "start" | "stop"): boolean | undefined {
+    return this.#calls.record(id, action);
+  }
+
   registrations() {
     return this.#engine.locations.all();
   }
@@ -516,6 +527,7 @@ export class Gateway implements GatewayView {
       isOriginAllowed: (origin, request) => this.#originPolicy(origin, request),
       tokens: config.api.tokens,
       turn: config.media.turn,
+      country: config.dialplan.country,
     };
   }
 }
@@ -541,6 +553,38 @@ function rtpengineSource(media: Config["media"]): RtpengineSource {
     ...(otherAddresses === undefined ? {} : { otherAddresses }),
     ports,
   };
+}
+
+/** Made or read when the first call is held. */
+function holdMusic(music: Config["media"]["music"]): HoldMusic | undefined {
+  switch (music.kind) {
+    case "off":
+      return undefined;
+    case "file":
+      return { file: music.path, sound: () => loadSoundFile(music.path) };
+    case "default": {
+      let tune: Buffer | undefined;
+      return {
+        sound: () => {
+          tune ??= synthesizeMusic();
+          return Promise.resolve(tune);
+        },
+      };
+    }
+  }
+}
+
+function recordingSettings({ directory, consent }: Config["recording"]): RecordingSettings {
+  switch (consent.kind) {
+    case "none":
+      return { directory, consent: undefined };
+    case "file":
+      return { directory, consent: () => loadSoundFile(consent.path) };
+    case "tone": {
+      const tone = synthesizeTone([CONSENT_TONE_HZ], 0.5);
+      return { directory, consent: () => Promise.resolve(tone) };
+    }
+  }
 }
 
 function count(items: Iterable<unknown>): number {

@@ -50,6 +50,12 @@ export class CallTable implements EngineHandler {
     return call !== undefined;
   }
 
+  /** @returns undefined: no such call; false: it is in no state for that */
+  record(id: string, action: "start" | "stop"): boolean | undefined {
+    const call = this.#calls.get(id);
+    return call?.record(action);
+  }
+
   hangUpAll(reason: EndReason): void {
     for (const call of this.#calls.values()) call.hangUp(reason);
   }

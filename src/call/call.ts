@@ -27,6 +27,7 @@ import { chooseCodecs, choiceAfterOffer, type CodecChoice } from "./codec-choice
 import { trunkLeg, type CallContext } from "./context.ts";
 import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
 import { DigitRelay, type DigitPath, type SendInfo } from "./digit-relay.ts";
+import { CallSounds } from "./call-sounds.ts";
 import { Hunt, type HuntHandler } from "./hunt.ts";
 import { isNodeLost, reasonOfMediaError } from "./media-reason.ts";
 import { MediaKeeper } from "./media-keeper.ts";
@@ -82,6 +83,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   #usualCodecs: CodecChoice;
   /** Whose early media plays. */
   #early: Attempt | undefined;
+  readonly #sounds: CallSounds;
   readonly #release: () => void;
   readonly #onEnded: (call: Call) => void;
   #state: CallState = "hunting";
@@ -98,6 +100,8 @@ export class Call implements HuntHandler, DialogEndOwner {
   /** SDP last sent to the caller in a provisional response. */
   #earlySdp: string | undefined;
   #lastProgress = 0;
+  /** Whether the route wants the call recorded. */
+  #isRecorded = false;
 
   constructor(options: {
     readonly id: string;
@@ -175,6 +179,17 @@ export class Call implements HuntHandler, DialogEndOwner {
       trace: decision.trace,
       omitted: decision.omitted ?? 0,
     });
+    this.#sounds = new CallSounds({
+      context,
+      media: this.#media,
+      callId: options.id,
+      story: this.#story,
+      onChange: () => this.#publishChange(),
+      pair: () =>
+        this.#state === "connected" && !this.#isRenegotiating
+          ? { branch: this.#exchange?.branch ?? "", policy: this.#codecs.policy }
+          : undefined,
+    });
     this.#hunt = new Hunt({
       context,
       media: this.#media,
@@ -216,6 +231,13 @@ export class Call implements HuntHandler, DialogEndOwner {
     return this.#story.view();
   }
 
+  /** @returns false when the call is in no state for that */
+  record(action: "start" | "stop"): boolean {
+    if (action === "stop") return this.#sounds.stopRecording();
+    const callee = this.#state === "connected" ? this.#callee : undefined;
+    return callee !== undefined && this.#sounds.startRecording(this.#callerLeg, callee.leg);
+  }
+
   // The hunt
 
   onAttempt(attempt: Attempt): void {
@@ -255,6 +277,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#usualCodecs = attempt.codecs;
     this.#choose(attempt.codecs);
     this.#state = "answering";
+    this.#isRecorded = attempt.isRecorded;
     this.#story.attemptAnswered(attempt, dialog);
     if (sdp === undefined) {
       this.#end({ sipStatus: 502, q850: 88, text: "The far end answered without SDP" }, "gateway");
@@ -363,6 +386,7 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void {
     const peer = this.#peerOf(end);
+    if (this.#sounds.putsOff(() => this.onEndReinvite(end, reinvite))) return;
     if (this.#state !== "connected" || peer === undefined || this.#isRenegotiating) {
       // RFC 3261 §14.2: the other side's change is under way; this one may be tried again.
       reinvite.reject(this.#state === "ended" ? 481 : 491);
@@ -517,6 +541,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#state = "connected";
     this.#story.answered();
     this.#noteMedia();
+    if (this.#isRecorded) this.record("start");
     this.#publishChange();
     this.#keeper.onJoined();
     if (this.#hangsUpAtOnce) this.#end(NORMAL_CLEARING, "gateway");
@@ -562,7 +587,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       end.leg.kind === "webrtc" && reinvite.sdp !== undefined
         ? choiceAfterOffer(this.#codecs, this.#usualCodecs, speechCodecsOf(reinvite.sdp))
         : this.#codecs;
-    const direction = await renegotiate({
+    const change = await renegotiate({
       media: this.#media,
       branch: this.#exchange?.branch ?? "",
       policy: codecs.policy,
@@ -572,12 +597,14 @@ export class Call implements HuntHandler, DialogEndOwner {
       to: peer,
       reinvite,
       logger: this.#context.logger,
+      hasMusic: this.#context.holdMusic !== undefined,
     });
     this.#isRenegotiating = false;
     this.#keeper.onIdle();
-    if (this.#state !== "connected" || direction === undefined) return;
+    if (this.#state !== "connected" || change === undefined) return;
     if (codecs !== this.#codecs) this.#choose(codecs);
-    this.#story.directionChanged(end.leg.tag, direction);
+    this.#story.directionChanged(end.leg.tag, end.direction);
+    if (peer.kind === "dialog") this.#sounds.onChange(end, peer.end, change);
     this.#noteMedia();
     this.#publishChange();
   }
@@ -608,7 +635,7 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   /** A view is made only for those who look. */
   #publishChange(): void {
-    if (callChanged.hasSubscribers) callChanged.publish(this.view());
+    if (this.#state !== "ended" && callChanged.hasSubscribers) callChanged.publish(this.view());
   }
 
   #end(reason: EndReason, by: "caller" | "callee" | "gateway"): void {
@@ -640,6 +667,7 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   /** The last step: the media is given back, then the record is final. */
   async #publishRecord(): Promise<void> {
+    await this.#sounds.close();
     const report = await this.#media.close();
     if (report !== undefined) {
       this.#quality.finish(report);

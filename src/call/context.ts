@@ -6,6 +6,7 @@ import type { Action } from "../dialplan/decision.ts";
 import type { HookQuestion } from "./hook.ts";
 import type { CallLimits } from "./limits.ts";
 import type { LiveFacts } from "./live-facts.ts";
+import type { HoldMusic, RecordingSettings } from "./sounds.ts";
 
 /** What every call shares. */
 export interface CallContext {
@@ -19,6 +20,9 @@ export interface CallContext {
   readonly hasVideo: boolean;
   /** How long a call waits for a browser whose connection went, milliseconds. */
   readonly flowGraceMs: number;
+  /** What a held party hears; undefined: nothing. */
+  readonly holdMusic: HoldMusic | undefined;
+  readonly recording: RecordingSettings;
   /** ISO 3166 code: whose tones and language callers hear; undefined: those of ITU-T E.180. */
   readonly country: string | undefined;
   /** How long an end that should send may be silent before the call is dead, milliseconds. */

@@ -1,5 +1,6 @@
 import type { EndReason } from "../core/end-reason.ts";
 import type { Timer } from "../core/clock.ts";
+import type { MediaDirection } from "../media/direction.ts";
 import type { MediaLeg } from "../media/session.ts";
 import type {
   Dialog,
@@ -36,6 +37,8 @@ export class DialogEnd implements DialogHandler {
   localSdp: string | undefined;
   /** Where packets are lost, as the browser there was last told. */
   toldSegment: Segment | undefined;
+  /** What it last said of itself, in an offer or an answer. */
+  direction: MediaDirection = "sendrecv";
   readonly #owner: DialogEndOwner;
   readonly #context: CallContext;
   #grace: Timer | undefined;

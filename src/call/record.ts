@@ -73,6 +73,18 @@ export interface MediaView {
   readonly mos?: number;
 }
 
+/** A recording of a call. */
+export interface RecordingView {
+  /** Its name in `recording.directory`; `….part` until it is done. */
+  readonly file: string;
+  readonly state: "recording" | "done" | "failed";
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly durationMs: number;
+  /** Why it failed. */
+  readonly detail?: string;
+}
+
 /** A live call: plain JSON, the shape of `GET /api/v1/calls/{id}`. */
 export interface CallView {
   readonly id: string;
@@ -92,6 +104,7 @@ export interface CallView {
   readonly answeredAt?: string;
   readonly legs: readonly LegView[];
   readonly media?: MediaView;
+  readonly recordings?: readonly RecordingView[];
   readonly timeline: readonly TimelineEntry[];
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from "../core/logger.ts";
-import { directionOf, withDirection, type MediaDirection } from "../media/direction.ts";
+import { directionOf, isReceiving, withDirection } from "../media/direction.ts";
 import { differsInPathOnly } from "../media/path-change.ts";
 import { isSameTransport } from "../media/same-transport.ts";
 import type {
@@ -11,7 +11,14 @@ import type {
 } from "../media/session.ts";
 import type { IncomingReinvite } from "../signaling/engine.ts";
 import type { DialogEnd } from "./dialog-end.ts";
+import { answerFor, answerFromPeer, offerForPeer } from "./hold.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
+
+/** What a change has led to. */
+export interface Change {
+  /** Whether the held end has been told `inactive` for now, and `openToHeld` has to follow. */
+  readonly isClosed: boolean;
+}
 
 /** The other end of a change: a dialog, or a service of ours. */
 export type Peer =
@@ -22,7 +29,7 @@ export type Peer =
  * Carries a re-INVITE or UPDATE from one end to the other through rtpengine: offer, the peer's
  * answer, answer. A refusal leaves the call as it was (RFC 3261 §14.1) and never ends it.
  *
- * @returns the direction that the end asked for; undefined when nothing changed
+ * @returns undefined when nothing changed; else both ends' `direction` says what has
  */
 export async function renegotiate(change: {
   readonly media: MediaSession;
@@ -37,7 +44,9 @@ export async function renegotiate(change: {
   readonly to: Peer;
   readonly reinvite: IncomingReinvite;
   readonly logger: Logger;
-}): Promise<MediaDirection | undefined> {
+  /** Whether a held party hears music of ours. */
+  readonly hasMusic: boolean;
+}): Promise<Change | undefined> {
   const { from, to, reinvite } = change;
   const offer = reinvite.sdp;
   if (offer === undefined) {
@@ -52,6 +61,7 @@ export async function renegotiate(change: {
     reinvite.accept(from.localSdp);
     return undefined;
   }
+  const hasMusic = change.hasMusic && to.kind === "dialog";
   const exchange: Exchange = {
     offerer: from.leg,
     answerer: to.kind === "dialog" ? to.end.leg : to.leg,
@@ -59,7 +69,12 @@ export async function renegotiate(change: {
     policy: change.policy,
   };
   try {
-    const toPeer = await change.media.offer(exchange, offer);
+    const isClosed = to.kind === "dialog" && hasMusic && mustClose(from, offer, to.end);
+    const toPeer = await change.media.offer(
+      exchange,
+      offerForPeer(offer, hasMusic),
+      isClosed ? "inactive" : undefined,
+    );
     let peerSdp: string;
     if (to.kind === "service") {
       peerSdp = await to.service.answer(toPeer);
@@ -71,7 +86,8 @@ export async function renegotiate(change: {
     ) {
       peerSdp = to.end.remoteSdp;
     } else {
-      const result = await to.end.dialog.reinvite(toPeer);
+      const { end } = to;
+      const result = await end.dialog.reinvite(toPeer);
       if (!result.ok) {
         reinvite.reject(result.reason.sipStatus >= 400 ? result.reason.sipStatus : 488, {
           reason: result.reason,
@@ -82,15 +98,20 @@ export async function renegotiate(change: {
         reinvite.reject(488);
         return undefined;
       }
-      peerSdp = result.sdp;
-      to.end.remoteSdp = peerSdp;
-      to.end.localSdp = toPeer;
+      end.remoteSdp = result.sdp;
+      end.localSdp = toPeer;
+      // Told that nothing comes, it can only agree; it will listen when it is told of the music.
+      end.direction = isClosed ? "recvonly" : directionOf(result.sdp);
+      peerSdp = isClosed
+        ? withDirection(result.sdp, "recvonly")
+        : answerFromPeer(result.sdp, hasMusic);
     }
-    const answer = await change.media.answer(exchange, peerSdp);
+    const answer = answerFor(offer, await change.media.answer(exchange, peerSdp));
     from.remoteSdp = offer;
     from.localSdp = answer;
+    from.direction = directionOf(offer);
     reinvite.accept(answer);
-    return directionOf(offer);
+    return { isClosed };
   } catch (error) {
     const reason = reasonOfMediaError(error);
     change.logger.warn("a change of the call's media failed", { reason: reason.text });
@@ -106,4 +127,40 @@ function isElsewhere(from: DialogEnd, offer: string): boolean {
     from.remoteSdp !== undefined &&
     differsInPathOnly(offer, from.remoteSdp)
   );
+}
+/**
+ * A browser that becomes the held one is told `inactive` first, and `sendonly` when there is
+ * something to hear. Chromium gives its page the sound of the newest stream that the SDP does not
+ * name, and keeps the older ones: after the music the peer's own stream would be an old one. Told
+ * that nothing comes, it forgets them all, and whatever comes next is new.
+ */
+function mustClose(from: DialogEnd, offer: string, peer: DialogEnd): boolean {
+  return (
+    peer.leg.kind === "webrtc" &&
+    isReceiving(peer.direction) &&
+    isReceiving(from.direction) &&
+    !isReceiving(directionOf(offer))
+  );
+}
+
+/**
+ * Tells a held end that there is something to hear. A refusal leaves it in silence.
+ *
+ * @throws MediaError
+ */
+export async function openToHeld(
+  media: MediaSession,
+  pair: Pick<Exchange, "branch" | "policy">,
+  holder: DialogEnd,
+  held: DialogEnd,
+): Promise<void> {
+  if (holder.remoteSdp === undefined) return;
+  const exchange: Exchange = { ...pair, offerer: holder.leg, answerer: held.leg };
+  const toHeld = await media.offer(exchange, withDirection(holder.remoteSdp, "sendonly"));
+  const result = await held.dialog.reinvite(toHeld);
+  if (!result.ok || result.sdp === undefined) return;
+  held.localSdp = toHeld;
+  held.remoteSdp = result.sdp;
+  // The holder has its answer: nothing of it has changed.
+  await media.answer(exchange, result.sdp);
 }

@@ -15,6 +15,7 @@ import type {
   LegView,
   MediaView,
   QualityView,
+  RecordingView,
   TimelineEntry,
 } from "./record.ts";
 
@@ -45,6 +46,7 @@ export class Story {
   #end: CallRecord["end"] | undefined;
   #result: CallResult = "indeterminate";
   #media: MediaView | undefined;
+  #recordings: () => readonly RecordingView[] = () => [];
 
   constructor(options: {
     readonly id: string;
@@ -183,6 +185,11 @@ export class Story {
     };
   }
 
+  /** @param recordings gives them as they are when somebody looks */
+  recordingsChanged(recordings: () => readonly RecordingView[]): void {
+    this.#recordings = recordings;
+  }
+
   ended(reason: EndReason, by: CallRecord["end"]["by"], result: CallResult): void {
     this.#endedMs = this.#clock.monotonicMs();
     this.#state = "ended";
@@ -221,6 +228,7 @@ export class Story {
   }
 
   #common(): Omit<CallView, "state"> {
+    const recordings = this.#recordings();
     return {
       id: this.#id,
       from: this.#from,
@@ -232,6 +240,7 @@ export class Story {
       ...(this.#answeredMs === undefined ? {} : { answeredAt: this.#iso(this.#answeredMs) }),
       legs: [...this.#legs.values()],
       ...(this.#media === undefined ? {} : { media: this.#media }),
+      ...(recordings.length === 0 ? {} : { recordings }),
       timeline: [...this.#timeline],
     };
   }

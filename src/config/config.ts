@@ -17,6 +17,7 @@ export interface Config {
   readonly users: ReadonlyMap<string, UserConfig>;
   /** By trunk id, in the order of the file. */
   readonly trunks: ReadonlyMap<string, TrunkConfig>;
+  readonly recording: RecordingConfig;
   readonly dialplan: DialplanSource;
   readonly api: { readonly tokens: readonly ApiToken[] };
   readonly limits: LimitsConfig;
@@ -88,6 +89,10 @@ export interface MediaConfig {
   /** UDP ports for media, both ends included. */
   readonly ports: { readonly min: number; readonly max: number };
   readonly codecs: CodecPolicy;
+  /** Music on hold: the built-in tune, none, or the absolute path of a WAV file. */
+  readonly music:
+    | { readonly kind: "default" | "off" }
+    | { readonly kind: "file"; readonly path: string };
   readonly opus: OpusConfig;
   /** Differentiated services code point of media (RFC 2474); undefined: left alone. */
   readonly dscp?: number;
@@ -112,6 +117,15 @@ export interface OpusConfig {
   readonly ptimeMs: number;
   /** Bits a second on average; undefined: the sender's choice. */
   readonly bitrate?: number;
+}
+
+export interface RecordingConfig {
+  /** Absolute. */
+  readonly directory: string;
+  /** What both parties hear as a recording begins. */
+  readonly consent:
+    | { readonly kind: "tone" | "none" }
+    | { readonly kind: "file"; readonly path: string };
 }
 
 export interface UserConfig {

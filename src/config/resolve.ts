@@ -9,6 +9,7 @@ import type {
   DemoAccess,
   HttpConfig,
   MediaConfig,
+  RecordingConfig,
   SessionTimerConfig,
   SipConfig,
   SipListen,
@@ -66,9 +67,10 @@ export function resolveConfig(values: FileValues, context: ResolveContext): Conf
     domain: values.domain ?? "localhost",
     http,
     sip,
-    media: toMedia(values.media, () => mediaHost(http, sip, own)),
+    media: toMedia(values.media, directory, () => mediaHost(http, sip, own)),
     users,
     trunks,
+    recording: toRecording(values.recording, directory),
     dialplan: toDialplan(values.dialplan, directory, users, trunks),
     api: {
       tokens:
@@ -241,7 +243,11 @@ function toSip(sip: FileValues["sip"], directory: string, ownHost: string): SipC
   });
 }
 
-function toMedia(media: FileValues["media"], defaultHost: () => string): MediaConfig {
+function toMedia(
+  media: FileValues["media"],
+  directory: string,
+  defaultHost: () => string,
+): MediaConfig {
   const sockets = Array.isArray(media?.rtpengine) ? media.rtpengine : undefined;
   const [address, ...otherAddresses] = media?.address ?? [];
   const { opus, dscp } = media ?? {};
@@ -264,8 +270,25 @@ function toMedia(media: FileValues["media"], defaultHost: () => string): MediaCo
     ice: media?.ice ?? "full",
     digitEvents: media?.["digit-events"],
     video: media?.video ?? true,
+    music: toMusic(media?.music, directory),
     turn: media?.turn,
   });
+}
+
+function toRecording(recording: FileValues["recording"], directory: string): RecordingConfig {
+  const consent = recording?.consent ?? "tone";
+  return {
+    directory: resolve(directory, recording?.directory ?? "recordings"),
+    consent:
+      consent === "tone" || consent === "none"
+        ? { kind: consent }
+        : { kind: "file", path: resolve(directory, consent) },
+  };
+}
+
+function toMusic(music: string | undefined, directory: string): MediaConfig["music"] {
+  if (music === undefined || music === "default") return { kind: "default" };
+  return music === "off" ? { kind: "off" } : { kind: "file", path: resolve(directory, music) };
 }
 
 /** Where peers send media: the address that SIP names, unless browsers come from elsewhere. */

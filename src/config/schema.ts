@@ -304,6 +304,12 @@ const mediaSchema = z.strictObject({
       "Video (VP8, H.264) beside the sound of a call, passed through without transcoding, where both sides have it: between web users, and with trunks that say `video`. false: none, sound only",
     default: "true",
   }),
+  music: text("`default`, `off` or the path of a WAV file").optional().meta({
+    description:
+      "What a held party hears: `default`: a quiet tune that comes with the gateway; a WAV file (PCM or G.711), relative to this file; `off`: silence. A PBX that holds with music of its own is left to it",
+    default: "default",
+    example: "waiting.wav",
+  }),
   turn: z
     .strictObject({
       urls: oneOrMore(like("a TURN URL such as turn:192.0.2.10:3478", tryParseTurnUrl)).meta({
@@ -333,6 +339,25 @@ function needPrivateNg(media: z.output<typeof mediaSchema>, context: z.Refinemen
     });
   }
 }
+
+const recordingSchema = z.strictObject({
+  directory: text("the path of a directory").optional().meta({
+    description:
+      "Where recordings go, one WAV file a recording, named by the call's id, readable by the gateway's user alone; relative to this file",
+    default: "recordings",
+    example: "/var/lib/offhook/recordings",
+  }),
+  consent: text("`tone`, `none` or the path of a WAV file").optional().meta({
+    description:
+      "What both parties hear as a recording begins: `tone`: 1400 Hz for half a second; a WAV file, relative to this file; `none`: nothing. What the law asks for differs from country to country",
+    default: "tone",
+    example: "consent.wav",
+  }),
+  format: word("wav").optional().meta({
+    description: "Stereo, 16 bits, 8 kHz: the caller to the left, the callee to the right",
+    default: "wav",
+  }),
+});
 
 /** Ids stand in SIP URIs and in paths of the REST API. */
 const ID = /^[A-Za-z0-9+][A-Za-z0-9._+-]{0,63}$/;
@@ -570,6 +595,9 @@ export const fileSchema = z.strictObject({
     .optional()
     .meta({ description: "SIP toward PBXs and carriers" }),
   media: mediaSchema.superRefine(needPrivateNg).optional().meta({ description: "Sound" }),
+  recording: recordingSchema
+    .optional()
+    .meta({ description: "Recordings of calls, where a route or the API asks for one" }),
   users: z.record(idKey("user"), userSchema).optional().meta({
     description: "Web users by id; the id is what others dial",
     default: "the demo's users 1001 and 1002",

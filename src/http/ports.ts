@@ -14,6 +14,11 @@ export interface GatewayView {
   call(id: string): CallView | undefined;
   /** Hangs a call up. @returns false when there is no such call */
   hangUp(id: string): boolean;
+  /**
+   * Begins or ends the recording of a call.
+   * @returns undefined: no such call; false: it is in no state for that
+   */
+  record(id: string, action: "start" | "stop"): boolean | undefined;
   /** Live registrations of web users. */
   registrations(): Iterable<Binding>;
   trunks(): Iterable<TrunkView>;

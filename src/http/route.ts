@@ -14,6 +14,8 @@ export interface HttpSettings {
   readonly isOriginAllowed: IsOriginAllowed;
   readonly tokens: readonly ApiToken[];
   readonly turn?: TurnSettings | undefined;
+  /** ISO 3166 code: whose ring-back and busy tones the phone plays. */
+  readonly country?: string | undefined;
 }
 
 /** The gateway as the handlers see it. */
@@ -45,7 +47,7 @@ export interface RequestContext {
 export interface Route {
   /** GET answers HEAD as well. */
   readonly method: "GET" | "POST" | "DELETE";
-  /** Segments; `{id}` stands for any one. */
+  /** Segments; `{id}` stands for any one, the last or the one before it. */
   readonly path: string;
   /** `public`: anyone. Else the least role whose token opens it. */
   readonly role: "public" | ApiRole;
@@ -58,19 +60,17 @@ export interface RouteMatch {
   readonly id: string;
 }
 
-/** Finds the rows for a path: exact text first, then the one with `{id}` in its last segment. */
+/** Finds the rows for a path: exact text first, then those with `{id}`. */
 export class RouteTable {
   readonly #exact = new Map<string, Route[]>();
-  /** By what stands before `{id}`. */
+  /** By the path with `{id}` in it. */
   readonly #withId = new Map<string, Route[]>();
 
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
-      const isWithId = route.path.endsWith("/{id}");
-      const table = isWithId ? this.#withId : this.#exact;
-      const key = isWithId ? route.path.slice(0, -"{id}".length) : route.path;
-      const rows = table.get(key);
-      if (rows === undefined) table.set(key, [route]);
+      const table = route.path.includes("/{id}") ? this.#withId : this.#exact;
+      const rows = table.get(route.path);
+      if (rows === undefined) table.set(route.path, [route]);
       else rows.push(route);
     }
   }
@@ -79,9 +79,16 @@ export class RouteTable {
   match(path: string): RouteMatch | undefined {
     const exact = this.#exact.get(path);
     if (exact !== undefined) return { routes: exact, id: "" };
-    const end = path.lastIndexOf("/") + 1;
-    const id = path.slice(end);
-    const routes = id === "" ? undefined : this.#withId.get(path.slice(0, end));
-    return routes === undefined ? undefined : { routes, id };
+    const last = path.lastIndexOf("/");
+    const before = path.lastIndexOf("/", last - 1);
+    for (const [start, end] of [
+      [last + 1, path.length],
+      [before + 1, last],
+    ] as const) {
+      const id = path.slice(start, end);
+      const routes = this.#withId.get(`${path.slice(0, start)}{id}${path.slice(end)}`);
+      if (routes !== undefined && id !== "") return { routes, id };
+    }
+    return undefined;
   }
 }

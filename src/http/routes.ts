@@ -22,6 +22,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/api/v1/calls", role: "viewer", handler: listCalls },
   { method: "GET", path: "/api/v1/calls/{id}", role: "viewer", handler: showCall },
   { method: "DELETE", path: "/api/v1/calls/{id}", role: "operator", handler: hangUp },
+  { method: "POST", path: "/api/v1/calls/{id}/recording", role: "operator", handler: record },
   { method: "GET", path: "/api/v1/registrations", role: "viewer", handler: listRegistrations },
   { method: "GET", path: "/api/v1/trunks", role: "viewer", handler: listTrunks },
   { method: "GET", path: "/api/v1/bans", role: "operator", handler: listBans },
@@ -80,6 +81,22 @@ function hangUp({ id, services }: RequestContext): Reply {
   return services.gateway.hangUp(id)
     ? { status: 204 }
     : errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", CALL_NOT_FOUND);
+}
+
+const recordingSchema = z.strictObject({ action: z.enum(["start", "stop"]) });
+
+function record({ body, id, services }: RequestContext): Reply {
+  const command = parseBody(recordingSchema, body);
+  if (!command.ok) return command.reply;
+  const { action } = command.value;
+  const isDone = services.gateway.record(id, action);
+  if (isDone === undefined) return errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", CALL_NOT_FOUND);
+  if (isDone) return jsonReply(202, { action });
+  const why =
+    action === "start"
+      ? "The call is recorded already, or has no two parties yet."
+      : "The call is not recorded now.";
+  return errorReply(409, "ERR_OFFHOOK_HTTP_RECORDING", why);
 }
 
 function listRegistrations({ query, services }: RequestContext): Reply {

@@ -1,3 +1,4 @@
+import { type CallTones, callTonesOf } from "../core/call-tones.ts";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { TLSSocket } from "node:tls";
 import { z } from "zod";
@@ -22,6 +23,8 @@ export interface SessionBody {
   readonly iceServers: readonly IceServer[];
   /** ISO 8601, UTC: when `sip` and `iceServers` stop working. */
   readonly expiresAt: string;
+  /** What the phone plays while a call rings, and when it is busy. */
+  readonly tones: Pick<CallTones, "ringBack" | "busy">;
 }
 
 const signInSchema = z.strictObject({
@@ -76,8 +79,19 @@ export function signIn(context: RequestContext): Reply {
     },
     iceServers: buildIceServers(settings.turn, user.id, issued.expiresAtMs),
     expiresAt: new Date(issued.expiresAtMs).toISOString(),
+    tones: tonesFor(settings.country, request.headers["accept-language"]),
   };
   return jsonReply(200, session);
+}
+
+/** The tones of the gateway's country; else of the one that the browser's first language names. */
+function tonesFor(
+  country: string | undefined,
+  languages: string | undefined,
+): SessionBody["tones"] {
+  const region = /^[A-Za-z]{2,3}-([A-Za-z]{2})(?:[,;]|$)/.exec(languages ?? "")?.[1];
+  const { ringBack, busy } = callTonesOf(country ?? region);
+  return { ringBack, busy };
 }
 
 /** A page over https may only open wss, also where a proxy in front of us holds the certificate. */

@@ -15,7 +15,16 @@ export function directionOf(sdp: string): MediaDirection {
     : "sendrecv";
 }
 
-/** The same SDP with every direction line replaced. */
+/** The same SDP with every direction line replaced, or with one when it has none. */
 export function withDirection(sdp: string, direction: MediaDirection): string {
-  return sdp.replaceAll(/^a=(?:sendrecv|sendonly|recvonly|inactive)(\r?)$/gm, `a=${direction}$1`);
+  if (LINE.test(sdp)) {
+    return sdp.replaceAll(/^a=(?:sendrecv|sendonly|recvonly|inactive)(\r?)$/gm, `a=${direction}$1`);
+  }
+  // RFC 8866 §6.7: before the media it holds for all of them.
+  return sdp.replace(/^m=/m, `a=${direction}\r\nm=`);
+}
+
+/** Whether whoever says this direction of itself takes media. */
+export function isReceiving(direction: MediaDirection): boolean {
+  return direction === "sendrecv" || direction === "recvonly";
 }

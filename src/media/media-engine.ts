@@ -7,6 +7,7 @@ import { ManagedRtpengine } from "./managed-rtpengine.ts";
 import type { PortRange } from "./managed-rtpengine.ts";
 import { RtpengineSession } from "./media-session.ts";
 import { NodePool } from "./node-pool.ts";
+import { Recorder } from "./recording/recorder.ts";
 import { RtpengineNode } from "./rtpengine-node.ts";
 import type { SdpLimits } from "./sdp.ts";
 import { knownHoles } from "./rtpengine-version.ts";
@@ -18,6 +19,8 @@ import type {
   MediaSession,
   MediaSessionHandler,
   OpusParameters,
+  Recording,
+  RecordingOptions,
   ServiceEndpoint,
   ServiceHandler,
   ServiceKind,
@@ -150,6 +153,7 @@ class RtpengineMediaEngine implements MediaEngine {
       policy: options.policy,
       clock,
       logger,
+      canReadFiles: this.#managed !== undefined,
       opus,
       dscp,
       isIceLite,
@@ -202,6 +206,11 @@ class RtpengineMediaEngine implements MediaEngine {
     });
     this.#services.add(endpoint);
     return endpoint;
+  }
+
+  async record(session: MediaSession, recording: RecordingOptions): Promise<Recording> {
+    const { clock } = this.#options;
+    return Recorder.start({ clock, address: await this.#serviceAddress(), session, recording });
   }
 
   async sessionCount(): Promise<number> {

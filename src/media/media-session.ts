@@ -1,21 +1,21 @@
-import type { Clock } from "../core/clock.ts";
 import { randomToken } from "../core/ids.ts";
-import type { Logger } from "../core/logger.ts";
 import type { BrowserChanges } from "./browser-anchor.ts";
 import { changesOf, raiseAlarm, readAnchor } from "./browser-anchor.ts";
 import { asDtlsClient, followEndpoint } from "./browser-endpoint.ts";
 import type { Codec } from "./codecs.ts";
+import type { MediaDirection } from "./direction.ts";
 import { formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
 import { DigitQueue, wayTo, withEvents, type DigitCommand } from "./digits.ts";
 import { MediaError } from "./errors.ts";
-import { isDictionary } from "./ng-client.ts";
-import type { NgCommands, NgReply } from "./ng-client.ts";
+import { isDictionary, type NgCommands, type NgReply } from "./ng-client.ts";
+import { whereItWas } from "./media-address.ts";
 import type { PooledSession } from "./node-pool.ts";
+import { keepPromise } from "./promised-codec.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
 import { planCodecs, profileOf } from "./profile.ts";
-import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts";
+import type { FlaggedArguments, OfferedTransport } from "./profile.ts";
 import { addReports, readLegHealth, readMediaStatistics } from "./report.ts";
-import type { Sdp, SdpLimits, SdpOrigin } from "./sdp.ts";
+import type { Sdp, SdpOrigin } from "./sdp.ts";
 import { formatSdp } from "./sdp.ts";
 import type { LegDescription, VideoUse } from "./sdp-filter.ts";
 import {
@@ -26,7 +26,6 @@ import {
   selectOfferCodecs,
 } from "./sdp-filter.ts";
 import type {
-  CodecPolicy,
   DtmfWay,
   Exchange,
   LegHealth,
@@ -34,10 +33,10 @@ import type {
   MediaMove,
   MediaReport,
   MediaSession,
-  MediaSessionHandler,
-  OpusParameters,
   PlayedDigit,
 } from "./session.ts";
+import type { RtpengineSessionOptions } from "./session-options.ts";
+import { SessionSounds } from "./session-sounds.ts";
 import type {
   Anchorage,
   BranchState,
@@ -53,6 +52,7 @@ import {
   newLegState,
   noRtpengine,
   noteBrowser,
+  onlyPair,
   printForLeg,
   profileAfterMove,
   transcodingOf,
@@ -60,32 +60,11 @@ import {
   videoOfAnswer,
   videoOfOffer,
   wantsOtherWay,
+  withDirectionOf,
+  withEventsOf,
   withFlags,
   withoutTransport,
 } from "./session-state.ts";
-
-export interface RtpengineSessionOptions {
-  readonly policy: CodecPolicy;
-  /** Of what the legs send; default SDP_LIMITS. */
-  readonly sdpLimits?: SdpLimits | undefined;
-  readonly clock: Clock;
-  /** What senders of Opus are asked for; undefined: what the two sides ask each other. */
-  readonly opus?: OpusParameters | undefined;
-  /** Differentiated services code point of what rtpengine sends; undefined: left alone. */
-  readonly dscp?: number | undefined;
-  /** Whether rtpengine is an ICE-lite agent toward browsers; default false. */
-  readonly isIceLite?: boolean | undefined;
-  readonly logger: Logger;
-  readonly handler?: MediaSessionHandler | undefined;
-  /** Whether rtpengine reports digits, for legs with `dtmf: info`. */
-  readonly reportsDigits?: boolean;
-  /** Called once, at the end. */
-  readonly onClosed?: (session: RtpengineSession) => void;
-  /** The ng call-id is another one. */
-  readonly onRenamed?: (session: RtpengineSession, before: string) => void;
-  /** Nodes to try for the first offer, best first; empty when none is healthy. */
-  readonly nodes: () => readonly RtpengineNode[];
-}
 
 /**
  * Between the first command with `inject DTMF` and the first digit rtpengine must have decoded
@@ -104,8 +83,9 @@ const ANY_ORIGIN: SdpOrigin = { id: "0", version: 0 };
  * closed while an offer is on its way ends after it and leaves nothing behind.
  */
 export class RtpengineSession implements MediaSession, PooledSession {
+  readonly sounds: SessionSounds;
   #callId = randomToken(22);
-  readonly #options: RtpengineSessionOptions;
+  readonly #options: RtpengineSessionOptions<RtpengineSession>;
   readonly #legs = new Map<string, LegState>();
   readonly #branches = new Map<string, BranchState>();
   /** The tags of the two legs that the last answer joined. */
@@ -125,8 +105,14 @@ export class RtpengineSession implements MediaSession, PooledSession {
   readonly #blocked = new Set<string>();
   #closing: Promise<MediaReport | undefined> | undefined;
 
-  constructor(options: RtpengineSessionOptions) {
+  constructor(options: RtpengineSessionOptions<RtpengineSession>) {
     this.#options = options;
+    this.sounds = new SessionSounds({
+      command: (command, args) => this.#command(command, args),
+      inTurn: (action) => this.#inTurn(action),
+      clock: options.clock,
+      canReadFiles: options.canReadFiles,
+    });
     this.#digits = new DigitQueue(options.clock, (command) =>
       this.#inTurn(() => this.#playDigit(command)),
     );
@@ -144,8 +130,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
     if (this.#state === "open") this.#options.handler?.onNodeLost?.(detail);
   }
 
-  offer(exchange: Exchange, sdp: string): Promise<string> {
-    return this.#inTurn(() => this.#offer(exchange, sdp));
+  offer(exchange: Exchange, sdp: string, direction?: MediaDirection): Promise<string> {
+    return this.#inTurn(() => this.#offer(exchange, sdp, direction));
   }
 
   answer(exchange: Exchange, sdp: string): Promise<string> {
@@ -207,6 +193,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
       this.#closing = this.#queue.then(() => this.#end());
       this.#options.onClosed?.(this);
       this.#state = "closed";
+      this.sounds.close();
       this.#queue = this.#closing;
     }
     return this.#closing;
@@ -237,6 +224,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
       leg.ufrag = undefined;
       leg.fingerprint = undefined;
       leg.endpoint = undefined;
+      leg.promised = undefined;
       // RFC 8842 §4: another tls-id, another DTLS association.
       leg.tlsId = randomToken(24);
     }
@@ -254,6 +242,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
   async #forget(left: Anchorage): Promise<void> {
     if (this.#left !== left) return;
     this.#left = undefined;
+    if (this.#state === "open") await this.sounds.restore();
     const { node, callId } = left;
     if (node === undefined) return;
     if (!node.isUp) {
@@ -291,7 +280,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     return result;
   }
 
-  async #offer(exchange: Exchange, sdp: string): Promise<string> {
+  async #offer(exchange: Exchange, sdp: string, direction?: MediaDirection): Promise<string> {
     const { offerer, answerer, branch } = exchange;
     const description = this.#read(offerer, sdp);
     const plan = planCodecs({
@@ -303,6 +292,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
       current: this.#legs.get(answerer.tag)?.codec?.key,
     });
     const known = this.#branches.get(branch);
+    // A new exchange of a pair that stands: both may agree on something else.
+    if (known?.isAnswered === true) for (const leg of this.#legs.values()) leg.promised = undefined;
     const way = this.#noteEvents(offerer, description);
     const flags = new Set(known?.flags);
     // Tones must come out of the answerer's events, if it has any; it is offered some.
@@ -327,8 +318,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
           offerer,
           "offer",
           exchange.isStandIn === true ? withoutTransport(description, offerer) : description,
-          this.#withEventsOf(
-            answerer,
+          withEventsOf(
+            this.#legs.get(answerer.tag)?.events,
             plan,
             this.#codecsFrom(
               offerer,
@@ -360,7 +351,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     leg.security = description.security;
     leg.pending = by;
     await this.#deleteDropped();
-    return this.#toLeg(answerer, "offer", reply, UNCHANGED);
+    return this.#toLeg(answerer, "offer", withDirectionOf(reply, direction), UNCHANGED);
   }
 
   async #answer(exchange: Exchange, sdp: string): Promise<string> {
@@ -399,7 +390,14 @@ export class RtpengineSession implements MediaSession, PooledSession {
       },
       state?.flags ?? [],
     );
-    const reply = await this.#command("answer", command);
+    let reply = await this.#command("answer", command);
+    if (state !== undefined && state.offererTag === offerer.tag) {
+      const { promised } = offererLeg;
+      const [codec] = codecs.filter(isSpeech);
+      reply = await keepPromise({ promised, state, answer: command, codec, reply }, (name, args) =>
+        this.#command(name, args),
+      );
+    }
     if (state !== undefined) {
       state.isAnswered = true;
       state.answeredCodecs = codecNames;
@@ -416,7 +414,9 @@ export class RtpengineSession implements MediaSession, PooledSession {
     offererLeg.pending = UNCHANGED;
     // Nobody is told of it: the offerer will be asked for an SDP of its own.
     if (exchange.isStandIn === true) return "";
-    return this.#toLeg(offerer, "answer", reply, by);
+    const toOfferer = this.#toLeg(offerer, "answer", reply, by);
+    offererLeg.promised ??= offererLeg.codec?.key;
+    return toOfferer;
   }
 
   /** The ng keys of a command with an SDP of `sender`. */
@@ -458,17 +458,6 @@ export class RtpengineSession implements MediaSession, PooledSession {
     return state.way === "info" && this.#reportsDigits
       ? withEvents(codecs, state.meantEvents)
       : codecs;
-  }
-
-  /**
-   * A leg keeps the number of its telephone-event when its sound comes to be transcoded: rtpengine
-   * would make up another one for it, and know the old one no more.
-   */
-  #withEventsOf(answerer: MediaLeg, plan: CodecPlan, codecs: readonly Codec[]): readonly Codec[] {
-    const events = this.#legs.get(answerer.tag)?.events;
-    if (events === undefined || plan.transcoding?.["transcode"] === undefined) return codecs;
-    const isFree = codecs.every(({ payloadType }) => payloadType !== events.payloadType);
-    return isFree ? [...codecs, events] : codecs;
   }
 
   /** Has rtpengine keep the events for legs that get their digits by SIP INFO. */
@@ -599,7 +588,9 @@ export class RtpengineSession implements MediaSession, PooledSession {
     if (leg.kind === "webrtc") {
       state.endpoint = followEndpoint(state.endpoint, description, role);
     }
-    const sdp = sdpForRtpengine(description, codecs, leg.kind, state.tlsId, video);
+    const reachable = leg.kind === "rtp" ? whereItWas(description, state.address) : description;
+    state.address = { connection: reachable.audio.connection, port: reachable.audio.port };
+    const sdp = sdpForRtpengine(reachable, codecs, leg.kind, state.tlsId, video);
     return formatSdp(state.endpoint?.isNew === true ? asDtlsClient(sdp) : sdp, ANY_ORIGIN);
   }
 
@@ -682,7 +673,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
 
   async #endCall(): Promise<MediaReport | undefined> {
     if (this.#node === undefined) return undefined;
-    const pair = this.#onlyPair();
+    const pair = onlyPair(this.#branches, this.#attempts, this.sounds.hasCopies);
     try {
       if (pair !== undefined) {
         const reply = await this.#command("delete", { "from-tag": pair.offererTag });
@@ -697,15 +688,6 @@ export class RtpengineSession implements MediaSession, PooledSession {
       await this.#command("delete", {}).catch(() => {});
       return undefined;
     }
-  }
-
-  /**
-   * The attempt of a call that has had one only, and that was answered: with one of its two tags
-   * rtpengine deletes the call and replies with its statistics, in one command.
-   */
-  #onlyPair(): BranchState | undefined {
-    const [only] = this.#branches.values();
-    return this.#attempts === 1 && only?.isAnswered === true ? only : undefined;
   }
 
   #report(reply: NgReply): MediaReport {

@@ -3,8 +3,10 @@ import type { BrowserAnchor, BrowserChanges } from "./browser-anchor.ts";
 import type { BrowserEndpoint } from "./browser-endpoint.ts";
 import type { Codec } from "./codecs.ts";
 import { formatCodec } from "./codecs.ts";
+import { withDirection, type MediaDirection } from "./direction.ts";
 import { MediaError } from "./errors.ts";
-import type { NgCommands } from "./ng-client.ts";
+import type { MediaAddress } from "./media-address.ts";
+import type { NgCommands, NgReply } from "./ng-client.ts";
 import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
 import type { Sdp } from "./sdp.ts";
@@ -44,6 +46,10 @@ export interface LegState {
   meantEvents: Codec | undefined;
   /** The browser there, as rtpengine knows it. */
   endpoint: BrowserEndpoint | undefined;
+  /** The codec of the first answer that it got to its offer, in lower case. */
+  promised: string | undefined;
+  /** Where it last said that it takes media. */
+  address: MediaAddress | undefined;
 }
 
 /** The commands that are about a call. */
@@ -104,6 +110,8 @@ export function newLegState(): LegState {
     way: undefined,
     meantEvents: undefined,
     endpoint: undefined,
+    promised: undefined,
+    address: undefined,
   };
 }
 
@@ -269,7 +277,43 @@ export function videoOfAnswer(
   return offerer.video === true && answerer.video === true ? "own" : "rejected";
 }
 
-/** What a session without any rtpengine says. */
+/** A reply whose SDP says this direction. */
+export function withDirectionOf(reply: NgReply, direction: MediaDirection | undefined): NgReply {
+  const { sdp } = reply;
+  if (direction === undefined || typeof sdp !== "string") return reply;
+  return { ...reply, sdp: withDirection(sdp, direction) };
+}
+
+/**
+ * The attempt of a call that has had one only, and that was answered: with one of its two tags
+ * rtpengine deletes the call and replies with its statistics, in one command.
+ *
+ * @param hasCopies whether there are other tags than those two
+ */
+export function onlyPair(
+  branches: ReadonlyMap<string, BranchState>,
+  attempts: number,
+  hasCopies: boolean,
+): BranchState | undefined {
+  const [only] = branches.values();
+  return attempts === 1 && !hasCopies && only?.isAnswered === true ? only : undefined;
+}
+
+/** An `ERR_OFFHOOK_MEDIA_UNAVAILABLE`. */
 export function noRtpengine(): MediaError {
   return new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "no rtpengine answers");
+}
+
+/**
+ * A leg keeps the number of its telephone-event when its sound comes to be transcoded: rtpengine
+ * would make up another one for it, and know the old one no more.
+ */
+export function withEventsOf(
+  events: Codec | undefined,
+  plan: CodecPlan,
+  codecs: readonly Codec[],
+): readonly Codec[] {
+  if (events === undefined || plan.transcoding?.["transcode"] === undefined) return codecs;
+  const isFree = codecs.every(({ payloadType }) => payloadType !== events.payloadType);
+  return isFree ? [...codecs, events] : codecs;
 }

@@ -1,3 +1,5 @@
+import type { MediaDirection } from "./direction.ts";
+
 /**
  * What src/call needs of media: one MediaSession a call, one offer/answer exchange after another.
  *
@@ -163,16 +165,52 @@ export interface LegHealth {
   readonly hasPath: boolean;
 }
 
+/** A sound that a leg hears in place of another leg's. */
+export interface PlayOptions {
+  /** The tag of the leg that hears it. */
+  readonly to: string;
+  /** The tags of the legs whose own sound is kept back meanwhile. */
+  readonly instead: readonly string[];
+  /** µ-law of 8 kHz. */
+  readonly sound: Buffer;
+  /** The file that the sound came from, for an rtpengine on this machine. */
+  readonly file?: string | undefined;
+  readonly isLooped: boolean;
+}
+
+/** What a session does beside joining its legs. */
+export interface MediaSounds {
+  /**
+   * Plays to a leg, in place of what it heard from us before.
+   * @throws MediaError when rtpengine refuses; everything is as before then
+   */
+  play(options: PlayOptions): Promise<void>;
+  /** Ends it, and lets the kept-back sound through again. Never throws. */
+  stopPlaying(to: string): Promise<void>;
+  /**
+   * Has rtpengine copy what it receives from a leg, as PCMU, to a receiver of ours.
+   *
+   * @param receiver names the copy; unique within the session
+   * @param answer makes the receiver's answer to rtpengine's offer
+   * @throws MediaError
+   */
+  subscribe(tag: string, receiver: string, answer: (offer: string) => string): Promise<void>;
+  /** Ends a copy. Never throws. */
+  unsubscribe(receiver: string): Promise<void>;
+}
+
 export interface MediaSession {
   /** The ng call-id; another one after a move. */
   readonly id: string;
+  readonly sounds: MediaSounds;
   /**
    * Gives the offerer's SDP to rtpengine.
+   * @param direction what the answerer is told instead of the offer's own
    * @returns the SDP to send to the answerer
    * @throws MediaError `ERR_OFFHOOK_MEDIA_SDP` (488: the SDP is unusable) or
    *   `ERR_OFFHOOK_MEDIA_UNAVAILABLE` (503: no rtpengine answered)
    */
-  offer(exchange: Exchange, sdp: string): Promise<string>;
+  offer(exchange: Exchange, sdp: string, direction?: MediaDirection): Promise<string>;
   /**
    * Gives the answerer's SDP to rtpengine. One offer may have many answers: 183, then 200.
    * @returns the SDP to send to the offerer
@@ -247,6 +285,26 @@ export interface MediaNodeView {
   readonly knownHoles: readonly string[];
 }
 
+export interface RecordingOptions {
+  /** Unique within the session. */
+  readonly id: string;
+  /** Absolute path of the WAV file; it must not be there yet. */
+  readonly path: string;
+  /** The tags of the legs in the two channels. */
+  readonly left: string;
+  readonly right: string;
+  /** It has ended by itself: the disk is full, or the file cannot be written. */
+  readonly onFault: (detail: string) => void;
+}
+
+/** A recording that runs. */
+export interface Recording {
+  /** Milliseconds in the file so far. */
+  readonly durationMs: number;
+  /** Writes what is there and closes the file. Idempotent, never throws. */
+  stop(): Promise<void>;
+}
+
 export interface MediaEngine {
   /** Whether calls can be taken now: some rtpengine answers its pings. */
   readonly isReady: boolean;
@@ -272,6 +330,12 @@ export interface MediaEngine {
    * @returns its view, undefined when there is none of that name
    */
   setDraining(name: string, isDraining: boolean, move?: boolean): MediaNodeView | undefined;
+  /**
+   * Records two legs of a session into a stereo WAV file.
+   *
+   * @throws MediaError, or what the file system throws; the call is as before then
+   */
+  record(session: MediaSession, options: RecordingOptions): Promise<Recording>;
   /** Sessions that rtpengine holds now (ng `list`). @throws MediaError */
   sessionCount(): Promise<number>;
 }

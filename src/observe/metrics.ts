@@ -79,6 +79,7 @@ export class Metrics {
   #endedCount = 0;
   #setupSeconds = 0;
   #talkSeconds = 0;
+  readonly #recordings = { done: 0, failed: 0 };
 
   /**
    * @param options.version Offhook's version
@@ -125,6 +126,9 @@ export class Metrics {
     this.#endedCount += 1;
     this.#setupSeconds += setupSeconds;
     this.#talkSeconds += record.durationMs / 1000;
+    for (const { state } of record.recordings ?? []) {
+      this.#recordings[state === "failed" ? "failed" : "done"] += 1;
+    }
     for (const [index, bound] of SETUP_BOUNDS.entries()) {
       if (setupSeconds <= bound) {
         this.#setupBuckets[index] = (this.#setupBuckets[index] ?? 0) + 1;
@@ -189,6 +193,15 @@ export class Metrics {
         "Answered time of ended calls.",
         this.#talkSeconds,
       ),
+      {
+        name: "offhook_recordings_total",
+        help: "Recordings of ended calls, by result.",
+        type: "counter",
+        samples: Object.entries(this.#recordings).map(([result, value]) => ({
+          labels: { result },
+          value,
+        })),
+      },
       gauge("offhook_call_timers", "Timers of calls alive.", sources.callTimers()),
       gauge("offhook_registrations", "Contacts of web users.", sources.registrations()),
       gauge("offhook_websocket_flows", "SIP over WebSocket connections.", sources.webSocketFlows()),

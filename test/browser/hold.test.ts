@@ -1,35 +1,52 @@
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { Baresip } from "../harness/baresip.ts";
 import { Capture, rtpPackets, soundOf } from "../harness/capture.ts";
 import type { PhonePage } from "../harness/chromium.ts";
 import { Sipp } from "../harness/sipp.ts";
-import { measureTone } from "../harness/tone.ts";
+import { makeTemporaryDirectory } from "../harness/temporary.ts";
+import { generateTone, measureTone, writeWav } from "../harness/tone.ts";
 import { expectNothingLeft, lastRecord, trunkTo } from "../harness/gateway-state.ts";
 import { CLEAN, openPhone, TONE_1001, TONE_PEER, useStage } from "./support.ts";
 
 const TURNS = 5;
+/** What the held party hears: a file of the operator's. */
+const TONE_MUSIC = 400;
 
-describe("hold and resume with baresip", () => {
+async function musicFile(): Promise<string> {
+  const path = join(await makeTemporaryDirectory("music"), "music.wav");
+  await writeWav(path, generateTone({ frequencyHz: TONE_MUSIC, seconds: 3, amplitude: 0.3 }));
+  return path;
+}
+
+describe("hold with music, and resume, with baresip", () => {
   let baresip: Baresip;
   const stage = useStage(async () => {
     baresip = await Baresip.start();
-    return { config: { trunks: trunkTo(baresip.address) } };
+    const music = await musicFile();
+    return { config: { media: { music }, trunks: trunkTo(baresip.address) } };
   });
 
   afterEach(async () => {
     await expectNothingLeft(stage().gateway);
   });
 
-  /** Sound both ways now: in the browser, and on the wire toward baresip. */
-  async function measureBothWays(phone: PhonePage): Promise<{ inBrowser: number; atPeer: number }> {
+  /** One tone in the browser and one on the wire toward baresip, now. */
+  async function measureBothWays(
+    phone: PhonePage,
+    tones: { readonly inBrowser: number; readonly atPeer: number } = {
+      inBrowser: TONE_PEER,
+      atPeer: TONE_1001,
+    },
+  ): Promise<{ inBrowser: number; atPeer: number }> {
     await using capture = await Capture.start("udp");
-    const inBrowser = await phone.remoteTone(TONE_PEER, 1000);
+    const inBrowser = await phone.remoteTone(tones.inBrowser, 800);
     const { min, max } = baresip.mediaPorts;
     const packets = rtpPackets(await capture.stop()).filter(
       ({ payloadType, destination }) =>
         payloadType === 0 && destination.port >= min && destination.port <= max,
     );
-    const heard = measureTone(soundOf(packets), TONE_1001);
+    const heard = measureTone(soundOf(packets), tones.atPeer);
     return { inBrowser: inBrowser.share, atPeer: heard.share };
   }
 
@@ -47,6 +64,9 @@ describe("hold and resume with baresip", () => {
       await expect
         .poll(async () => (await phone.remoteTone(TONE_PEER, 300)).share, { timeout: 5000 })
         .toBeLessThan(0.1);
+      const held = await measureBothWays(phone, { inBrowser: TONE_MUSIC, atPeer: TONE_MUSIC });
+      expect(held.atPeer, `music at the held peer, hold ${turn}`).toBeGreaterThan(CLEAN);
+      expect(held.inBrowser, `music at the holder, hold ${turn}`).toBeLessThan(0.1);
       await phone.hold();
       await phone.waitForCall("connected");
       const resumed = await measureBothWays(phone);
@@ -56,6 +76,12 @@ describe("hold and resume with baresip", () => {
     for (let turn = 1; turn <= TURNS; turn += 1) {
       await baresip.hold();
       await phone.waitForCall("remote-hold");
+      await expect
+        .poll(async () => (await phone.remoteTone(TONE_MUSIC, 300)).share, { timeout: 5000 })
+        .toBeGreaterThan(CLEAN);
+      const held = await measureBothWays(phone, { inBrowser: TONE_MUSIC, atPeer: TONE_MUSIC });
+      expect(held.inBrowser, `music in the held browser, ${turn}`).toBeGreaterThan(CLEAN);
+      expect(held.atPeer, `music at the holding peer, ${turn}`).toBeLessThan(0.1);
       await baresip.resume();
       await phone.waitForCall("connected");
       const resumed = await measureBothWays(phone);
@@ -70,6 +96,7 @@ describe("hold and resume with baresip", () => {
     );
     expect(events.filter((event: string) => event === "held")).toHaveLength(2 * TURNS);
     expect(events.filter((event: string) => event === "resumed")).toHaveLength(2 * TURNS);
+    expect(events.filter((event: string) => event === "music")).toHaveLength(2 * TURNS);
     await baresip.stop();
     await phone.page.close();
   });

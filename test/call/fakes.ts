@@ -1,6 +1,7 @@
 import type { EndReason } from "../../src/core/end-reason.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import type { CallContext } from "../../src/call/context.ts";
+import type { HoldMusic } from "../../src/call/sounds.ts";
 import { CallLimits } from "../../src/call/limits.ts";
 import { LiveFacts } from "../../src/call/live-facts.ts";
 import type {
@@ -11,6 +12,8 @@ import type {
   MediaReport,
   MediaSession,
   MediaSessionHandler,
+  Recording,
+  RecordingOptions,
   ServiceHandler,
   ServiceKind,
 } from "../../src/media/session.ts";
@@ -159,6 +162,12 @@ export class ScriptedMedia implements MediaEngine {
   handler: MediaSessionHandler | undefined;
   /** What rtpengine has seen of the legs, as a test has it. */
   health: () => Promise<Readonly<Record<string, LegHealth>>> = () => Promise.resolve({});
+  /** What rtpengine counts. */
+  report = (): MediaReport => ({
+    codecs: { caller: "PCMU/8000" },
+    isTranscoded: false,
+    packetsFrom: {},
+  });
   readonly services: { kind: ServiceKind; handler: ServiceHandler; isClosed: boolean }[] = [];
 
   start(): Promise<void> {
@@ -187,11 +196,6 @@ export class ScriptedMedia implements MediaEngine {
       const error = this.failOn?.(line);
       return error === undefined ? Promise.resolve(`${name}(${sdp})`) : Promise.reject(error);
     };
-    const report: MediaReport = {
-      codecs: { caller: "PCMU/8000" },
-      isTranscoded: false,
-      packetsFrom: {},
-    };
     let isOpen = true;
     return {
       id: "media",
@@ -205,7 +209,6 @@ export class ScriptedMedia implements MediaEngine {
         this.log.push(`digit ${digit} from ${from}`);
         return Promise.resolve();
       },
-      negotiated: () => report,
       move: () => {
         this.log.push("move");
         return Promise.resolve({
@@ -220,14 +223,43 @@ export class ScriptedMedia implements MediaEngine {
         });
       },
       health: () => this.health(),
-      query: () => Promise.resolve(report),
+      sounds: {
+        play: ({ to, instead, isLooped }) => {
+          const line = `play ${to} instead of ${instead.join(",")}${isLooped ? " looped" : ""}`;
+          this.log.push(line);
+          const error = this.failOn?.(line);
+          return error === undefined ? Promise.resolve() : Promise.reject(error);
+        },
+        subscribe: () => Promise.resolve(),
+        unsubscribe: () => Promise.resolve(),
+        stopPlaying: (to) => {
+          this.log.push(`stop ${to}`);
+          return Promise.resolve();
+        },
+      },
+      negotiated: () => this.report(),
+      query: () => Promise.resolve(this.report()),
       close: () => {
         if (isOpen) this.open -= 1;
         isOpen = false;
         this.log.push("close");
-        return Promise.resolve(report);
+        return Promise.resolve(this.report());
       },
     };
+  }
+  readonly recordings: { options: RecordingOptions; isStopped: boolean }[] = [];
+  record(_session: MediaSession, options: RecordingOptions): Promise<Recording> {
+    const error = this.failOn?.("record");
+    if (error !== undefined) return Promise.reject(error);
+    const recording = { options, isStopped: false };
+    this.recordings.push(recording);
+    return Promise.resolve({
+      durationMs: 1000,
+      stop: () => {
+        recording.isStopped = true;
+        return Promise.resolve();
+      },
+    });
   }
   createService(kind: ServiceKind, handler: ServiceHandler) {
     const service = { kind, handler, isClosed: false };
@@ -317,7 +349,13 @@ export interface Rig {
 
 /** A call room with scripted ports and a clock of the test's own. */
 export function makeRig(
-  limits: { maxCalls?: number; maxCallsPerUser?: number; maxCallsOfTrunk?: number } = {},
+  limits: {
+    maxCalls?: number;
+    maxCallsPerUser?: number;
+    maxCallsOfTrunk?: number;
+    holdMusic?: HoldMusic;
+    consent?: () => Promise<Buffer>;
+  } = {},
 ): Rig {
   const engine = new ScriptedEngine();
   const media = new ScriptedMedia();
@@ -343,6 +381,8 @@ export function makeRig(
     codecPolicy: "auto",
     hasVideo: true,
     flowGraceMs: 30_000,
+    holdMusic: limits.holdMusic,
+    recording: { directory: "/nowhere", consent: limits.consent },
     country: undefined,
     mediaTimeoutMs: 60_000,
     user: (userId) => ({ name: `User ${userId}`, numbers: [] }),

@@ -1,4 +1,4 @@
-import { encodeMuLaw, toLinear } from "../../src/media/service/g711.ts";
+import { encodeMuLaw, fromMuLaw, type G711Law, toLinear } from "../../src/media/service/g711.ts";
 import { audioPortOf, RtpPeer } from "./rtpengine.ts";
 import { generateTone, type Sound } from "./tone.ts";
 
@@ -6,44 +6,54 @@ const FRAME = 160;
 const FRAME_MS = 20;
 
 /**
- * The sound of a telephone that a test plays: it sends a pure tone in PCMU, 50 packets a second,
+ * The sound of a telephone that a test plays: it sends a pure tone in G.711, 50 packets a second,
  * and keeps what it hears.
  */
 export class Telephone implements AsyncDisposable {
   readonly rtp: RtpPeer;
+  readonly #law: G711Law;
   readonly #tone: Buffer;
   #position = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param toneHz a multiple of 50, so that the tone repeats without a click */
-  static async open(toneHz: number): Promise<Telephone> {
-    return new Telephone(await RtpPeer.open(), toneHz);
+  static async open(toneHz: number, law: G711Law = "PCMU"): Promise<Telephone> {
+    return new Telephone(await RtpPeer.open(), toneHz, law);
   }
 
-  private constructor(rtp: RtpPeer, toneHz: number) {
+  private constructor(rtp: RtpPeer, toneHz: number, law: G711Law) {
     this.rtp = rtp;
+    this.#law = law;
     const { samples } = generateTone({
       frequencyHz: toneHz,
       seconds: 1,
       amplitude: 0.4,
       sampleRate: 8000,
     });
-    this.#tone = Buffer.from(Uint8Array.from(samples, encodeMuLaw));
+    this.#tone = fromMuLaw(Buffer.from(Uint8Array.from(samples, encodeMuLaw)), law);
+  }
+
+  get #payloadType(): number {
+    return this.#law === "PCMU" ? 0 : 8;
   }
 
   sdp(direction = "sendrecv"): string {
-    return this.rtp.sdp("0 101", direction);
+    return this.rtp.sdp(`${this.#payloadType} 101`, direction);
   }
 
   /** Sends its tone to where this SDP of the gateway says, until `silence()`. */
   talk(sdp: string): void {
     this.silence();
     const port = audioPortOf(sdp);
+    let dueMs = performance.now();
     this.#timer = setInterval(() => {
-      const payload = this.#tone.subarray(this.#position, this.#position + FRAME);
-      this.#position = (this.#position + FRAME) % this.#tone.length;
-      this.rtp.send(port, 0, payload);
-    }, FRAME_MS);
+      // A busy machine is late; a telephone is not.
+      for (; dueMs <= performance.now(); dueMs += FRAME_MS) {
+        const payload = this.#tone.subarray(this.#position, this.#position + FRAME);
+        this.#position = (this.#position + FRAME) % this.#tone.length;
+        this.rtp.send(port, this.#payloadType, payload);
+      }
+    }, FRAME_MS / 2);
   }
 
   silence(): void {
@@ -54,10 +64,10 @@ export class Telephone implements AsyncDisposable {
   /** What came since `sinceMs` of the monotonic clock, packet after packet. */
   heard(sinceMs = 0): Sound {
     const packets = this.rtp.received.filter(
-      ({ atMs, payloadType }) => payloadType === 0 && atMs >= sinceMs,
+      ({ atMs, payloadType }) => payloadType === this.#payloadType && atMs >= sinceMs,
     );
     const octets = Buffer.concat(packets.map(({ payload }) => payload));
-    return { sampleRate: 8000, samples: toLinear(octets, "PCMU") };
+    return { sampleRate: 8000, samples: toLinear(octets, this.#law) };
   }
 
   /** Listens for so long. */

@@ -49,14 +49,14 @@ export async function writeWav(path: string, sound: Sound): Promise<void> {
 }
 
 /**
- * Reads the first channel of a 16-bit WAV file.
+ * Reads one channel of a 16-bit WAV file.
  *
  * A recorder that was stopped leaves a length of 0 or too much in the header; then the file's end
  * counts.
  *
  * @throws when it is no 16-bit PCM WAV file
  */
-export async function readWav(path: string): Promise<Sound> {
+export async function readWav(path: string, channel = 0): Promise<Sound> {
   const file = await readFile(path);
   if (file.toString("latin1", 0, 4) !== "RIFF" || file.toString("latin1", 8, 12) !== "WAVE") {
     throw new Error(`${path} is no WAV file`);
@@ -76,7 +76,7 @@ export async function readWav(path: string): Promise<Sound> {
       const end = size === 0 || start + size > file.length ? file.length : start + size;
       const samples = new Int16Array(Math.floor((end - start) / (2 * channels)));
       for (let index = 0; index < samples.length; index += 1) {
-        samples[index] = file.readInt16LE(start + index * 2 * channels);
+        samples[index] = file.readInt16LE(start + (index * channels + channel) * 2);
       }
       return { sampleRate, samples };
     }

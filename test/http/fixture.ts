@@ -74,6 +74,16 @@ export class TableGateway implements GatewayView {
     return this.live.get(id);
   }
 
+  readonly recorded = new Set<string>();
+
+  record(id: string, action: "start" | "stop"): boolean | undefined {
+    if (!this.live.has(id)) return undefined;
+    if (action === "stop") return this.recorded.delete(id);
+    const isNew = !this.recorded.has(id);
+    this.recorded.add(id);
+    return isNew;
+  }
+
   hangUp(id: string): boolean {
     return this.live.delete(id);
   }

@@ -33,6 +33,10 @@ describe("POST /api/v1/session", () => {
         password: server.credentials.find(username)?.password,
       },
       iceServers: [],
+      tones: {
+        ringBack: { frequencies: [425], cadence: [1, 4] },
+        busy: { frequencies: [425], cadence: [0.5, 0.5] },
+      },
       expiresAt: "2026-11-21T22:00:00.000Z",
     });
   });

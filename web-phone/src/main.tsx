@@ -83,6 +83,7 @@ async function start(root: HTMLElement): Promise<void> {
       signIn: (user, password) =>
         signIn(new URL("api/v1/session", document.baseURI), user, password),
       createAgent: (session, handler) => {
+        tones.network = session.tones;
         agent = new SipAgent(session, handler, sound, instanceId);
         return agent;
       },

@@ -1,5 +1,5 @@
 /** The phone's one HTTP call: a user's password against short-lived SIP credentials. */
-import type { IceServer, Session } from "./agent/phone-agent.ts";
+import type { CallTone, IceServer, NetworkTones, Session } from "./agent/phone-agent.ts";
 import type { SignInProblem } from "./state.ts";
 
 /** What a sign-in came to. */
@@ -30,12 +30,34 @@ function tryParseIceServer(value: unknown): IceServer | undefined {
   };
 }
 
+function tryParseTone(value: unknown): CallTone | undefined {
+  if (!isObject(value)) return undefined;
+  const { frequencies, cadence } = value;
+  const isSound = (hz: unknown): hz is number => typeof hz === "number" && hz >= 20 && hz <= 4000;
+  const isTime = (seconds: unknown): seconds is number =>
+    typeof seconds === "number" && seconds >= 0.05 && seconds <= 20;
+  if (!Array.isArray(frequencies) || !Array.isArray(cadence)) return undefined;
+  if (frequencies.length === 0 || frequencies.length > 4 || !frequencies.every(isSound)) {
+    return undefined;
+  }
+  if (cadence.length < 2 || cadence.length > 16 || !cadence.every(isTime)) return undefined;
+  return { frequencies, cadence };
+}
+
+function tryParseTones(value: unknown): NetworkTones | undefined {
+  if (!isObject(value)) return undefined;
+  const ringBack = tryParseTone(value["ringBack"]);
+  const busy = tryParseTone(value["busy"]);
+  return ringBack === undefined || busy === undefined ? undefined : { ringBack, busy };
+}
+
 /** @returns the session in this JSON, undefined when anything that a phone needs is missing */
 export function tryParseSession(value: unknown): Session | undefined {
   if (!isObject(value) || !isObject(value["user"]) || !isObject(value["sip"])) return undefined;
   const { id, name } = value["user"];
   const { uri, webSocketUrl, username, password } = value["sip"];
   const { expiresAt, iceServers } = value;
+  const tones = tryParseTones(value["tones"]);
   if (!isString(id) || !isString(uri) || !isString(webSocketUrl)) return undefined;
   if (!isString(username) || !isString(password) || !isString(expiresAt)) return undefined;
   if (Number.isNaN(Date.parse(expiresAt))) return undefined;
@@ -46,6 +68,7 @@ export function tryParseSession(value: unknown): Session | undefined {
       ? iceServers.map(tryParseIceServer).filter((server) => server !== undefined)
       : [],
     expiresAt,
+    ...(tones === undefined ? {} : { tones }),
   };
 }
 

@@ -18,6 +18,20 @@ export interface Session {
   readonly iceServers: readonly IceServer[];
   /** ISO 8601. */
   readonly expiresAt: string;
+  /** What the network plays while a call rings, and when it is busy. */
+  readonly tones?: NetworkTones;
+}
+
+/** A tone: frequencies in Hz together; seconds on, off, on, off, …: one period. */
+export interface CallTone {
+  readonly frequencies: readonly number[];
+  readonly cadence: readonly number[];
+}
+
+/** The tones of a country's network. */
+export interface NetworkTones {
+  readonly ringBack: CallTone;
+  readonly busy: CallTone;
 }
 
 /** One entry of W3C WebRTC's `RTCIceServer`. */

@@ -1,52 +1,9 @@
 /** The tones that a telephone makes by itself, drawn by oscillators: no file, no request. */
+import type { NetworkTones } from "../agent/phone-agent.ts";
 import type { PadKey } from "../number.ts";
+import { type Burst, type Pattern, patternOf, type Tone } from "./patterns.ts";
 
-/** A tone that goes on until it is stopped, or for a while. */
-export type Tone = "ring" | "ring-back" | "busy";
-
-interface Burst {
-  readonly frequencies: readonly number[];
-  /** Seconds from the start of the period. */
-  readonly at: number;
-  readonly seconds: number;
-  readonly gain: number;
-}
-
-interface Pattern {
-  readonly periodSeconds: number;
-  readonly limitSeconds: number;
-  readonly bursts: readonly Burst[];
-}
-
-function note(frequency: number, at: number): Burst {
-  return { frequencies: [frequency, frequency * 2], at, seconds: 0.28, gain: 0.12 };
-}
-
-const PATTERNS: Readonly<Record<Tone, Pattern>> = {
-  ring: {
-    periodSeconds: 3,
-    limitSeconds: 60,
-    bursts: [
-      note(659, 0),
-      note(784, 0.2),
-      note(988, 0.4),
-      note(659, 0.9),
-      note(784, 1.1),
-      note(988, 1.3),
-    ],
-  },
-  // ITU-T E.180: one second on, four off, as in most of Europe.
-  "ring-back": {
-    periodSeconds: 5,
-    limitSeconds: 300,
-    bursts: [{ frequencies: [425], at: 0, seconds: 1, gain: 0.08 }],
-  },
-  busy: {
-    periodSeconds: 1,
-    limitSeconds: 2,
-    bursts: [{ frequencies: [425], at: 0, seconds: 0.5, gain: 0.08 }],
-  },
-};
+export type { Tone } from "./patterns.ts";
 
 const KEY_COLUMNS = [1209, 1336, 1477] as const;
 const KEY_ROWS: ReadonlyMap<number, string> = new Map([
@@ -69,6 +26,8 @@ function frequenciesOf(key: PadKey): readonly number[] {
 export class Tones {
   #context: AudioContext | undefined;
   #playing: { readonly tone: Tone; readonly stop: () => void } | undefined;
+  /** The network's; undefined: those that ITU-T E.180 recommends. */
+  network: NetworkTones | undefined;
 
   /** The sound engine, for others that want to listen; made at the first use. */
   get context(): AudioContext {
@@ -86,7 +45,8 @@ export class Tones {
     if (this.#playing?.tone === tone) return;
     this.#playing?.stop();
     this.#playing = undefined;
-    if (tone !== undefined) this.#playing = { tone, stop: this.#start(PATTERNS[tone]) };
+    if (tone !== undefined)
+      this.#playing = { tone, stop: this.#start(patternOf(tone, this.network)) };
   }
 
   key(key: PadKey): void {

@@ -1,0 +1,282 @@
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { directionOf } from "../../src/media/direction.ts";
+import { Telephone } from "../harness/telephone.ts";
+import { makeTemporaryDirectory } from "../harness/temporary.ts";
+import { generateTone, measureTone, readWav, type Sound, writeWav } from "../harness/tone.ts";
+import { waitFor } from "../harness/wait.ts";
+import { DeskCall } from "./desk-call.ts";
+import { liveCalls, type Office, startOffice } from "./support.ts";
+import { expectNothingLeft, metric, records } from "../harness/gateway-state.ts";
+
+const CALLER_HZ = 600;
+const CALLEE_HZ = 1000;
+const MUSIC_HZ = 400;
+const CONSENT_HZ = 1400;
+/** Share of clean frames: the machine that tests run on is busy. */
+const CLEAN = 0.85;
+
+let office: Office;
+let directory: string;
+let recordings: string;
+
+beforeAll(async () => {
+  directory = await makeTemporaryDirectory("sounds");
+  recordings = join(directory, "recordings");
+  const music = join(directory, "music.wav");
+  // Longer than one datagram can carry: rtpengine reads the file.
+  await writeWav(music, generateTone({ frequencyHz: MUSIC_HZ, seconds: 10, sampleRate: 8000 }));
+  office = await startOffice({
+    sections: {
+      media: { music },
+      recording: { directory: recordings },
+      api: {
+        tokens: [
+          { name: "harness", token: "harness-admin-token-0123456789abcdef", role: "admin" },
+          { name: "wall", token: "viewer-token-0123456789abcdef", role: "viewer" },
+        ],
+      },
+    },
+    routes: [{ name: "recorded", to: "777", do: { dial: "desk", record: true } }],
+  });
+});
+
+afterAll(async () => {
+  await office.desk.close();
+  await office.gateway.stop();
+});
+
+interface Talk {
+  readonly caller: DeskCall;
+  readonly callee: DeskCall;
+  readonly one: Telephone;
+  readonly other: Telephone;
+}
+
+/** Two telephones of the desk, connected through the gateway; both talk. */
+async function talk(number = "700"): Promise<Talk> {
+  const { desk, gateway } = office;
+  const one = await Telephone.open(CALLER_HZ);
+  const other = await Telephone.open(CALLEE_HZ);
+  const caller = DeskCall.dial(desk, gateway, number, { sdp: one.sdp() });
+  const callee = await DeskCall.incoming(desk, number);
+  other.talk(callee.invite.body.toString());
+  await callee.answer(other.sdp());
+  one.talk((await caller.answered()).body.toString());
+  return { caller, callee, one, other };
+}
+
+async function hangUp({ caller, callee, one, other }: Talk): Promise<void> {
+  await Promise.all([caller.bye(), callee.hungUp()]);
+  await one[Symbol.asyncDispose]();
+  await other[Symbol.asyncDispose]();
+  await expectNothingLeft(office.gateway);
+}
+
+/** A re-INVITE of one end, and the other end's answer to what the gateway makes of it. */
+async function change(
+  from: DeskCall,
+  offer: string,
+  to: DeskCall,
+  answer: string,
+): Promise<{ readonly told: string; readonly answered: string }> {
+  const [response, told] = await Promise.all([
+    from.reinvite(offer),
+    to.expectRequest("INVITE").then(async (invite) => {
+      to.peer.respond(invite, 200, { body: answer });
+      await to.expectRequest("ACK");
+      return invite.body.toString();
+    }),
+  ]);
+  return { told, answered: response.body.toString() };
+}
+
+const share = (sound: Sound, hz: number): number => measureTone(sound, hz).share;
+
+/** Waits until a telephone hears a tone, and measures it then. */
+async function hears(phone: Telephone, hz: number, what: string): Promise<void> {
+  await waitFor(async () => share(await phone.listen(200), hz) > CLEAN, { what, timeoutMs: 8000 });
+}
+
+describe("hold in every spelling", () => {
+  it.each([
+    ["sendonly", (sdp: string) => sdp.replace("sendrecv", "sendonly"), "recvonly"],
+    ["inactive", (sdp: string) => sdp.replace("sendrecv", "inactive"), "inactive"],
+    [
+      "c=0.0.0.0",
+      (sdp: string) => sdp.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0"),
+      "inactive",
+    ],
+    [
+      "c=0.0.0.0 without a direction",
+      (sdp: string) =>
+        sdp.replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0").replace("a=sendrecv\r\n", ""),
+      "inactive",
+    ],
+  ])("%s: music for the held one, silence for the holder, and back", async (_, held, answer) => {
+    const call = await talk();
+    const { caller, callee, one, other } = call;
+    await hears(one, CALLEE_HZ, "the callee before the hold");
+    one.silence();
+    const hold = await change(
+      caller,
+      held(one.sdp()),
+      callee,
+      other.sdp().replace("sendrecv", "recvonly"),
+    );
+    other.silence();
+    expect(hold.told).toContain("a=sendonly");
+    expect(hold.told, "an address of ours").not.toContain("0.0.0.0");
+    expect(directionOf(hold.answered)).toBe(answer);
+    await hears(other, MUSIC_HZ, "music at the held one");
+    expect(share(await one.listen(200), MUSIC_HZ), "music at the holder").toBeLessThan(0.1);
+    const resumed = await change(caller, one.sdp(), callee, other.sdp());
+    one.talk(resumed.answered);
+    other.talk(resumed.told);
+    await hears(other, CALLER_HZ, "the caller after the hold");
+    await hears(one, CALLEE_HZ, "the callee after the hold");
+    await hangUp(call);
+  });
+
+  it("an offerless re-INVITE ends a hold, with sound both ways", async () => {
+    const call = await talk();
+    const { caller, callee, one, other } = call;
+    one.silence();
+    await change(caller, one.sdp("sendonly"), callee, other.sdp().replace("sendrecv", "recvonly"));
+    await hears(other, MUSIC_HZ, "music at the held one");
+    const [response] = await Promise.all([
+      caller.reinvite(undefined, () => one.sdp()),
+      callee.expectRequest("INVITE").then(async (invite) => {
+        callee.peer.respond(invite, 200, { body: other.sdp() });
+        await callee.expectRequest("ACK");
+      }),
+    ]);
+    expect(directionOf(response.body.toString())).toBe("sendrecv");
+    one.talk(response.body.toString());
+    await hears(other, CALLER_HZ, "the caller after the hold");
+    await hears(one, CALLEE_HZ, "the callee after the hold");
+    await hangUp(call);
+  });
+
+  it("a holder with music of its own is left to it", async () => {
+    const call = await talk();
+    const { caller, callee, one, other } = call;
+    await change(caller, one.sdp("sendonly"), callee, other.sdp().replace("sendrecv", "recvonly"));
+    // It goes on sending, as a PBX with music of its own does.
+    const heard = await other.listen(1200);
+    expect(share(heard, CALLER_HZ)).toBeGreaterThan(CLEAN);
+    expect(share(heard, MUSIC_HZ)).toBeLessThan(0.05);
+    await hangUp(call);
+  });
+});
+
+describe("recording", () => {
+  it("by route: consent for both, then the two parties in the two channels", async () => {
+    const call = await talk("777");
+    const { one, other } = call;
+    await hears(one, CONSENT_HZ, "the consent tone at the caller");
+    await hears(one, CALLEE_HZ, "the callee after the consent");
+    await hears(other, CALLER_HZ, "the caller after the consent");
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1200);
+    });
+    await hangUp(call);
+    const [record] = await records(office.gateway, 1);
+    const [made] = (record?.["recordings"] ?? []) as readonly Record<string, unknown>[];
+    expect(made).toMatchObject({ state: "done", file: `${String(record?.["id"])}.wav` });
+    const path = join(recordings, String(made?.["file"]));
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const [left, right] = await stereo(path);
+    expect(left.samples.length / 8000).toBeGreaterThan(1.2);
+    const end = (left.samples.length / 8000) * 1000;
+    expect(measureTone(left, CALLER_HZ, end - 1000, end - 200).share, "left").toBeGreaterThan(
+      CLEAN,
+    );
+    expect(measureTone(right, CALLEE_HZ, end - 1000, end - 200).share, "right").toBeGreaterThan(
+      CLEAN,
+    );
+    expect(measureTone(left, CALLEE_HZ).share, "the callee in the left channel").toBeLessThan(0.05);
+    expect(Math.abs(Number(made?.["durationMs"]) - end)).toBeLessThan(50);
+    expect(await metric(office.gateway, 'offhook_recordings_total{result="done"}')).toBe(1);
+  });
+
+  it("by API: start and stop, twice, for operators only", async () => {
+    const call = await talk();
+    const { gateway } = office;
+    const [id] = await liveCalls(gateway);
+    const path = `/api/v1/calls/${id ?? ""}/recording`;
+    const command = async (action: string, token?: string): Promise<number> => {
+      const options = token === undefined ? {} : { token };
+      return (await gateway.api(path, { method: "POST", body: { action }, ...options })).status;
+    };
+    expect(await command("start", "viewer-token-0123456789abcdef")).toBe(403);
+    expect(await command("stop")).toBe(409);
+    expect(await command("start")).toBe(202);
+    expect(await command("start")).toBe(409);
+    await waitFor(async () => (await states(id)).at(0)?.["durationMs"] !== 0, {
+      what: "sound in the recording",
+    });
+    expect(await command("stop")).toBe(202);
+    await waitFor(async () => (await states(id)).at(0)?.["state"] === "done", {
+      what: "the recording to be done",
+    });
+    expect(await command("start")).toBe(202);
+    await waitFor(async () => ((await states(id)).at(1)?.["durationMs"] ?? 0) !== 0, {
+      what: "sound in the second recording",
+    });
+    await hangUp(call);
+    const names = (await readdir(recordings)).filter((name) => name.startsWith(id ?? "?"));
+    expect(names.toSorted()).toEqual([`${id ?? ""}-2.wav`, `${id ?? ""}.wav`]);
+    expect(
+      (
+        await gateway.api("/api/v1/calls/nobody/recording", {
+          method: "POST",
+          body: { action: "stop" },
+        })
+      ).status,
+    ).toBe(404);
+  });
+
+  it("a disk that is full ends the recording, with an alarm, and not the call", async (context) => {
+    try {
+      await mkdir(recordings, { recursive: true });
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", recordings]);
+    } catch {
+      context.skip("no small file system can be mounted here");
+      return;
+    }
+    try {
+      const call = await talk("777");
+      await waitFor(() => office.gateway.logs().find(({ msg }) => msg === "recording failed"), {
+        what: "the alarm",
+        timeoutMs: 15_000,
+      });
+      await hears(call.one, CALLEE_HZ, "the callee after the fault");
+      await hears(call.other, CALLER_HZ, "the caller after the fault");
+      await hangUp(call);
+      const [record] = await records(office.gateway, 1);
+      expect(record).toMatchObject({
+        result: "success",
+        recordings: [{ state: "failed", detail: expect.stringContaining("ENOSPC") as string }],
+      });
+      expect(await metric(office.gateway, 'offhook_recordings_total{result="failed"}')).toBe(1);
+    } finally {
+      execFileSync("umount", [recordings]);
+    }
+  });
+});
+
+async function states(id: string | undefined): Promise<readonly Record<string, unknown>[]> {
+  const { body } = await office.gateway.api(`/api/v1/calls/${id ?? ""}`);
+  const view = body as { readonly recordings?: readonly Record<string, unknown>[] };
+  return view.recordings ?? [];
+}
+
+/** Both channels of a recording. */
+async function stereo(path: string): Promise<readonly [Sound, Sound]> {
+  const left = await readWav(path);
+  return [left, await readWav(path, 1)];
+}
