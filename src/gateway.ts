@@ -20,6 +20,7 @@ import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.t
 import type { BanView, GatewayView, Readiness, TrunkView } from "./http/ports.ts";
 import type { HttpSettings } from "./http/route.ts";
 import { trunkTerms } from "./trunk-terms.ts";
+import { trunkHealthView } from "./trunk-view.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { SessionCredentials } from "./http/session-credentials.ts";
 import { createMediaEngine, type RtpengineSource } from "./media/media-engine.ts";
@@ -272,6 +273,17 @@ export class Gateway implements GatewayView {
         callTimers: () => this.#callClock.pendingTimers,
         isOverloaded: () => this.#overload?.isOverloaded ?? false,
         waitingConnections: () => this.#engine.guardCounts.waitingConnections,
+        trunks: () =>
+          [...config.trunks.keys()].map((id) => {
+            const registration = this.#engine.trunkRegistration(id);
+            const ping = this.#engine.trunkPing(id);
+            return {
+              id,
+              isUp: ping === undefined ? undefined : ping.state === "up",
+              isRegistered:
+                registration === undefined ? undefined : registration.state === "registered",
+            };
+          }),
         bans: () => this.#sources.banCount,
         bansMade: () => this.#sources.counts.bans,
         dropped: () => ({
@@ -461,10 +473,7 @@ export class Gateway implements GatewayView {
         id,
         peer,
         state: this.#engine.trunkState(id),
-        targets: this.#engine.trunkTargets(id).map(({ sinceMs, ...target }) => ({
-          ...target,
-          ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
-        })),
+        ...trunkHealthView(id, this.#engine),
         liveCalls: this.#limits.callsOfTrunk(id),
         ...(maxCalls === undefined ? {} : { maxCalls }),
       };

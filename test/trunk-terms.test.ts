@@ -13,6 +13,8 @@ function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVi
     srtp: "off",
     nat: "auto",
     video: false,
+    pingMisses: 3,
+    pingHits: 2,
     failoverAfterMs: 4000,
     registrar: false,
     terms: { reliable: "supported", session: undefined },
@@ -23,6 +25,7 @@ function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVi
     transport: "UDP" as const,
     state: "unknown" as const,
     sinceMs: undefined,
+    reason: undefined,
   }));
   return trunkTerms(trunk, { trunkTargets: () => targets }, hasVideo);
 }

@@ -176,6 +176,10 @@ export interface TrunkConfig {
   readonly maxCalls?: number;
   /** Interval of OPTIONS; undefined: none. */
   readonly pingMs?: number;
+  /** OPTIONS without an answer until the trunk is down. */
+  readonly pingMisses: number;
+  /** Answered ones until it is up again. */
+  readonly pingHits: number;
   /** How long a server of the peer may say nothing before the next one is called. */
   readonly failoverAfterMs: number;
   /** How TLS connections to the peer are made; undefined: as `sip.tls` and the peer's URI say. */

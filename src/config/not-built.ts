@@ -13,11 +13,7 @@ export function notBuiltYet(config: Config): readonly string[] {
     warn("sip.engine.drachtio", "the embedded engine is used");
   }
   for (const trunk of config.trunks.values()) {
-    const key = `trunks.${trunk.id}`;
-    if (trunk.register !== undefined) {
-      warn(`${key}.register`, "the trunk is used without registering");
-    }
-    if (trunk.registrar) warn(`${key}.registrar`, "users register at this gateway");
+    if (trunk.registrar) warn(`trunks.${trunk.id}.registrar`, "users register at this gateway");
   }
   return warnings;
 }

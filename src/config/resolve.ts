@@ -143,6 +143,8 @@ function toTrunk(
     addressFamily: addressFamilyOf(trunk["address-family"]),
     maxCalls: trunk["max-calls"],
     pingMs: trunk.ping,
+    pingMisses: trunk["ping-misses"] ?? 3,
+    pingHits: trunk["ping-hits"] ?? 2,
     failoverAfterMs: trunk["failover-after"] ?? 4000,
     tls: trunk.tls === undefined ? undefined : toTrunkTls(trunk.tls, directory, tls),
     registrar: trunk.registrar ?? false,

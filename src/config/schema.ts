@@ -462,7 +462,11 @@ const trunkSchema = z
           .meta({ description: "How long a registration lasts", default: "5m" }),
       })
       .optional()
-      .meta({ description: "Registers at the peer", default: "none" }),
+      .meta({
+        description:
+          "Registers at the peer; without `auth` these credentials answer its challenges to calls too",
+        default: "none",
+      }),
     auth: z
       .strictObject({
         username: username.meta({ description: "User name of the digest" }),
@@ -537,6 +541,14 @@ const trunkSchema = z
       description: "Interval of OPTIONS that watch the servers of the peer",
       default: "none",
       example: "30s",
+    }),
+    "ping-misses": wholeNumber(1, 100).optional().meta({
+      description: "OPTIONS without an answer, one after the other, until the trunk is down",
+      default: "3",
+    }),
+    "ping-hits": wholeNumber(1, 100).optional().meta({
+      description: "Answered OPTIONS, one after the other, until a trunk that was down is up again",
+      default: "2",
     }),
     "failover-after": duration("500ms", "32s").optional().meta({
       description:

@@ -4,6 +4,7 @@ import type { CallRecord, CallView } from "../call/record.ts";
 import type { MediaNodeView } from "../media/session.ts";
 import type { SimulationOutcome, SimulationQuery } from "../dialplan/simulate.ts";
 import type { Binding } from "../signaling/engine.ts";
+import type { RegistrationState } from "../signaling/trunk/channels.ts";
 
 /** What the HTTP server shows and does of the gateway. gateway.ts implements it. */
 export interface GatewayView {
@@ -65,10 +66,30 @@ export interface TrunkView {
   readonly peer: string;
   /** `unknown` while nothing has measured it. */
   readonly state: "up" | "down" | "unknown";
+  /** Why it is `down`. */
+  readonly reason?: "timeout" | "transport" | "no server";
+  /** ISO 8601, the last change of `state`; missing while it is `unknown`. */
+  readonly since?: string;
+  /** Its registration at the peer; missing without `register`. */
+  readonly registration?: TrunkRegistrationView;
   /** The servers that the peer's URI leads to now (RFC 3263), best first. */
   readonly targets?: readonly TrunkTargetView[];
   readonly liveCalls: number;
   readonly maxCalls?: number;
+}
+
+/** How a trunk's registration at its peer stands. Times in ISO 8601. */
+export interface TrunkRegistrationView {
+  readonly state: RegistrationState;
+  /** Why it is `refused` or `waiting`. */
+  readonly reason?: string;
+  /** The SIP status that says so. */
+  readonly status?: number;
+  readonly since: string;
+  /** Of `registered`: when the peer forgets us, unless it is refreshed before. */
+  readonly expiresAt?: string;
+  /** Of `refused` and `waiting`. */
+  readonly retryAt?: string;
 }
 
 /** One server of a trunk's peer. */
@@ -78,6 +99,8 @@ export interface TrunkTargetView {
   readonly transport: "UDP" | "TCP" | "TLS";
   /** `down`: it did not answer, or answered 503, and is called last for a while. */
   readonly state: "up" | "down" | "unknown";
+  /** Why it is `down`; `busy`: it answered 503. */
+  readonly reason?: "timeout" | "transport" | "busy";
   /** ISO 8601; missing while `state` is `unknown`. */
   readonly since?: string;
 }

@@ -22,6 +22,12 @@ export interface MetricSources {
   isDraining(): boolean;
   /** Timers that calls have set: answer time-outs, grace times. */
   callTimers(): number;
+  /** Each trunk of the configuration; undefined where nothing measures it. */
+  trunks(): readonly {
+    readonly id: string;
+    readonly isUp: boolean | undefined;
+    readonly isRegistered: boolean | undefined;
+  }[];
   isOverloaded(): boolean;
   /** WebSocket upgrades that wait for their turn. */
   waitingConnections(): number;
@@ -59,8 +65,8 @@ const NANOSECONDS = 1e9;
 /**
  * The numbers of `GET /metrics`. Listens to finished calls from construction until `close`.
  *
- * Labels take values out of closed sets only (a result, a quantile, the build), so no caller can
- * make the page grow.
+ * Labels take values out of closed sets only (a result, a quantile, the build, a trunk of the
+ * configuration), so no caller can make the page grow.
  */
 export class Metrics {
   readonly #sources: MetricSources;
@@ -212,6 +218,18 @@ export class Metrics {
         "1 when an rtpengine answers, else 0.",
         Number(sources.isMediaReady()),
       ),
+      {
+        name: "offhook_trunk_up",
+        help: "1 while a trunk answers OPTIONS, else 0; of trunks with ping.",
+        type: "gauge",
+        samples: trunkSamples(sources.trunks(), "isUp"),
+      },
+      {
+        name: "offhook_trunk_registered",
+        help: "1 while a trunk is registered at its peer, else 0; of trunks with register.",
+        type: "gauge",
+        samples: trunkSamples(sources.trunks(), "isRegistered"),
+      },
       gauge(
         "offhook_overloaded",
         "1 while new calls and sign-ins are rationed.",
@@ -354,6 +372,15 @@ class Histogram {
       { suffix: "_count", labels, value: this.#count },
     ];
   }
+}
+
+function trunkSamples(
+  trunks: ReturnType<MetricSources["trunks"]>,
+  key: "isUp" | "isRegistered",
+): readonly Sample[] {
+  return trunks.flatMap(({ id, [key]: value }) =>
+    value === undefined ? [] : [{ labels: { trunk: id }, value: Number(value) }],
+  );
 }
 
 function gauge(

@@ -23,6 +23,8 @@ import type { StreamListeners } from "./transport/transport-layer.ts";
 import type { WebSocketTransportOptions } from "./transport/websocket.ts";
 import type { WebSocketLimits } from "./transport/websocket-flow.ts";
 import type { TrunkState } from "./trunk/channels.ts";
+import type { PingView } from "./trunk/options-ping.ts";
+import type { RegistrationView } from "./trunk/registration.ts";
 import type { TargetView, TrunkTls } from "./trunk/trunk.ts";
 
 /** A trunk as the configuration gives it. */
@@ -34,8 +36,18 @@ export interface EngineTrunk {
   readonly accept?: readonly string[];
   /** Answers this trunk's 401 and 407. */
   readonly auth?: { readonly username: string; readonly password: string };
+  /** Registers there; without `auth` these credentials answer its other challenges too. */
+  readonly register?: {
+    readonly username: string;
+    readonly password: string;
+    readonly expiresSeconds: number;
+  };
   /** Interval of OPTIONS; undefined: none. */
   readonly pingMs?: number;
+  /** OPTIONS without an answer until the trunk is down. Default 3. */
+  readonly pingMisses?: number;
+  /** Answered ones until it is up again. Default 2. */
+  readonly pingHits?: number;
   /** A server that says nothing for this long is given up for the next one. Default 4000. */
   readonly failoverAfterMs?: number;
   /**
@@ -140,6 +152,10 @@ export interface EmbeddedEngine extends SignalingEngine {
   reloadCertificates(): Promise<void>;
   /** `unknown` without `pingMs`, and for a trunk that does not exist. */
   trunkState(trunkId: string): TrunkState;
+  /** What OPTIONS tells of a trunk; undefined of one without `pingMs`. */
+  trunkPing(trunkId: string): PingView | undefined;
+  /** How its registration stands; undefined of one without `register`. */
+  trunkRegistration(trunkId: string): RegistrationView | undefined;
   /** The servers of a trunk's peer; none of a trunk that does not exist. */
   trunkTargets(trunkId: string): readonly TargetView[];
 }

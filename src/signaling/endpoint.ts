@@ -36,7 +36,12 @@ import { buildSipUri } from "./message/uri.ts";
 import { instanceOf } from "./registrar/contact.ts";
 import { InstancePaths } from "./registrar/instance-path.ts";
 import { Registrar } from "./registrar/registrar.ts";
-import type { EmbeddedEngine, EmbeddedEngineOptions, GuardCounts } from "./embedded-engine.ts";
+import type {
+  EmbeddedEngine,
+  EmbeddedEngineOptions,
+  EngineTrunk,
+  GuardCounts,
+} from "./embedded-engine.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import { isBrowser, Screen } from "./screen.ts";
 import { ScopedClock } from "./scoped-clock.ts";
@@ -49,8 +54,11 @@ import { CachingResolver } from "./transport/dns/caching-resolver.ts";
 import { NodeResolver } from "./transport/dns/node-resolver.ts";
 import { TransportLayer } from "./transport/transport-layer.ts";
 import type { TrunkState } from "./trunk/channels.ts";
+import type { PingView } from "./trunk/options-ping.ts";
+import type { RegistrationView } from "./trunk/registration.ts";
 import type { TargetView } from "./trunk/trunk.ts";
 import { TrunkTable } from "./trunk/trunk-table.ts";
+import type { TrunkTableOptions } from "./trunk/trunk-table.ts";
 
 /**
  * Builds the SIP stack: transports, transactions, dialogs, authentication, registrar and trunks.
@@ -63,6 +71,8 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
 
 const DEFAULT_SUBSCRIPTION_SECONDS = 3600;
 const RETRY_AFTER_SECONDS = "30";
+/** How long the stop waits for the registrars of trunks. */
+const UNREGISTER_MS = 2000;
 /** Schemes of a Request-URI that we can read. */
 const KNOWN_SCHEMES: ReadonlySet<string> = new Set(["sip", "sips", "tel"]);
 /** Methods that mean something only inside a dialog. */
@@ -178,10 +188,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       random: options.random ?? Math.random,
       fromUri: (flow) => buildSipUri({ host: this.#hostToward(flow) }),
       send: (request, flow, handler) => this.#transactions.request(request, flow, handler),
-      trunks: options.trunks.map(({ auth, ...trunk }) => ({
-        ...trunk,
-        challenges: auth === undefined ? undefined : new ChallengeAnswer(auth),
-      })),
+      transactions: this.#transactions,
+      trunks: options.trunks.map((trunk) => withChallenges(trunk)),
     });
     this.#screen = new Screen({
       authenticator: this.#authenticator,
@@ -227,6 +235,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   }
 
   async stop(): Promise<void> {
+    if (this.#state !== "idle") await this.#unregister();
     this.#state = "stopped";
     this.#trunks.stop();
     this.#resolver.close();
@@ -239,7 +248,21 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   }
 
   drain(): void {
-    if (this.#state === "running") this.#state = "draining";
+    if (this.#state !== "running") return;
+    this.#state = "draining";
+    // The peers send no more calls then; those that are there go on.
+    void this.#trunks.unregister();
+  }
+
+  /** Waits for the registrars, but not for long. */
+  #unregister(): Promise<void> {
+    return new Promise((resolve) => {
+      const limit = this.#clock.after(UNREGISTER_MS, resolve);
+      void this.#trunks.unregister().then(() => {
+        limit.cancel();
+        resolve();
+      });
+    });
   }
 
   reloadCertificates(): Promise<void> {
@@ -248,6 +271,14 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   trunkState(trunkId: string): TrunkState {
     return this.#trunks.stateOf(trunkId);
+  }
+
+  trunkPing(trunkId: string): PingView | undefined {
+    return this.#trunks.pingOf(trunkId);
+  }
+
+  trunkRegistration(trunkId: string): RegistrationView | undefined {
+    return this.#trunks.registrationOf(trunkId);
   }
 
   trunkTargets(trunkId: string): readonly TargetView[] {
@@ -317,6 +348,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     this.#registrar.onFlowClosed(flow);
     this.#paths.onFlowClosed(flow);
     this.#transactions.onFlowClosed(flow, reason);
+    this.#trunks.onFlowClosed(flow);
   }
 
   /** What the transactions call; connections are followed below them, in `onFlowClosed`. */
@@ -378,7 +410,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       transaction.respond(this.#screen.refuse(request, called));
       return;
     }
-    const calledNumber = called?.userId ?? request.uri.user ?? "";
+    const calledUser = this.#calledUser(request, peer);
+    const calledNumber = called?.userId ?? calledUser;
     if (this.#loops.isLoop({ request, party: peer.party, calledNumber })) {
       transaction.respond(this.#screen.refuse(request, 482)); // RFC 5393 §4.2
       return;
@@ -392,13 +425,21 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     const invite = this.#dialogs.receive(transaction, peer, {
       ...replaced,
       calledInstance: called,
+      calledUser,
     });
     if (invite !== undefined) this.#options.handler.onInvite(invite);
   }
 
+  /** Whom an INVITE calls. To our registered Contact a peer sends calls to any number of ours. */
+  #calledUser(request: SipRequest, { party }: Peer): string {
+    const isToAccount =
+      party.kind === "trunk" && this.#trunks.isAccountOf(party.trunkId, request.uri);
+    return (isToAccount ? request.to.sipUri.user : undefined) ?? request.uri.user ?? "";
+  }
+
   /** The far end of a request outside a dialog, whose sender has been let in. */
   #senderOf(request: SipRequest, flow: Flow): Peer {
-    const trunk = isBrowser(flow) ? undefined : this.#trunks.byFlow(flow);
+    const trunk = isBrowser(flow) ? undefined : this.#trunks.byFlow(flow, request.uri);
     if (trunk !== undefined) return trunk.peer(flow);
     // RFC 5627 §4.4: a client that has a GRUU puts it into Contact instead of its instance.
     const contact = request.contact?.sipUri;
@@ -421,7 +462,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     const [value, ...others] = request.headers.list("Replaces");
     const replaces = value === undefined ? undefined : tryParseReplaces(value);
     if (replaces === undefined || others.length > 0) return 400;
-    const trunk = isBrowser(flow) ? undefined : this.#trunks.byFlow(flow);
+    const trunk = isBrowser(flow) ? undefined : this.#trunks.byFlow(flow, request.uri);
     const found = this.#dialogs.replaced(replaces, {
       party: peer.party,
       mayReplaceAny: trunk?.mayReplaceAny ?? false,
@@ -502,6 +543,25 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     // A domain without a dot, such as `localhost`, means nothing to another machine.
     return domain.includes(".") || flow === undefined ? domain : hostOf(flow.sentBy);
   }
+}
+
+/** One answerer for each pair of credentials: the realm that one learns is that of the trunk. */
+function withChallenges({
+  auth,
+  register,
+  ...trunk
+}: EngineTrunk): TrunkTableOptions["trunks"][number] {
+  if (register === undefined) {
+    return { ...trunk, challenges: auth === undefined ? undefined : new ChallengeAnswer(auth) };
+  }
+  const { username, password, expiresSeconds } = register;
+  const own = new ChallengeAnswer({ username, password });
+  const isSame = auth === undefined || (auth.username === username && auth.password === password);
+  return {
+    ...trunk,
+    challenges: isSame ? own : new ChallengeAnswer(auth),
+    register: { username, expiresSeconds, challenges: own },
+  };
 }
 
 function asListener({ host, port }: SocketAddress): { readonly listen: SocketAddress } {

@@ -62,7 +62,6 @@ describe("offhook check", () => {
     expect(await offhook("check")).toEqual({
       code: 0,
       out: [
-        "WARNING offhook.yaml: trunks.office.register: not built yet in this version; the trunk is used without registering",
         'WARNING offhook.yaml:12:7: dialplan.routes.0: no test covers "colleagues"',
         "offhook.yaml: ok (2 users, 1 trunk, 2 routes, 1 test)",
         "",

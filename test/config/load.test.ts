@@ -69,6 +69,8 @@ describe("the example of the contract", () => {
       srtp: "off",
       maxCalls: 30,
       pingMs: 30_000,
+      pingMisses: 3,
+      pingHits: 2,
       failoverAfterMs: 4000,
       registrar: false,
       terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
@@ -79,7 +81,6 @@ describe("the example of the contract", () => {
 
   it("warns once of each key that this version does not act on", () => {
     expect(config.warnings).toEqual([
-      "trunks.office.register: not built yet in this version; the trunk is used without registering",
       'dialplan.routes.2.do.dial.1: no trunk "backup"; it is passed over',
     ]);
   });
@@ -131,6 +132,8 @@ describe("defaults", () => {
       nat: "auto",
       video: false,
       srtp: "off",
+      pingMisses: 3,
+      pingHits: 2,
       failoverAfterMs: 4000,
       registrar: false,
       terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },

@@ -21,6 +21,7 @@ export type SippScenario =
   | "uas-no-answer"
   | "uas-never-answers"
   | "uas-challenges"
+  | "uas-registrar"
   | "uac-call"
   | "uac-refused"
   | "uac-cancels"

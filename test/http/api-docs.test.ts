@@ -43,6 +43,7 @@ describe("docs/api.md", () => {
         mediaNodes: () => [{ name: "managed", state: "up" as const }],
         callTimers: () => 0,
         isOverloaded: () => false,
+        trunks: () => [],
         waitingConnections: none,
         bans: none,
         bansMade: none,

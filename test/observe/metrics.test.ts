@@ -23,6 +23,7 @@ function measured(name: string, changes: Partial<MetricSources> = {}) {
     ],
     callTimers: () => 0,
     isOverloaded: () => false,
+    trunks: () => [],
     waitingConnections: () => 7,
     bans: () => 8,
     bansMade: () => 9,

@@ -17,13 +17,16 @@ const NONCE_COUNT = "00000001";
  * Answers the challenges of one trunk with that trunk's credentials (RFC 3261 §22).
  *
  * The realm is learned from the first challenge to a request that opens something at the trunk
- * itself: a call, a message, a subscription. A challenge for another realm, or to any other request
- * before that, gets no answer: a peer that is called must not be able to make us sign what it wants.
+ * itself: a registration, a call, a message, a subscription. A challenge for another realm, or to
+ * any other request before that, gets no answer: a peer that is called must not be able to make us
+ * sign what it wants. REGISTER never goes further than to the trunk, so it may show two realms: that
+ * of the registrar (401) and that of a proxy before it (407).
  */
 export class ChallengeAnswer {
   readonly #username: string;
   readonly #password: string;
-  #realm: string | undefined;
+  /** By the status of the challenge that showed it. */
+  readonly #realms = new Map<number, string>();
 
   constructor(auth: { readonly username: string; readonly password: string }) {
     this.#username = auth.username;
@@ -45,17 +48,23 @@ export class ChallengeAnswer {
       const challenge = tryParseDigestChallenge(value);
       // RFC 8760 §2.4: the topmost that we know
       if (challenge === undefined || !isKnown(challenge)) continue;
+      // RFC 3261 §22.3: there may be others for other realms
+      if (!this.#trusts(request, response.statusCode, challenge.realm)) continue;
       if (attempt === 1 && challenge.isStale !== true) return undefined;
-      if (!this.#trusts(request, challenge.realm)) return undefined;
       return [answerName, this.#answer(request, challenge)];
     }
     return undefined;
   }
 
-  #trusts(request: SipRequest, realm: string): boolean {
-    const isFirst = OPENING.has(request.method) && request.toTag === undefined;
-    if (this.#realm === undefined && isFirst) this.#realm = realm;
-    return this.#realm === realm;
+  #trusts(request: SipRequest, status: number, realm: string): boolean {
+    if ([...this.#realms.values()].includes(realm)) return true;
+    const isOpening = OPENING.has(request.method) && request.toTag === undefined;
+    const mayLearn =
+      request.method === "REGISTER"
+        ? !this.#realms.has(status)
+        : isOpening && this.#realms.size === 0;
+    if (mayLearn) this.#realms.set(status, realm);
+    return mayLearn;
   }
 
   #answer(request: SipRequest, challenge: DigestChallenge): string {

@@ -48,7 +48,10 @@ const NO_PRACK: EndReason = { sipStatus: 504, q850: 102, text: "No PRACK" };
 /** What was found out about an INVITE before it was taken. */
 export type InviteExtras = Partial<
   Pick<IncomingInvite, "calledInstance" | "replaces" | "replacesInvite">
->;
+> & {
+  /** Who is called, where the Request-URI does not say it; as it stands in a URI. */
+  readonly calledUser?: string | undefined;
+};
 
 /**
  * An INVITE that has arrived, until its final response: the UAS of RFC 3261 §13.3, with one To-tag
@@ -100,7 +103,8 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.request = request;
     this.callId = request.callId;
     // The user of a temporary GRUU says nothing to people (RFC 5627 §3.1.2).
-    this.calledNumber = extras.calledInstance?.userId ?? dialledNumber(request.uri.user ?? "");
+    this.calledNumber =
+      extras.calledInstance?.userId ?? dialledNumber(extras.calledUser ?? request.uri.user ?? "");
     this.callerIdentity = {
       user: request.from.sipUri.user ?? "",
       displayName: request.from.displayName,

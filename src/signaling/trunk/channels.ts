@@ -26,3 +26,27 @@ export interface TargetStateFact {
 
 /** Every change of the state of a trunk's target. */
 export const targetStateFacts = new FactChannel<TargetStateFact>("offhook:trunk.target");
+
+/** How a trunk's registration at its peer stands; `off`: none is wanted, or none any more. */
+export type RegistrationState =
+  | "off"
+  | "registering"
+  | "registered"
+  /** The peer said no: asked again after 15 to 30 minutes. */
+  | "refused"
+  /** It did not work out: tried again soon, then more and more rarely. */
+  | "waiting"
+  | "unregistering";
+
+export interface RegistrationFact {
+  readonly trunkId: string;
+  readonly state: RegistrationState;
+  readonly previous: RegistrationState;
+  /** Of `refused` and `waiting`. */
+  readonly reason: string | undefined;
+  /** The response's status that says why; undefined without one. */
+  readonly status: number | undefined;
+}
+
+/** Every change of the state of a trunk's registration. */
+export const registrationFacts = new FactChannel<RegistrationFact>("offhook:trunk.registration");

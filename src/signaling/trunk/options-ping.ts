@@ -15,24 +15,45 @@ export interface OptionsPingOptions {
   readonly clock: Clock;
   readonly trunk: Trunk;
   readonly intervalMs: number;
+  /** Questions without an answer, one after the other, until the trunk is down. */
+  readonly missesToDown: number;
+  /** Answered ones, one after the other, until a trunk that was down is up. */
+  readonly hitsToUp: number;
+  /** The trunk was down and is up again. */
+  readonly onBack: () => void;
   /** Our URI for From. */
   readonly fromUri: (flow: Flow) => string;
   readonly send: (request: SipRequest, flow: Flow, handler: ClientTransactionHandler) => unknown;
 }
 
-const MISSES_TO_DOWN = 3;
+/** What OPTIONS tells of a trunk. */
+export interface PingView {
+  readonly state: TrunkState;
+  /** Why it is down; `no server` when its name leads to none that we can reach. */
+  readonly reason: "timeout" | "transport" | "no server" | undefined;
+  /** Unix milliseconds of the last change of `state`; undefined while it is `unknown`. */
+  readonly sinceMs: number | undefined;
+}
+
+/** After the first answer of a trunk that was down: its next question comes soon. */
+const CONFIRM_MS = 5000;
 
 /** One round of OPTIONS: who was asked and has not answered. */
 type Question = Set<Target>;
 
 /**
  * Asks a trunk with OPTIONS whether it is there: all servers of its peer, which calls then avoid or
- * use again. Any response of any server means up, at once; three questions without one mean down.
+ * use again. Any response of any server answers a question. The first answer means up; several
+ * questions without one mean down; and then it takes several answers to be up again, so that a trunk
+ * that comes and goes is not called every time.
  */
 export class OptionsPing {
   readonly #options: OptionsPingOptions;
   #state: TrunkState = "unknown";
+  #sinceMs: number | undefined;
   #misses = 0;
+  #hits = 0;
+  #reason: PingView["reason"];
   /** The question that has no outcome yet. */
   #open: Question | undefined;
   #next: Timer | undefined;
@@ -43,6 +64,11 @@ export class OptionsPing {
 
   get state(): TrunkState {
     return this.#state;
+  }
+
+  get view(): PingView {
+    const reason = this.#state === "down" ? this.#reason : undefined;
+    return { state: this.#state, reason, sinceMs: this.#sinceMs };
   }
 
   start(): void {
@@ -61,7 +87,7 @@ export class OptionsPing {
     const question: Question = new Set(trunk.targets);
     this.#open = question;
     for (const target of question) this.#send(question, target);
-    if (question.size === 0) this.#miss(question);
+    if (question.size === 0) this.#miss(question, "no server");
   }
 
   /** The interval is over: who has not answered counts as not there. */
@@ -87,16 +113,42 @@ export class OptionsPing {
   #onResponse(question: Question, target: Target): void {
     if (!question.delete(target)) return;
     this.#options.trunk.health.pinged(target);
-    if (this.#open === question) this.#open = undefined;
+    const isFirst = this.#open === question;
+    if (isFirst) this.#open = undefined;
     this.#misses = 0;
-    this.#enter("up");
+    switch (this.#state) {
+      case "unknown":
+        this.#enter("up");
+        return;
+      case "up":
+        return;
+      case "down":
+        if (isFirst) this.#hit();
+        return;
+    }
+  }
+
+  #hit(): void {
+    const { clock, intervalMs, hitsToUp, onBack } = this.#options;
+    this.#hits += 1;
+    if (this.#hits >= hitsToUp) {
+      this.#enter("up");
+      onBack();
+      return;
+    }
+    this.#next?.cancel();
+    this.#next = clock.after(Math.min(intervalMs, CONFIRM_MS), () => this.#ask());
   }
 
   /** @param fault undefined when it could not be asked, which says nothing about it */
-  #onSilence(question: Question | undefined, target: Target, fault: TargetFault | undefined): void {
+  #onSilence(
+    question: Question | undefined,
+    target: Target,
+    fault: Exclude<TargetFault, "busy"> | undefined,
+  ): void {
     if (question === undefined || !question.delete(target)) return;
     if (fault !== undefined) this.#options.trunk.health.failed(target, fault);
-    if (question.size === 0) this.#miss(question);
+    if (question.size === 0) this.#miss(question, fault ?? "no server");
   }
 
   #build(flow: Flow): SipRequest {
@@ -119,17 +171,21 @@ export class OptionsPing {
     });
   }
 
-  #miss(question: Question): void {
+  #miss(question: Question, reason: PingView["reason"]): void {
     if (this.#open !== question) return;
     this.#open = undefined;
+    this.#hits = 0;
     this.#misses += 1;
-    if (this.#misses >= MISSES_TO_DOWN) this.#enter("down");
+    this.#reason = reason;
+    if (this.#misses >= this.#options.missesToDown) this.#enter("down");
   }
 
   #enter(state: TrunkState): void {
     const previous = this.#state;
     if (previous === state) return;
     this.#state = state;
+    this.#sinceMs = this.#options.clock.wallMs();
+    this.#hits = 0;
     trunkStateFacts.publish({ trunkId: this.#options.trunk.id, state, previous });
   }
 }

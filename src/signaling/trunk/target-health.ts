@@ -70,9 +70,15 @@ export class TargetHealth {
     return targets.toSorted((left, right) => untilOf(left) - untilOf(right));
   }
 
-  stateOf(target: Target): { readonly state: TrunkState; readonly sinceMs: number | undefined } {
+  stateOf(target: Target): {
+    readonly state: TrunkState;
+    readonly sinceMs: number | undefined;
+    /** Why it is down. */
+    readonly reason: TargetFault | undefined;
+  } {
     const health = this.#known.get(targetKey(target));
-    return { state: health?.state ?? "unknown", sinceMs: health?.sinceMs };
+    const { state = "unknown", sinceMs, fault } = health ?? {};
+    return { state, sinceMs, reason: state === "down" ? fault : undefined };
   }
 
   /** A request goes there now. After a failure the first one is the probe for all others. */

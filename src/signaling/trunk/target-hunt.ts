@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import type { Transactions } from "../dialog/transactions.ts";
 import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
-import { tryParseDigits } from "../message/syntax.ts";
+import { tryParseRetryAfter } from "../message/retry-after.ts";
 import type { ClientTransaction, ClientTransactionHandler } from "../transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { TargetFault } from "./channels.ts";
@@ -35,7 +35,6 @@ type State =
 const GAVE_UP: readonly HeaderField[] = [
   ["Reason", 'SIP;cause=408;text="Another server is tried"'],
 ];
-const MAX_RETRY_AFTER_SECONDS = 1_000_000;
 
 /**
  * One request that goes to one target after the other until one takes it: RFC 3263 §4.3. To its
@@ -163,11 +162,7 @@ export class TargetHunt implements ClientTransaction {
   }
 }
 
-/** RFC 3261 §20.33: seconds, then perhaps a comment and parameters. */
 function retryAfterMs(response: SipResponse): number | undefined {
-  const value = response.headers.get("Retry-After") ?? "";
-  let end = 0;
-  while (end < value.length && value.charCodeAt(end) >= 48 && value.charCodeAt(end) <= 57) end += 1;
-  const seconds = tryParseDigits(value.slice(0, end), MAX_RETRY_AFTER_SECONDS);
+  const seconds = tryParseRetryAfter(response);
   return seconds === undefined ? undefined : seconds * 1000;
 }

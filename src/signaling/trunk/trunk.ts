@@ -12,7 +12,7 @@ import type { Target, TargetTransport } from "../transport/dns/target.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { TlsFiles, TlsPeer } from "../transport/tls-contexts.ts";
 import type { FlowOptions } from "../transport/transport-layer.ts";
-import type { TrunkState } from "./channels.ts";
+import type { TargetFault, TrunkState } from "./channels.ts";
 import { TargetHealth } from "./target-health.ts";
 import type { TargetHuntOptions } from "./target-hunt.ts";
 import { TargetWalk } from "./target-walk.ts";
@@ -68,6 +68,8 @@ export interface TargetView {
   readonly state: TrunkState;
   /** Unix milliseconds of the last change of `state`; undefined while it is `unknown`. */
   readonly sinceMs: number | undefined;
+  /** Why it is `down`. */
+  readonly reason: TargetFault | undefined;
 }
 
 const DEFAULT_FAILOVER_MS = 4000;
@@ -80,6 +82,8 @@ export class Trunk implements TrunkWays {
   readonly mayReplaceAny: boolean;
   /** What its legs agree to beside the call. */
   readonly terms: LegTerms;
+  /** Address of the server that has our registration: calls come from there. */
+  registeredWith: string | undefined;
   readonly #context: TrunkContext;
   readonly #uri: SipUri;
   readonly #accept: AddressSet;
@@ -120,6 +124,11 @@ export class Trunk implements TrunkWays {
     return this.#uri.host;
   }
 
+  /** Of the peer's URI, and so of ours toward it. */
+  get scheme(): "sip" | "sips" {
+    return this.#uri.scheme === "sips" ? "sips" : "sip";
+  }
+
   /** The peer's host as it stands in URIs, an IPv6 address in brackets. */
   get host(): string {
     const host = stripBrackets(this.#uri.host);
@@ -157,7 +166,7 @@ export class Trunk implements TrunkWays {
 
   /** Whether what comes from this address comes from this trunk. */
   accepts(host: string): boolean {
-    return this.#accept.has(host) || this.#targets.hasHost(host);
+    return this.#accept.has(host) || this.#targets.hasHost(host) || host === this.registeredWith;
   }
 
   /** Whether the peer listens there. */

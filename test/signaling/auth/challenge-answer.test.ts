@@ -123,3 +123,35 @@ describe("RFC 3261 §22.2, §22.3 the answer to a trunk's challenge", () => {
     expect(answer.authorize(invite, challengeOf(invite, 401, foreign), 0)).toBeUndefined();
   });
 });
+
+describe("RFC 3261 §22.3 challenges in several realms", () => {
+  const other = 'realm="b", nonce="n2", algorithm=MD5, qop="auth"';
+
+  it("the one in the trunk's realm is answered, wherever it stands", () => {
+    const answer = new ChallengeAnswer(AUTH);
+    const invite = requestOf("INVITE");
+    answer.authorize(invite, challengeOf(invite, 407, REALM_A), 0);
+    const field = answer.authorize(invite, challengeOf(invite, 407, other, REALM_A), 0);
+    expect(tryParseDigestCredentials(field?.[1] ?? "")?.realm).toBe("a");
+  });
+
+  it("REGISTER may show one of a proxy and one of the registrar, and no third", () => {
+    const answer = new ChallengeAnswer(AUTH);
+    const register = requestOf("REGISTER");
+    const invite = requestOf("INVITE");
+    const third = 'realm="c", nonce="n3", algorithm=MD5, qop="auth"';
+    const realmOf = (request: SipRequest, status: number, value: string): string | undefined => {
+      const field = answer.authorize(request, challengeOf(request, status, value), 0);
+      return tryParseDigestCredentials(field?.[1] ?? "")?.realm;
+    };
+    expect(realmOf(register, 407, REALM_A)).toBe("a");
+    // A call does not teach a second one.
+    expect(realmOf(invite, 401, other)).toBeUndefined();
+    expect(realmOf(register, 401, other)).toBe("b");
+    for (const status of [401, 407]) {
+      expect(realmOf(register, status, third)).toBeUndefined();
+      expect(realmOf(invite, status, third)).toBeUndefined();
+    }
+    expect(realmOf(invite, 407, other)).toBe("b");
+  });
+});

@@ -3,6 +3,7 @@ import type { EngineTrunk } from "../../../src/signaling/embedded-engine.ts";
 import { tryParseDigestCredentials } from "../../../src/signaling/message/auth-header.ts";
 import { trunkStateFacts } from "../../../src/signaling/trunk/channels.ts";
 import type { TrunkStateFact } from "../../../src/signaling/trunk/channels.ts";
+import type { SipRequest } from "../../../src/signaling/message/message.ts";
 import { FakeResolver } from "../../harness/fake-resolver.ts";
 import { SipPeer } from "../../harness/sip-peer.ts";
 import { OutgoingLog, TestEngine, sdpOf } from "../../harness/signaling-engine.ts";
@@ -254,5 +255,55 @@ describe("RFC 3261 §11 OPTIONS ping", () => {
       ["t", "up", "down"],
     ]);
     expect(engine.engine.trunkState("no such trunk")).toBe("unknown");
+  });
+
+  it("a trunk that was down is up after two answers in a row, the second asked for 5 s later", async () => {
+    openQuestions = 1;
+    const pbx = await SipPeer.udp();
+    await start([
+      { id: "t", peer: `sip:127.0.0.1:${pbx.local.port}`, pingMs: 40_000, pingMisses: 1 },
+    ]);
+    engine.adopt(pbx);
+    const known = new Set<string>();
+    /** The next question; what is sent again is none. */
+    const question = async (): Promise<SipRequest> => {
+      for (;;) {
+        const ping = await pbx.expectRequest("OPTIONS");
+        if (known.has(ping.callId)) continue;
+        known.add(ping.callId);
+        return ping;
+      }
+    };
+    /** Answers it, and waits until the engine has read that: it works in order. */
+    const answer = async (): Promise<void> => {
+      pbx.respond(await question(), 200, { toTag: "x" });
+      pbx.request("OPTIONS", {
+        uri: "sip:gateway.test",
+        from: "<sip:a@pbx.test>;tag=o",
+        to: "<sip:b@gateway.test>",
+      });
+      await pbx.expectResponse(200, "OPTIONS");
+    };
+    await question();
+    engine.clock.advance(32_000);
+    const sinceMs = engine.clock.wallMs();
+    expect(engine.engine.trunkPing("t")).toEqual({ state: "down", reason: "timeout", sinceMs });
+    expect(engine.engine.trunkTargets("t")[0]).toMatchObject({ state: "down", reason: "timeout" });
+    engine.clock.advance(8000);
+    await answer();
+    expect(engine.engine.trunkState("t")).toBe("down");
+    // A silence in between: the count begins anew.
+    engine.clock.advance(5000);
+    await question();
+    engine.clock.advance(40_000);
+    await answer();
+    expect(engine.engine.trunkState("t")).toBe("down");
+    engine.clock.advance(5000);
+    await answer();
+    expect(engine.engine.trunkPing("t")).toEqual({
+      state: "up",
+      reason: undefined,
+      sinceMs: engine.clock.wallMs(),
+    });
   });
 });
