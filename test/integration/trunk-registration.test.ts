@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 
+import { formatSocketAddress } from "../../src/core/address.ts";
+import { useAsterisk } from "../harness/asterisk.ts";
 import type { Gateway } from "../harness/gateway.ts";
+import { records } from "../harness/gateway-state.ts";
 import { freePort } from "../harness/ports.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { waitFor, within } from "../harness/wait.ts";
@@ -8,6 +11,7 @@ import {
   DESK_HOST,
   expectNextCallWorks,
   expectNoFault,
+  liveCalls,
   type Office,
   startOffice,
 } from "./support.ts";
@@ -116,6 +120,50 @@ describe("a trunk with register", () => {
     expect(page).toContain('offhook_trunk_registered{trunk="desk"} 0');
     await expectNextCallWorks(gateway);
     expectNoSecret(gateway);
+  });
+});
+
+describe("Asterisk 22 as the registrar", () => {
+  const asterisk = useAsterisk();
+
+  it("takes the registration, calls a number at it, and knows of none after the drain", async () => {
+    const pbx = asterisk();
+    const office = await startOffice({
+      office: {
+        peer: pbx.peer("plain"),
+        register: { username: "account", password: "account-secret", expires: "1m" },
+      },
+    });
+    open.push(office);
+    const { gateway } = office;
+    await untilRegistration(gateway, "office", "registered");
+    const contact = `account@${formatSocketAddress(gateway.sip)};line=`;
+    expect(await pbx.command("pjsip show contacts")).toContain(`account/sip:${contact}`);
+    await pbx.command("channel originate PJSIP/*43@account extension 600@from-gateway");
+    await waitFor(async () => (await liveCalls(gateway)).length === 1 || undefined, {
+      what: "Asterisk's call at the echo service",
+      detail: () => pbx.child.tail(),
+    });
+    await pbx.hangUp();
+    await waitFor(async () => (await records(gateway))[0], { what: "the record of the call" });
+    expect((await records(gateway))[0]).toMatchObject({ to: "*43", result: "success" });
+    gateway.child.signal("SIGTERM");
+    await within(gateway.child.exited, { what: "the gateway to exit", timeoutMs: 5000 });
+    expect(await pbx.command("pjsip show contacts")).not.toContain("account/sip:");
+  });
+
+  it("refuses a wrong password, which is not tried again soon", async () => {
+    const office = await startOffice({
+      office: {
+        peer: asterisk().peer("plain"),
+        register: { username: "account", password: "wrong" },
+      },
+    });
+    open.push(office);
+    const registration = await untilRegistration(office.gateway, "office", "refused");
+    expect(registration).toMatchObject({ reason: "wrong credentials", status: 401 });
+    const waitMs = Date.parse(String(registration["retryAt"])) - Date.now();
+    expect(waitMs).toBeGreaterThan(14 * 60_000);
   });
 });
 
