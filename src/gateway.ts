@@ -8,16 +8,25 @@ import { CallLimits } from "./call/limits.ts";
 import { LiveFacts } from "./call/live-facts.ts";
 import type { HoldMusic, RecordingSettings } from "./call/sounds.ts";
 import type { Config, SipListen } from "./config/config.ts";
+import { FileWatch } from "./config/file-watch.ts";
 import type { LoadResult } from "./config/load.ts";
+import { formatProblem } from "./config/problem.ts";
 import { AddressSet, formatSocketAddress } from "./core/address.ts";
 import { SystemClock } from "./core/clock.ts";
 import type { EndReason } from "./core/end-reason.ts";
 import type { Logger, LogLevel } from "./core/logger.ts";
 import type { Dialplan } from "./dialplan/compile.ts";
-import { changedDecisions, type ComparedCall } from "./dialplan/diff.ts";
+import { changedDecisions, type ComparedCall, type ComparedPlans } from "./dialplan/diff.ts";
 import { simulate } from "./dialplan/simulate.ts";
 import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
-import type { BanView, GatewayView, Readiness, TrunkView } from "./http/ports.ts";
+import type {
+  BanView,
+  GatewayView,
+  PlanChange,
+  PlanControl,
+  Readiness,
+  TrunkView,
+} from "./http/ports.ts";
 import type { HttpSettings } from "./http/route.ts";
 import { trunkTerms } from "./trunk-terms.ts";
 import { trunkHealthView } from "./trunk-view.ts";
@@ -35,6 +44,7 @@ import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
 import { createEmbeddedEngine } from "./signaling/endpoint.ts";
 import { Overload } from "./signaling/guard/overload.ts";
 import { SourceLimit } from "./signaling/guard/source-limit.ts";
+import type { PlanCause, Plans } from "./plans.ts";
 import { MemoryLocations } from "./storage/memory-locations.ts";
 
 /** How long a call waits for a browser whose connection went. */
@@ -46,6 +56,8 @@ const DRAIN_MS = 30_000;
 /** Records that a new plan is tried on, and changed decisions that the log names. */
 const COMPARED_RECORDS = 200;
 const NAMED_CHANGES = 10;
+/** Changed decisions, and warnings, that the API names. */
+const TOLD_CHANGES = 100;
 /** Rules before the deciding one that a call's record tells. */
 const TOLD_RULES = 20;
 /** How much later than the gateway rtpengine gives a silent call up. */
@@ -53,8 +65,9 @@ const FORGET_LATER_MS = 60_000;
 const SHUTDOWN: EndReason = { sipStatus: 503, q850: 41, text: "The gateway is shutting down" };
 
 export interface GatewayOptions {
-  readonly config: Config;
-  readonly dialplan: Dialplan;
+  /** As `plans.readAtStart` gave it. */
+  readonly loaded: Extract<LoadResult, { ok: true }>;
+  readonly plans: Plans;
   readonly log: { readonly level: LogLevel; readonly pretty: boolean };
   readonly version: string;
   /** The built web phone. */
@@ -97,14 +110,23 @@ export class Gateway implements GatewayView {
   readonly #metrics: Metrics;
   #originPolicy: IsOriginAllowed;
   #current: { readonly config: Config; readonly dialplan: Dialplan };
+  /** What the configuration was read from last. */
+  #files: readonly string[];
+  readonly #watch: FileWatch;
   #state: "stopped" | "running" | "draining" = "stopped";
 
   constructor(options: GatewayOptions) {
-    const { config } = options;
+    const { config, dialplan, files } = options.loaded;
     const logger = createLogger(options.log);
     this.#options = options;
     this.logger = logger;
-    this.#current = { config, dialplan: options.dialplan };
+    this.#current = { config, dialplan };
+    this.#files = files;
+    this.#watch = new FileWatch({
+      clock: this.#clock,
+      onChange: () => this.reload({ how: "file" }),
+      onError: (err) => logger.warn("changes of the configuration are not watched", { err }),
+    });
     this.#media = createMediaEngine({
       rtpengine: rtpengineSource(config.media),
       // The gateway ends silent calls by itself; what is left is for calls that nobody ended.
@@ -330,7 +352,10 @@ export class Gateway implements GatewayView {
       this.#overload?.start();
       const http = await this.#http.start();
       this.#state = "running";
-      const scheme = this.#options.config.http.tls === undefined ? "http" : "https";
+      const { loaded, plans } = this.#options;
+      plans.entered(loaded, { how: "start" }, new Date());
+      this.#follow();
+      const scheme = loaded.config.http.tls === undefined ? "http" : "https";
       return {
         http: `${scheme}://${formatSocketAddress(http)}`,
         sip: this.#engine.listeners,
@@ -360,6 +385,7 @@ export class Gateway implements GatewayView {
   async stop(): Promise<void> {
     if (this.#state === "running") this.#engine.drain();
     this.#state = "stopped";
+    this.#watch.close();
     this.#calls.hangUpAll(SHUTDOWN);
     await this.#calls.whenIdle();
     // Before the HTTP server, which cuts every connection: browsers get a proper close, with 1001.
@@ -373,44 +399,106 @@ export class Gateway implements GatewayView {
   }
 
   /**
-   * Puts another configuration in force: users, dialplan, API tokens, origins and TURN at once;
-   * addresses, trunks and media after a restart, which the log says. A wrong one changes nothing.
-   * Certificates are read again from where they were: connections that are up live on.
+   * Reads the configuration again and puts it in force: users, dialplan, API tokens, origins and
+   * TURN at once; addresses, trunks and media after a restart, which the log says. A wrong one
+   * changes nothing. Certificates are read again from where they were: connections that are up live
+   * on.
    */
-  reload(result: LoadResult): boolean {
+  reload(cause: PlanCause): PlanChange {
+    // Before it is read: a change that comes in between is seen later.
+    this.#follow();
+    const { plans } = this.#options;
+    // Who asks by the API wants the file; a certificate's renewal must not undo a roll-back.
+    const result = cause.how === "api" ? plans.readFile() : plans.read();
+    this.#files = result.files;
+    const change = this.#put(result, cause);
+    this.#follow("add");
+    return change;
+  }
+
+  /** Changes of the plan, for the API. */
+  readonly plans: PlanControl = {
+    reload: (by) => this.reload({ how: "api", by }),
+    diff: (section) => {
+      const result = this.#options.plans.readDraft(section);
+      return result.ok ? { ok: true, ...this.#compare(result) } : refused(result);
+    },
+    versions: () =>
+      this.#options.plans.versions.versions.map((version, index) => ({
+        ...version,
+        isInForce: index === 0,
+      })),
+    rollBack: (version, by) => {
+      const result = this.#options.plans.readVersion(version);
+      return result && this.#put(result, { how: "rollback", by }, version);
+    },
+  };
+
+  /** @param of the version that is gone back to */
+  #put(result: LoadResult, cause: PlanCause, of?: number): PlanChange {
     if (!result.ok) {
+      for (const problem of result.problems) this.logger.error(formatProblem(problem));
       this.logger.error("configuration refused, the old one stays", {
         problems: result.problems.length,
+        ...cause,
       });
-      return false;
+      return refused(result);
     }
     const { config, dialplan } = result;
-    const before = this.#options.config;
+    const before = this.#options.loaded.config;
     const needRestart = (["domain", "sip", "media", "trunks", "limits"] as const).filter(
       (key) => !isSame(before[key], config[key]),
     );
-    const changed = changedDecisions(this.#current.dialplan, dialplan, this.#knownCalls(config));
+    const compared = this.#compare(result);
     // Routes may name trunks that only a restart makes; the engine refuses those calls with 503.
     this.#current = { config, dialplan };
     this.#originPolicy = createOriginPolicy({ origins: config.http.origins });
     this.#http.configure(this.#httpSettings());
     void this.#reloadCertificates();
+    const version = this.#options.plans.entered(result, cause, new Date(), of);
     this.logger.info("configuration reloaded", {
       users: config.users.size,
       routes: config.dialplan.routes.length,
-      decisionsChanged: changed.length,
+      decisionsChanged: compared.changed,
+      planVersion: version.version,
+      ...cause,
       ...(needRestart.length === 0 ? {} : { needRestart }),
     });
-    for (const change of changed.slice(0, NAMED_CHANGES)) {
+    for (const change of compared.decisions.slice(0, NAMED_CHANGES)) {
       this.logger.info("this call would go elsewhere now", { ...change });
     }
-    return true;
+    return { ok: true, version: { ...version, isInForce: true }, needRestart, ...compared };
   }
 
-  /** The calls of the plan's tests and of the newest records, for the new plan to be tried on. */
+  /** What a plan would decide otherwise than the one in force. */
+  #compare({ config, dialplan, lint }: Extract<LoadResult, { ok: true }>): ComparedPlans {
+    const calls = [...this.#knownCalls(config)];
+    const changed = changedDecisions(this.#current.dialplan, dialplan, calls);
+    return {
+      compared: calls.length,
+      changed: changed.length,
+      decisions: changed.slice(0, TOLD_CHANGES),
+      warnings: lint.slice(0, TOLD_CHANGES).map(formatProblem),
+    };
+  }
+
+  /** Watches the files that were read last, or none. */
+  #follow(how: "anew" | "add" = "anew"): void {
+    const files = this.#current.config.isWatched ? this.#files : [];
+    if (how === "add") this.#watch.add(files);
+    else this.#watch.follow(files);
+  }
+
+  /** The calls of both plans' tests and of the newest records, for the new plan to be tried on. */
   *#knownCalls(config: Config): Iterable<ComparedCall> {
     const { dialplan } = this.#current;
-    for (const { from, trunk, to, at } of config.dialplan.tests) {
+    const tests = new Map(
+      [...this.#current.config.dialplan.tests, ...config.dialplan.tests].map(
+        ({ from, trunk, to, at }) =>
+          [JSON.stringify([from, trunk, to, at]), { from, trunk, to, at }] as const,
+      ),
+    );
+    for (const { from, trunk, to, at } of tests.values()) {
       const caller = dialplan.findCaller(from, trunk);
       const when = at === undefined ? new Date() : dialplan.clock.tryParse(at);
       if (typeof caller !== "string" && when !== undefined) yield { from: caller, to, at: when };
@@ -468,7 +556,7 @@ export class Gateway implements GatewayView {
   }
 
   *trunks(): Iterable<TrunkView> {
-    for (const { id, peer, maxCalls } of this.#options.config.trunks.values()) {
+    for (const { id, peer, maxCalls } of this.#options.loaded.config.trunks.values()) {
       yield {
         id,
         peer,
@@ -532,13 +620,17 @@ export class Gateway implements GatewayView {
   #httpSettings(): HttpSettings {
     const { config } = this.#current;
     return {
-      domain: this.#options.config.domain,
+      domain: this.#options.loaded.config.domain,
       isOriginAllowed: (origin, request) => this.#originPolicy(origin, request),
       tokens: config.api.tokens,
       turn: config.media.turn,
       country: config.dialplan.country,
     };
   }
+}
+
+function refused(result: Extract<LoadResult, { ok: false }>) {
+  return { ok: false as const, problems: result.problems.map(formatProblem) };
 }
 
 /** The listeners toward trunks, and what those of TLS show. */

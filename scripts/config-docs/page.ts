@@ -3,7 +3,7 @@ export const CONFIGURATION_PAGE = `<!-- Made by scripts/generate-config-docs.ts 
 
 # Configuration
 
-The gateway reads the file that \`--config FILE\` names; without it \`offhook.yaml\` in the working directory; without that it runs the built-in demo. The file is YAML 1.2. \`npx offhook check\` tells every mistake with its line, column and key, and runs the tests of the dialplan. \`SIGHUP\` reads it again; a wrong file is refused, and the old one stays in use.
+The gateway reads the file that \`--config FILE\` names; without it \`offhook.yaml\` in the working directory; without that it runs the built-in demo. The file is YAML 1.2. \`npx offhook check\` tells every mistake with its line, column and key, and runs the tests of the dialplan. It is read again when it changes (\`reload.watch\`), at \`SIGHUP\` and by the API; a wrong file is refused as a whole, and the old one stays in use. \`npx offhook dialplan diff\` says beforehand which calls would go elsewhere, \`rollback\` goes back to an earlier plan ([what is in force](api.md#which-plan-is-in-force)).
 
 Editors that know JSON Schema (for example with the YAML language server) complete and check the file when its first line is:
 

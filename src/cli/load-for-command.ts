@@ -32,7 +32,7 @@ export function loadForCommand(
     file: shown,
     result: result.ok
       ? { ...result, lint: named(result.lint) }
-      : { ok: false, problems: named(result.problems) },
+      : { ...result, problems: named(result.problems) },
   };
 }
 

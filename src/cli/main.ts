@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Command | Promise<Command>>> 
   run: async () => (await import("./run.ts")).runCommand,
   check: () => checkCommand,
   route: () => routeCommand,
+  dialplan: async () => (await import("./dialplan.ts")).dialplanCommand,
   help: () => helpCommand,
 };
 

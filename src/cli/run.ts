@@ -1,11 +1,11 @@
 import { dirname, join, resolve } from "node:path";
 import { findConfigFile, tryLoadConfig } from "../config/load.ts";
-import type { LoadResult } from "../config/load.ts";
 import { formatProblem } from "../config/problem.ts";
 import type { Config } from "../config/config.ts";
 import { OffhookError } from "../core/errors.ts";
 import { isLogLevel, LOG_LEVELS } from "../core/logger.ts";
 import { Gateway, type GatewayAddresses } from "../gateway.ts";
+import { Plans } from "../plans.ts";
 import { parseOptions } from "./arguments.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { usageOf } from "./usage.ts";
@@ -37,29 +37,43 @@ export const runCommand: Command = async (args, context) => {
   const shown = options.text("config") ?? findConfigFile(context.directory);
   const file = shown === undefined ? undefined : resolve(context.directory, shown);
   const dataDirectory = join(file === undefined ? context.directory : dirname(file), "data");
-  const load = (): LoadResult =>
-    tryLoadConfig(file, { environment: context.environment, dataDirectory });
-  const loaded = load();
+  const early: unknown[] = [];
+  let onVersionsError = (error: unknown): void => {
+    early.push(error);
+  };
+  const plans = new Plans({
+    load: (plan) =>
+      tryLoadConfig(file, {
+        environment: context.environment,
+        dataDirectory,
+        ...(plan !== undefined && { plan }),
+      }),
+    directory: join(dataDirectory, "dialplan"),
+    onError: (error) => onVersionsError(error),
+  });
+  const { result: loaded, refused } = plans.readAtStart();
   if (!loaded.ok) {
     for (const problem of loaded.problems) context.complain(formatProblem(problem));
     return 1;
   }
-  const { config, dialplan } = loaded;
+  const { config } = loaded;
   const gateway = new Gateway({
-    config,
-    dialplan,
+    loaded,
+    plans,
     log: { level, pretty: options.isSet("log-pretty") },
     version: version(),
     webRoot: join(PROJECT, "web-phone/dist"),
     dataDirectory,
   });
   const { logger } = gateway;
+  onVersionsError = (err) => logger.error("versions of the dialplan cannot be kept", { err });
+  for (const error of early) onVersionsError(error);
   for (const warning of config.warnings) logger.warn(warning);
-  const stopped = untilStopped(gateway, () => {
-    const result = load();
-    if (!result.ok) for (const problem of result.problems) logger.error(formatProblem(problem));
-    gateway.reload(result);
-  });
+  if (refused !== undefined && !refused.ok) {
+    for (const problem of refused.problems) logger.error(formatProblem(problem));
+    logger.error("the plan that was rolled back to no longer fits: the file's is in force");
+  }
+  const stopped = untilStopped(gateway, () => void gateway.reload({ how: "signal" }));
   let addresses: GatewayAddresses;
   try {
     addresses = await gateway.start();

@@ -1,7 +1,8 @@
 /** What `offhook help` prints for each command. */
 const USAGES = {
   run: `offhook run [--config FILE] [--log-level LEVEL] [--log-pretty]
-  Runs the gateway until SIGTERM or SIGINT; SIGHUP reloads the configuration.
+  Runs the gateway until SIGTERM or SIGINT; SIGHUP reloads the configuration,
+  and so does a change of the file (reload.watch).
   --log-level   debug, info (default), warn or error
   --log-pretty  lines for people instead of JSON`,
   check: `offhook check [--config FILE]
@@ -14,6 +15,15 @@ const USAGES = {
   --trunk  the trunk that the call comes from
   --at     such as 2026-11-20T10:00 (in the dialplan's time zone) or 2026-11-20T09:00Z; default: now
   --json   the decision as JSON`,
+  dialplan: `offhook dialplan history | diff [--draft FILE] | reload | rollback VERSION
+                [--url URL] [--token TOKEN] [--config FILE]
+  The plans of the running gateway, by its API (role admin).
+  history   the plans that were in force, newest first; * is in force
+  diff      the calls that would go elsewhere by the file as it is now
+  --draft   or by the dialplan of another configuration file
+  reload    takes the file, after a roll-back too
+  rollback  puts an earlier plan in force, until the dialplan of the file changes
+  --url, --token  the gateway; default: OFFHOOK_URL, OFFHOOK_TOKEN, else as the file has them`,
   help: `offhook help [COMMAND]
   Shows this.`,
 } as const;

@@ -21,6 +21,8 @@ export interface Config {
   readonly dialplan: DialplanSource;
   readonly api: { readonly tokens: readonly ApiToken[] };
   readonly limits: LimitsConfig;
+  /** Whether a change of the file, or of one that it includes, is taken over by itself. */
+  readonly isWatched: boolean;
   /** Present when the built-in demo users are in use. */
   readonly demo?: DemoAccess;
   /** Lines for people: keys that are valid but whose feature is not built yet, and the like. */

@@ -45,12 +45,17 @@ export function withIncludes(
   name: string,
   directory: string,
   environment: Environment,
-): { readonly merged: MergedSource; readonly problems: readonly Problem[] } {
+): {
+  readonly merged: MergedSource;
+  readonly problems: readonly Problem[];
+  /** Absolute paths of the included files, those that cannot be read too. */
+  readonly files: readonly string[];
+} {
   const own = plain(source.value);
   const plan = plain(own?.["dialplan"]);
   const files = included(plan);
   if (own === undefined || plan === undefined || files.length === 0) {
-    return { merged: alone(source, name), problems: [] };
+    return { merged: alone(source, name), problems: [], files: [] };
   }
   const problems: Problem[] = [];
   const spans: Span[] = [];
@@ -120,6 +125,7 @@ export function withIncludes(
   return {
     merged: located({ ...own, dialplan: target }, source, name, spans),
     problems,
+    files: files.map((file) => resolve(directory, file)),
   };
 }
 

@@ -15,6 +15,8 @@ import type { Environment } from "./environment.ts";
 import { ConfigError, DemoDataError } from "./errors.ts";
 import { explainIssues } from "../dialplan/issues.ts";
 import type { IssueText } from "../dialplan/issues.ts";
+import { keptPlan, withPlan } from "./kept-plan.ts";
+import type { KeptPlan } from "./kept-plan.ts";
 import { directoryOf, withIncludes } from "./includes.ts";
 import type { MergedSource } from "./includes.ts";
 import type { Interfaces } from "./own-address.ts";
@@ -32,8 +34,18 @@ export type LoadResult =
       readonly dialplan: Dialplan;
       /** What the linter says of the plan, with its places; the plan works all the same. */
       readonly lint: readonly Problem[];
+      /** The plan as text that can be kept, and loaded again with `LoadOptions.plan`. */
+      readonly plan: KeptPlan;
+      /** The one that the file holds: another one where `LoadOptions.plan` stands in for it. */
+      readonly planOfFile: KeptPlan;
+      /** The file and those that it includes: absolute paths. */
+      readonly files: readonly string[];
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly Problem[];
+      readonly files: readonly string[];
+    };
 
 /** What loading depends on; each has the machine's own as its default. */
 export interface LoadOptions {
@@ -46,6 +58,8 @@ export interface LoadOptions {
   readonly interfaces?: Interfaces;
   /** The time for the plan's tests that name none. */
   readonly now?: Date;
+  /** The `dialplan` section to load in place of the file's, as `KeptPlan.section` or as JSON. */
+  readonly plan?: { readonly section: unknown };
 }
 
 const DEFAULT_FILE = "offhook.yaml";
@@ -86,7 +100,8 @@ export function tryLoadConfig(file: string | undefined, options: LoadOptions = {
     text = readFileSync(file, "utf8");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { ok: false, problems: [{ file, key: "", message: `cannot be read: ${reason}` }] };
+    const problems = [{ file, key: "", message: `cannot be read: ${reason}` }];
+    return { ok: false, problems, files: [resolve(file)] };
   }
   return load(text, file, options);
 }
@@ -112,9 +127,13 @@ function load(text: string, file: string | undefined, options: LoadOptions): Loa
   const read = readYaml(text, name, environment);
   const includes = withIncludes(read.source, name, directoryOf(file), environment);
   const source = includes.merged;
+  const files = file === undefined ? [] : [resolve(file), ...includes.files];
   const syntax = [...read.problems, ...includes.problems];
-  const problems = new ProblemList(source, syntax);
-  const data = source.value ?? {};
+  const { plan } = options;
+  const isElsewhere = plan !== undefined;
+  const problems = new ProblemList(source, syntax, isElsewhere);
+  const planOfFile = keptPlan(property(source.value, "dialplan"));
+  const data = plan === undefined ? (source.value ?? {}) : withPlan(source.value, plan.section);
   const parsed = fileSchema.safeParse(data);
   if (!parsed.success) {
     // After a mistake of YAML itself the rest of the file is not what was written.
@@ -122,12 +141,12 @@ function load(text: string, file: string | undefined, options: LoadOptions): Loa
       problems.addIssues(explainIssues(parsed.error.issues, fileSchema, data));
       problems.addPlan(planProblems(data));
     }
-    return { ok: false, problems: problems.sorted() };
+    return { ok: false, problems: problems.sorted(), files };
   }
-  if (syntax.length > 0) return { ok: false, problems: problems.sorted() };
+  if (syntax.length > 0) return { ok: false, problems: problems.sorted(), files };
   const demo = parsed.data.users === undefined ? demoAccess(options.dataDirectory) : undefined;
   if (typeof demo === "string")
-    return { ok: false, problems: [{ file: name, key: "", message: demo }] };
+    return { ok: false, problems: [{ file: name, key: "", message: demo }], files };
   const config = resolveConfig(parsed.data, {
     file,
     demo,
@@ -136,17 +155,17 @@ function load(text: string, file: string | undefined, options: LoadOptions): Loa
   const compiled = compileDialplan(config.dialplan, config);
   if (!compiled.ok) {
     problems.addPlan(compiled.problems);
-    return { ok: false, problems: problems.sorted() };
+    return { ok: false, problems: problems.sorted(), files };
   }
   const { dialplan } = compiled;
   problems.addPlan(runPlanTests(dialplan, config.dialplan.tests, options.now ?? new Date()));
-  if (problems.size > 0) return { ok: false, problems: problems.sorted() };
+  if (problems.size > 0) return { ok: false, problems: problems.sorted(), files };
   const planWarnings = compiled.warnings.map(
     ({ path, message }) => `${formatKey(["dialplan", ...path])}: ${message}`,
   );
   // The built-in plan has no places in the file, and nothing to be told about.
-  const hasPlan = source.has(["dialplan", "routes"]);
-  const lint = new ProblemList(source, []);
+  const hasPlan = property(property(data, "dialplan"), "routes") !== undefined;
+  const lint = new ProblemList(source, [], isElsewhere);
   if (hasPlan) {
     const now = options.now ?? new Date();
     lint.addPlan(lintDialplan(config.dialplan, config, dialplan, now));
@@ -156,6 +175,9 @@ function load(text: string, file: string | undefined, options: LoadOptions): Loa
     config: { ...config, warnings: [...config.warnings, ...planWarnings] },
     dialplan,
     lint: lint.sorted(),
+    plan: plan === undefined ? planOfFile : keptPlan(property(data, "dialplan")),
+    planOfFile,
+    files,
   };
 }
 
@@ -222,14 +244,20 @@ function texts(data: unknown, key: string): readonly string[] {
   return (Array.isArray(value) ? value : [value]).filter((item) => typeof item === "string");
 }
 
+/** Stands for the file of a plan that comes from none. */
+const ELSEWHERE = "(plan)";
+
 /** Problems with their places in the file. */
 class ProblemList {
   readonly #source: MergedSource;
   readonly #problems: Problem[];
   readonly #keys: Set<string>;
+  readonly #isPlanElsewhere: boolean;
 
-  constructor(source: MergedSource, syntax: readonly Problem[]) {
+  /** @param isPlanElsewhere whether the plan is not that of the file, and has no place in it */
+  constructor(source: MergedSource, syntax: readonly Problem[], isPlanElsewhere: boolean) {
     this.#source = source;
+    this.#isPlanElsewhere = isPlanElsewhere;
     this.#problems = [...syntax];
     this.#keys = new Set(syntax.map(({ key }) => key));
   }
@@ -240,6 +268,10 @@ class ProblemList {
 
   addIssues(issues: readonly IssueText[]): void {
     for (const { path, part, message } of issues) {
+      if (this.#isPlanElsewhere && path[0] === "dialplan") {
+        this.#add({ file: ELSEWHERE, key: formatKey(path), message });
+        continue;
+      }
       const { file, line, column } = this.#source.locate(path, part);
       this.#add({ file, line, column, key: formatKey(path), message });
     }
@@ -247,6 +279,10 @@ class ProblemList {
 
   addPlan(found: readonly DialplanProblem[]): void {
     for (const { path, message } of found) {
+      if (this.#isPlanElsewhere) {
+        this.#add({ file: ELSEWHERE, key: formatKey(["dialplan", ...path]), message });
+        continue;
+      }
       const near = this.#written(["dialplan", ...path]);
       const { file, line, column } = this.#source.locate(near);
       this.#add({ file, line, column, key: formatKey(near), message });

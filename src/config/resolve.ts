@@ -78,6 +78,7 @@ export function resolveConfig(values: FileValues, context: ResolveContext): Conf
         (adminToken === undefined ? [] : [{ name: "demo", token: adminToken, role: "admin" }]),
     },
     limits: toLimits(values.limits),
+    isWatched: values.reload?.watch ?? true,
     warnings: [],
     ...(file !== undefined && { file }),
     ...(demo !== undefined && { demo: demoInUse(demo, values) }),

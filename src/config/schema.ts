@@ -595,6 +595,15 @@ const apiSchema = z.strictObject({
 });
 
 /** The whole file. */
+const reloadSchema = z.strictObject({
+  watch: flag().optional().meta({
+    description:
+      "Take over a change of the file, or of one that its dialplan includes, by itself; `false`: at `SIGHUP` and by the API only",
+    default: "true",
+    example: "false",
+  }),
+});
+
 export const fileSchema = z.strictObject({
   domain: like("a host name such as voice.example.com", tryParseHost).optional().meta({
     description: "SIP domain of the web users",
@@ -625,6 +634,7 @@ export const fileSchema = z.strictObject({
   limits: limitsSchema
     .optional()
     .meta({ description: "What is taken at most, of whom, and how fast" }),
+  reload: reloadSchema.optional().meta({ description: "How changes of the file come into force" }),
 });
 
 /** The file after the schema, before the defaults. */

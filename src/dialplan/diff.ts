@@ -13,8 +13,22 @@ export interface ComparedCall {
 export interface ChangedDecision {
   readonly from: string;
   readonly to: string;
+  /** The time that both were asked about: ISO 8601. */
+  readonly at: string;
   readonly before: string;
   readonly after: string;
+}
+
+/** Two plans, call by call. */
+export interface ComparedPlans {
+  /** Calls that were decided by both: those of the tests and of the newest records. */
+  readonly compared: number;
+  /** How many of them would go elsewhere. */
+  readonly changed: number;
+  /** The first of those. */
+  readonly decisions: readonly ChangedDecision[];
+  /** What the linter says of the new plan. */
+  readonly warnings: readonly string[];
 }
 
 /** The calls that another plan decides differently: everyone free, nothing used. */
@@ -32,6 +46,7 @@ export function changedDecisions(
     changed.push({
       from: from.id,
       to,
+      at: at.toISOString(),
       before: describeAction(left),
       after: describeAction(right),
     });

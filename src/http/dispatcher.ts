@@ -118,9 +118,10 @@ export class Dispatcher {
       });
     }
     if (route.method !== "GET" && !isOriginAllowed) return originRefused();
-    const refusal = this.#authorize(request, route);
-    if (refusal !== undefined) return refusal;
-    const body = route.method === "POST" ? await readJsonBody(request) : undefined;
+    const principal = this.#authorize(request, route);
+    if (typeof principal !== "string") return principal;
+    const body =
+      route.method === "POST" ? await readJsonBody(request, route.maxBodyOctets) : undefined;
     if (body !== undefined && !body.ok) return body.reply;
     return route.handler({
       request,
@@ -128,15 +129,16 @@ export class Dispatcher {
       id,
       query: target.query,
       body: body?.value,
+      principal,
       services: this.#services,
       settings: this.#settings,
       logger: this.#logger,
     });
   }
 
-  /** @returns the refusal; undefined when the request may go on */
-  #authorize(request: IncomingMessage, route: Route): Reply | undefined {
-    if (route.role === "public") return undefined;
+  /** @returns the name of the token, empty in a public route; or the refusal */
+  #authorize(request: IncomingMessage, route: Route): Reply | string {
+    if (route.role === "public") return "";
     // RFC 6750 §3
     const challenge = { "WWW-Authenticate": 'Bearer realm="offhook"' };
     if (this.#tokens.isEmpty) {
@@ -165,7 +167,7 @@ export class Dispatcher {
         path: route.path,
       });
     }
-    return undefined;
+    return principal.name;
   }
 
   /** Lets a page of another allowed origin read the answer (Fetch §3.3). */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { errorReply, type Reply } from "./reply.ts";
 
-/** The largest body that is read. */
+/** The largest body that is read, where a route allows no other. */
 export const MAX_BODY_OCTETS = 64 * 1024;
 
 /** A body that was read, or the answer that refuses it. */
@@ -10,11 +10,14 @@ export type JsonBody =
   | { readonly ok: false; readonly reply: Reply };
 
 /**
- * Reads a request's body as JSON in UTF-8, at most 64 KiB of it.
+ * Reads a request's body as JSON in UTF-8, at most `maxOctets` of it.
  *
  * The rest of a body that is too large is thrown away unread, within the server's request time-out.
  */
-export async function readJsonBody(request: IncomingMessage): Promise<JsonBody> {
+export async function readJsonBody(
+  request: IncomingMessage,
+  maxOctets: number = MAX_BODY_OCTETS,
+): Promise<JsonBody> {
   const mediaType = request.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase();
   if (mediaType !== "application/json" || request.headers["content-encoding"] !== undefined) {
     return refuse(
@@ -23,7 +26,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<JsonBody> 
       "Send the body as JSON: Content-Type: application/json, without Content-Encoding.",
     );
   }
-  if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_OCTETS) return tooLarge();
+  if (Number(request.headers["content-length"] ?? 0) > maxOctets) return tooLarge(maxOctets);
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -31,9 +34,9 @@ export async function readJsonBody(request: IncomingMessage): Promise<JsonBody> 
     const chunksOfRequest: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
     for await (const chunk of chunksOfRequest) {
       size += chunk.length;
-      if (size > MAX_BODY_OCTETS) {
+      if (size > maxOctets) {
         request.resume();
-        return tooLarge();
+        return tooLarge(maxOctets);
       }
       chunks.push(chunk);
     }
@@ -48,13 +51,13 @@ export async function readJsonBody(request: IncomingMessage): Promise<JsonBody> 
   }
 }
 
-function tooLarge(): JsonBody {
+function tooLarge(maxOctets: number): JsonBody {
   return {
     ok: false,
     reply: errorReply(
       413,
       "ERR_OFFHOOK_HTTP_BODY_TOO_LARGE",
-      `The body is larger than ${MAX_BODY_OCTETS} octets.`,
+      `The body is larger than ${maxOctets} octets.`,
     ),
   };
 }

@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { CallRecord, CallView } from "../call/record.ts";
 import type { MediaNodeView } from "../media/session.ts";
+import type { ComparedPlans } from "../dialplan/diff.ts";
+import type { PlanVersionView } from "../dialplan/plan-version.ts";
 import type { SimulationOutcome, SimulationQuery } from "../dialplan/simulate.ts";
 import type { Binding } from "../signaling/engine.ts";
 import type { RegistrationState } from "../signaling/trunk/channels.ts";
@@ -37,7 +39,35 @@ export interface GatewayView {
   records(): RecordLog;
   /** Decides a call without placing it. */
   simulate(query: SimulationQuery): SimulationOutcome;
+  readonly plans: PlanControl;
 }
+
+/** Changes of the dialplan in force. */
+export interface PlanControl {
+  /** Reads the configuration again. @param by the name of the token */
+  reload(by: string): PlanChange;
+  /** What a plan would change; undefined: that of the file as it is now. Changes nothing. */
+  diff(dialplan: unknown): PlanComparison;
+  /** The plans that were in force, newest first. */
+  versions(): readonly PlanVersionView[];
+  /** Puts an earlier plan in force; undefined when it is not kept. @param by the name of the token */
+  rollBack(version: number, by: string): PlanChange | undefined;
+}
+
+/** Two plans, call by call; or why the new one cannot be. */
+export type PlanComparison =
+  | ({ readonly ok: true } & ComparedPlans)
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** A change that was made, or refused as a whole. */
+export type PlanChange =
+  | ({
+      readonly ok: true;
+      readonly version: PlanVersionView;
+      /** Sections whose changes count from the next start on. */
+      readonly needRestart: readonly string[];
+    } & ComparedPlans)
+  | { readonly ok: false; readonly problems: readonly string[] };
 
 export interface Readiness {
   readonly ready: boolean;

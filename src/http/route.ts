@@ -38,6 +38,8 @@ export interface RequestContext {
   readonly query: URLSearchParams;
   /** The JSON body of a POST; undefined with other methods. */
   readonly body: unknown;
+  /** The name of the token; empty in a public route. */
+  readonly principal: string;
   readonly services: HttpServices;
   readonly settings: HttpSettings;
   readonly logger: Logger;
@@ -52,6 +54,8 @@ export interface Route {
   /** `public`: anyone. Else the least role whose token opens it. */
   readonly role: "public" | ApiRole;
   readonly handler: (context: RequestContext) => Reply;
+  /** The largest body that a POST may have; default: `MAX_BODY_OCTETS`. */
+  readonly maxBodyOctets?: number;
 }
 
 /** What a path leads to: the rows with this path, and what stands for `{id}`. */

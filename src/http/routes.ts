@@ -1,11 +1,15 @@
 import { z } from "zod";
 import type { CallView } from "../call/record.ts";
 import type { Binding } from "../signaling/engine.ts";
+import { diffPlan, listPlans, reloadPlan, rollBackPlan } from "./dialplan.ts";
 import { formatCursor, pageByKey, parsePageQuery, type Page } from "./paging.ts";
 import { errorReply, jsonReply, textReply, type Reply } from "./reply.ts";
 import type { RequestContext, Route } from "./route.ts";
 import { signIn } from "./session.ts";
 import { parseBody } from "./validation.ts";
+
+/** A plan of some ten thousand routes. */
+export const MAX_DRAFT_OCTETS = 4 * 1024 * 1024;
 
 /**
  * Every path that is not a file of the web phone. Who may use which is written here and nowhere
@@ -31,6 +35,16 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/api/v1/media/nodes/{id}", role: "operator", handler: drainMediaNode },
   { method: "GET", path: "/api/v1/cdrs", role: "viewer", handler: listRecords },
   { method: "POST", path: "/api/v1/dialplan/simulate", role: "viewer", handler: simulate },
+  { method: "POST", path: "/api/v1/dialplan/reload", role: "admin", handler: reloadPlan },
+  {
+    method: "POST",
+    path: "/api/v1/dialplan/diff",
+    role: "admin",
+    handler: diffPlan,
+    maxBodyOctets: MAX_DRAFT_OCTETS,
+  },
+  { method: "GET", path: "/api/v1/dialplan/versions", role: "viewer", handler: listPlans },
+  { method: "POST", path: "/api/v1/dialplan/rollback", role: "admin", handler: rollBackPlan },
 ];
 
 /** Of Prometheus' text format. */

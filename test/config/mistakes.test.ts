@@ -26,7 +26,7 @@ describe("mistakes", () => {
     ],
     [
       "- a",
-      "f.yaml:1:1: found a list; expected a map with the keys domain, http, sip, media, recording, users, trunks, dialplan, api, limits",
+      "f.yaml:1:1: found a list; expected a map with the keys domain, http, sip, media, recording, users, trunks, dialplan, api, limits, reload",
     ],
     [
       "users:\n  1001: secret",

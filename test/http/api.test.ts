@@ -414,3 +414,58 @@ describe("POST /api/v1/dialplan/simulate", () => {
     );
   });
 });
+
+describe("the plans", () => {
+  const ADMIN = bearer("admin-token-0123456789");
+
+  it("are changed by admins alone, who are named", async () => {
+    const { gateway, url } = await startServer();
+    const paths = ["reload", "diff", "rollback"].map((name) => `${url}/api/v1/dialplan/${name}`);
+    const [reload = "", diff = "", rollback = ""] = paths;
+    for (const path of paths) {
+      const operator = bearer("operator-token-0123456789");
+      expect((await postJson(path, {}, operator)).status).toBe(403);
+    }
+    const answer = await postJson(reload, {}, ADMIN);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      version: expect.objectContaining({ version: 3, isInForce: true }),
+      needRestart: [],
+      compared: 7,
+      changed: 0,
+      decisions: [],
+      warnings: [],
+    });
+    const draft = { routes: [{ do: "echo" }] };
+    expect((await postJson(diff, { dialplan: draft }, ADMIN)).status).toBe(200);
+    expect((await postJson(rollback, { version: 3 }, ADMIN)).status).toBe(200);
+    expect(gateway.planRequests).toEqual([
+      ["reload", "ops"],
+      ["diff", draft],
+      ["rollback", 3, "ops"],
+    ]);
+    expect((await postJson(rollback, { version: 4 }, ADMIN)).status).toBe(404);
+    expect((await postJson(rollback, { version: "3" }, ADMIN)).status).toBe(400);
+    expect((await postJson(reload, { dialplan: draft }, ADMIN)).status).toBe(400);
+    const versions = await fetch(`${url}/api/v1/dialplan/versions`, { headers: VIEWER });
+    expect(await versions.json()).toMatchObject({ items: [{ version: 3, how: "file" }] });
+  });
+
+  it("are refused with every mistake", async () => {
+    const { gateway, url } = await startServer();
+    gateway.planChange = { ok: false, problems: ["offhook.yaml:3:1: one", "two"] };
+    const answer = await postJson(`${url}/api/v1/dialplan/reload`, {}, ADMIN);
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toEqual({
+      error: { code: "ERR_OFFHOOK_HTTP_PLAN_REFUSED", message: "offhook.yaml:3:1: one\ntwo" },
+    });
+  });
+
+  it("may be drafted larger than other bodies", async () => {
+    const { url } = await startServer();
+    const diff = (octets: number) =>
+      postJson(`${url}/api/v1/dialplan/diff`, { dialplan: "x".repeat(octets) }, ADMIN);
+    expect((await diff(1024 * 1024)).status).toBe(200);
+    expect((await diff(4 * 1024 * 1024)).status).toBe(413);
+  });
+});

@@ -19,6 +19,8 @@ import { createOriginPolicy } from "../../src/http/origin-policy.ts";
 import type {
   BanView,
   GatewayView,
+  PlanChange,
+  PlanControl,
   Readiness,
   RecordLog,
   SipUpgrade,
@@ -52,6 +54,17 @@ export const DECISION: SimulationResult = {
   explanation: ["user 1001 dials *43", "  yes  echo test", "-> echo"],
 };
 
+const VERSION = {
+  version: 3,
+  at: "2026-11-20T09:00:00.000Z",
+  hash: "0123456789abcdef",
+  how: "file",
+  routes: 4,
+  isInForce: true,
+} as const;
+
+const COMPARED = { compared: 7, changed: 0, decisions: [], warnings: [] };
+
 /** A gateway of plain tables. */
 export class TableGateway implements GatewayView {
   state: Readiness = { ready: true, reasons: [] };
@@ -61,6 +74,24 @@ export class TableGateway implements GatewayView {
   readonly banned = new Map<string, BanView>();
   readonly ended: CallRecord[] = [];
   readonly simulated: SimulationQuery[] = [];
+  /** What was asked of the plans, by whom. */
+  readonly planRequests: unknown[][] = [];
+  planChange: PlanChange = { ok: true, ...COMPARED, version: VERSION, needRestart: [] };
+  readonly plans: PlanControl = {
+    reload: (by) => {
+      this.planRequests.push(["reload", by]);
+      return this.planChange;
+    },
+    diff: (dialplan) => {
+      this.planRequests.push(["diff", dialplan]);
+      return this.planChange.ok ? { ok: true, ...COMPARED } : this.planChange;
+    },
+    versions: () => [VERSION],
+    rollBack: (version, by) => {
+      this.planRequests.push(["rollback", version, by]);
+      return version === VERSION.version ? this.planChange : undefined;
+    },
+  };
 
   readiness(): Readiness {
     return this.state;
