@@ -16,7 +16,7 @@ import { SystemClock } from "./core/clock.ts";
 import type { EndReason } from "./core/end-reason.ts";
 import type { Logger, LogLevel } from "./core/logger.ts";
 import type { Dialplan } from "./dialplan/compile.ts";
-import { changedDecisions, type ComparedCall, type ComparedPlans } from "./dialplan/diff.ts";
+import type { ComparedPlans } from "./dialplan/diff.ts";
 import { simulate } from "./dialplan/simulate.ts";
 import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
 import type {
@@ -44,6 +44,7 @@ import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
 import { createEmbeddedEngine } from "./signaling/endpoint.ts";
 import { Overload } from "./signaling/guard/overload.ts";
 import { SourceLimit } from "./signaling/guard/source-limit.ts";
+import { comparePlans } from "./plan-comparison.ts";
 import type { PlanCause, Plans } from "./plans.ts";
 import { MemoryLocations } from "./storage/memory-locations.ts";
 
@@ -56,8 +57,6 @@ const DRAIN_MS = 30_000;
 /** Records that a new plan is tried on, and changed decisions that the log names. */
 const COMPARED_RECORDS = 200;
 const NAMED_CHANGES = 10;
-/** Changed decisions, and warnings, that the API names. */
-const TOLD_CHANGES = 100;
 /** Rules before the deciding one that a call's record tells. */
 const TOLD_RULES = 20;
 /** How much later than the gateway rtpengine gives a silent call up. */
@@ -470,16 +469,9 @@ export class Gateway implements GatewayView {
     return { ok: true, version: { ...version, isInForce: true }, needRestart, ...compared };
   }
 
-  /** What a plan would decide otherwise than the one in force. */
-  #compare({ config, dialplan, lint }: Extract<LoadResult, { ok: true }>): ComparedPlans {
-    const calls = [...this.#knownCalls(config)];
-    const changed = changedDecisions(this.#current.dialplan, dialplan, calls);
-    return {
-      compared: calls.length,
-      changed: changed.length,
-      decisions: changed.slice(0, TOLD_CHANGES),
-      warnings: lint.slice(0, TOLD_CHANGES).map(formatProblem),
-    };
+  #compare(next: Extract<LoadResult, { ok: true }>): ComparedPlans {
+    const { items } = this.#records.page({ limit: COMPARED_RECORDS });
+    return comparePlans(this.#current, next, items);
   }
 
   /** Watches the files that were read last, or none. */
@@ -487,29 +479,6 @@ export class Gateway implements GatewayView {
     const files = this.#current.config.isWatched ? this.#files : [];
     if (how === "add") this.#watch.add(files);
     else this.#watch.follow(files);
-  }
-
-  /** The calls of both plans' tests and of the newest records, for the new plan to be tried on. */
-  *#knownCalls(config: Config): Iterable<ComparedCall> {
-    const { dialplan } = this.#current;
-    const tests = new Map(
-      [...this.#current.config.dialplan.tests, ...config.dialplan.tests].map(
-        ({ from, trunk, to, at }) =>
-          [JSON.stringify([from, trunk, to, at]), { from, trunk, to, at }] as const,
-      ),
-    );
-    for (const { from, trunk, to, at } of tests.values()) {
-      const caller = dialplan.findCaller(from, trunk);
-      const when = at === undefined ? new Date() : dialplan.clock.tryParse(at);
-      if (typeof caller !== "string" && when !== undefined) yield { from: caller, to, at: when };
-    }
-    for (const { from, to, startedAt } of this.#records.page({ limit: COMPARED_RECORDS }).items) {
-      const caller =
-        from.kind === "user"
-          ? dialplan.findCaller(from.id)
-          : dialplan.findCaller(from.number, from.id);
-      if (typeof caller !== "string") yield { from: caller, to, at: new Date(startedAt) };
-    }
   }
 
   async #reloadCertificates(): Promise<void> {

@@ -130,6 +130,8 @@ describe("the difference of two plans", () => {
         { from: ann, to: "1", at },
         { from: ann, to: "2", at },
       ]),
-    ).toEqual([{ from: "1001", to: "1", before: "echo", after: "reject 404" }]);
+    ).toEqual([
+      { from: "1001", to: "1", at: at.toISOString(), before: "echo", after: "reject 404" },
+    ]);
   });
 });
