@@ -15,6 +15,7 @@ import {
   word,
 } from "../dialplan/scalar.ts";
 import { limitsSchema } from "./limits.ts";
+import { reloadSchema } from "./reload.ts";
 import {
   isPublicAddress,
   tryParseHost,
@@ -595,15 +596,6 @@ const apiSchema = z.strictObject({
 });
 
 /** The whole file. */
-const reloadSchema = z.strictObject({
-  watch: flag().optional().meta({
-    description:
-      "Take over a change of the file, or of one that its dialplan includes, by itself; `false`: at `SIGHUP` and by the API only",
-    default: "true",
-    example: "false",
-  }),
-});
-
 export const fileSchema = z.strictObject({
   domain: like("a host name such as voice.example.com", tryParseHost).optional().meta({
     description: "SIP domain of the web users",
