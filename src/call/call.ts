@@ -502,7 +502,9 @@ export class Call implements HuntHandler, DialogEndOwner {
     try {
       const answer = await this.#media.answer(attempt.exchange, sdp);
       this.#early = attempt;
-      if (this.#state === "hunting") this.#sendProgress(183, answer);
+      // The callee may have answered meanwhile. Its answer waits its turn in the media session, so the
+      // caller still hears of the two in their order.
+      if (this.#state === "hunting" || this.#state === "answering") this.#sendProgress(183, answer);
     } catch (error) {
       // The final answer brings another chance; ringing is told all the same.
       this.#context.logger.warn("early media could not be joined", {
