@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CallTable } from "./call/call-table.ts";
+import { callRefused } from "./call/channels.ts";
 import type { CallContext } from "./call/context.ts";
 import { askHook } from "./call/hook.ts";
 import { CallLimits } from "./call/limits.ts";
@@ -39,12 +40,13 @@ import { synthesizeMusic, synthesizeTone } from "./media/sound/synthesis.ts";
 import { CallRecords } from "./observe/call-records.ts";
 import { createLogger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
+import { RefusedCallLog } from "./observe/refused-call-log.ts";
 import { AttemptLimit } from "./signaling/auth/attempt-limit.ts";
 import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
 import { createEmbeddedEngine } from "./signaling/endpoint.ts";
 import { Overload } from "./signaling/guard/overload.ts";
 import { SourceLimit } from "./signaling/guard/source-limit.ts";
-import { comparePlans } from "./plan-comparison.ts";
+import { comparePlans, isSame, refused } from "./plan-comparison.ts";
 import type { PlanCause, Plans } from "./plans.ts";
 import { MemoryLocations } from "./storage/memory-locations.ts";
 
@@ -107,6 +109,7 @@ export class Gateway implements GatewayView {
   readonly #http: HttpServer;
   readonly #records = new CallRecords();
   readonly #metrics: Metrics;
+  readonly #refusedLog: RefusedCallLog;
   #originPolicy: IsOriginAllowed;
   #current: { readonly config: Config; readonly dialplan: Dialplan };
   /** What the configuration was read from last. */
@@ -147,6 +150,7 @@ export class Gateway implements GatewayView {
     const attempts = new AttemptLimit({ clock: this.#clock, ...limits.signIns, exempt });
     this.#attempts = attempts;
     const security = logger.child({ room: "security" });
+    this.#refusedLog = new RefusedCallLog({ clock: this.#clock, logger: security });
     this.#sources = new SourceLimit({
       clock: this.#clock,
       limits: limits.requests,
@@ -245,11 +249,10 @@ export class Gateway implements GatewayView {
           question.from.kind === "user" ? undefined : question.from.id,
         );
         if (typeof from === "string") return undefined;
-        const actions = dialplan.followHook(wanted, {
-          from,
-          to: question.to,
-          at: new Date(nowMs),
-          facts: this.#facts.now(),
+        const { to, route } = question;
+        const query = { from, to, at: new Date(nowMs), facts: this.#facts.now() };
+        const actions = dialplan.followHook(wanted, query, (reason) => {
+          callRefused.publish({ reason, from: { kind: from.kind, id: from.id }, to, route });
         });
         if (typeof actions !== "string") return actions;
         logger.warn("a hook answered with an action that cannot be", { hook: name, why: actions });
@@ -395,6 +398,7 @@ export class Gateway implements GatewayView {
     this.#overload?.close();
     this.#metrics.close();
     this.#records.close();
+    this.#refusedLog.close();
   }
 
   /**
@@ -598,10 +602,6 @@ export class Gateway implements GatewayView {
   }
 }
 
-function refused(result: Extract<LoadResult, { ok: false }>) {
-  return { ok: false as const, problems: result.problems.map(formatProblem) };
-}
-
 /** The listeners toward trunks, and what those of TLS show. */
 function sipListeners({ listen, tls }: Config["sip"]) {
   const of = (wanted: SipListen["transport"]): readonly SipListen[] =>
@@ -661,12 +661,6 @@ function count(items: Iterable<unknown>): number {
   let total = 0;
   for (const _ of items) total += 1;
   return total;
-}
-
-function isSame(left: unknown, right: unknown): boolean {
-  const plain = (_key: string, value: unknown): unknown =>
-    value instanceof Map ? [...value.entries()] : value;
-  return JSON.stringify(left, plain) === JSON.stringify(right, plain);
 }
 
 /** The key that keeps short-lived credentials good over a restart; made at the first one. */

@@ -55,3 +55,15 @@ function* knownCalls(
     if (typeof caller !== "string") yield { from: caller, to, at: new Date(startedAt) };
   }
 }
+
+/** A configuration that is not taken, as the API tells it. */
+export function refused(result: Extract<LoadResult, { ok: false }>) {
+  return { ok: false as const, problems: result.problems.map(formatProblem) };
+}
+
+/** Whether two sections of the configuration say the same. */
+export function isSame(left: unknown, right: unknown): boolean {
+  const plain = (_key: string, value: unknown): unknown =>
+    value instanceof Map ? [...value.entries()] : value;
+  return JSON.stringify(left, plain) === JSON.stringify(right, plain);
+}

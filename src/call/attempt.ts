@@ -12,9 +12,11 @@ import type {
   ProvisionalResponse,
 } from "../signaling/engine.ts";
 import { mayFailOver, reasonForCaller } from "./cause.ts";
+import { callRefused } from "./channels.ts";
 import type { CodecChoice } from "./codec-choice.ts";
 import type { CallContext } from "./context.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
+import { partyOf } from "./refused.ts";
 
 /** What an attempt tells the hunt that made it. `onAnswered` or `onFailed` comes once, last. */
 export interface AttemptHandler {
@@ -158,6 +160,11 @@ export class Attempt {
   #onFailed(failure: InviteFailure): void {
     if (this.#state === "ended") return;
     const hasRung = this.#state === "ringing";
+    if (failure.cause === "response" && failure.reason.sipStatus < 400) {
+      // A redirect is not followed: where it leads to is the far end's wish, and the caller's cost.
+      const { calledNumber } = this.#onBehalfOf;
+      callRefused.publish({ reason: "foreign", from: partyOf(this.#onBehalfOf), to: calledNumber });
+    }
     this.#fail(reasonForCaller(failure, hasRung), mayFailOver(failure, hasRung));
   }
 

@@ -4,8 +4,10 @@ import type { EngineHandler, Identity, IncomingInvite } from "../signaling/engin
 import type { EndReason } from "../core/end-reason.ts";
 import { Call } from "./call.ts";
 import { completeReason } from "./cause.ts";
+import { callRefused } from "./channels.ts";
 import type { CallContext } from "./context.ts";
 import type { CallView } from "./record.ts";
+import { partyOf, type RefusedReason } from "./refused.ts";
 
 /** What the table needs beside what every call needs. */
 export interface CallTableOptions {
@@ -84,6 +86,7 @@ export class CallTable implements EngineHandler {
       const isPossible = this.#context.media.isReady && invite.calledNumber.length <= 10;
       const emergency = isPossible ? decide() : undefined;
       if (emergency?.action.kind !== "dial" || emergency.action.emergency === undefined) {
+        if (this.#context.media.isReady) this.#noteRefused(invite, "limit");
         refuse(invite, places.refused);
         return;
       }
@@ -94,6 +97,8 @@ export class CallTable implements EngineHandler {
   }
 
   #begin(invite: IncomingInvite, decision: Decision, places: readonly (() => void)[]): void {
+    const { refusal, route } = decision;
+    if (refusal !== undefined) this.#noteRefused(invite, refusal, route);
     const identity = this.#identityOf(invite);
     const { party } = invite;
     const releases =
@@ -112,6 +117,11 @@ export class CallTable implements EngineHandler {
     });
     this.#calls.set(id, call);
     call.start();
+  }
+
+  #noteRefused(invite: IncomingInvite, reason: RefusedReason, route?: string): void {
+    if (!callRefused.hasSubscribers) return;
+    callRefused.publish({ reason, from: partyOf(invite), to: invite.calledNumber, route });
   }
 
   #takePlaces(

@@ -1,5 +1,6 @@
 import { FactChannel } from "../core/channels.ts";
 import type { CallRecord, CallView } from "./record.ts";
+import type { RefusedCall } from "./refused.ts";
 
 /** A call was admitted and routed. */
 export const callStarted = new FactChannel<CallView>("offhook:call.started");
@@ -21,3 +22,5 @@ export interface CallMediaFact {
 }
 
 export const callMedia = new FactChannel<CallMediaFact>("offhook:call.media");
+/** A call was not placed, for what it might have cost or because of a limit. */
+export const callRefused = new FactChannel<RefusedCall>("offhook:call.refused");

@@ -83,13 +83,16 @@ function outcomesOf(
   const { announce, record, codecPolicy } = source;
   const asides = compact({ announce, record, codecPolicy });
   return {
-    all: (context, onFailure) => ({
-      ...asides,
-      then: then(context, onFailure),
-      ...(on.length > 0 && {
-        on: Object.fromEntries(on.map(([outcome, plan]) => [outcome, plan(context, onFailure)])),
-      }),
-    }),
+    all: (context, onFailure) => {
+      if (codecPolicy !== undefined) context.note({ kind: "codecs", policy: codecPolicy });
+      return {
+        ...asides,
+        then: then(context, onFailure),
+        ...(on.length > 0 && {
+          on: Object.fromEntries(on.map(([outcome, plan]) => [outcome, plan(context, onFailure)])),
+        }),
+      };
+    },
     after: (outcome) => on.find(([name]) => name === outcome)?.[1] ?? then,
   };
 }
@@ -177,6 +180,7 @@ function compileForward(
     if (isLoop || context.run.jumpsLeft === 0) {
       onFailure({
         status: LOOP_STATUS,
+        refusal: "loop",
         failed: {
           condition: "do.forward",
           expected: "a number that does not lead back here",
@@ -229,6 +233,7 @@ function compileGo(
     if (context.run.jumpsLeft === 0) {
       onFailure({
         status: LOOP_STATUS,
+        refusal: "loop",
         failed: { condition: "do.go", expected: "sets that do not lead in a circle", saw: set },
       });
       return [];

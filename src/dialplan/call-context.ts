@@ -1,4 +1,4 @@
-import type { Action, CallQuery, TraceDetail, TraceStep } from "./decision.ts";
+import type { Action, CallQuery, Refusal, TraceDetail, TraceStep } from "./decision.ts";
 import type { Directory } from "./directory.ts";
 import type { Home } from "./e164.ts";
 import { QUIET } from "./facts.ts";
@@ -8,6 +8,7 @@ import type { LocalTime, WallClock } from "./schedule.ts";
 /** Why an action of the route that matched could not be taken for this call. */
 export interface ActionFailure {
   readonly status: number;
+  readonly refusal?: Refusal;
   readonly failed: NonNullable<TraceStep["failed"]>;
 }
 

@@ -1,9 +1,9 @@
 import { CallContext } from "./call-context.ts";
-import type { Elsewhere, Interior, Run } from "./call-context.ts";
+import type { ActionFailure, Elsewhere, Interior, Run } from "./call-context.ts";
 import { chainActions, compileAction } from "./action.ts";
 import { checkTrunk } from "./condition.ts";
 import type { DialplanProblem, Safety, Surroundings } from "./condition.ts";
-import type { Action, CallQuery, Caller, Decision, TraceDetail } from "./decision.ts";
+import type { Action, CallQuery, Caller, Decision, Refusal, TraceDetail } from "./decision.ts";
 import { Directory } from "./directory.ts";
 import type { DialplanUser } from "./directory.ts";
 import { emergencyNumbers } from "./emergency.ts";
@@ -107,16 +107,28 @@ export class Dialplan implements Interior {
       status: failure?.status ?? 404,
       reasonPhrase: undefined,
     };
-    return { route, action, trace, ...(explained > 0 && omitted > 0 && { omitted }) };
+    const refusal = refusalOf(decided, action);
+    return {
+      route,
+      action,
+      ...(refusal !== undefined && { refusal }),
+      trace,
+      ...(explained > 0 && omitted > 0 && { omitted }),
+    };
   }
 
   /**
    * Fills in an action that a hook has answered with, in the words of the file. The caller may do
    * what it may, whoever answers.
    *
+   * @param onRefusal told when the caller may not
    * @returns what is wrong with it, as text
    */
-  followHook(action: unknown, query: CallQuery): readonly Action[] | string {
+  followHook(
+    action: unknown,
+    query: CallQuery,
+    onRefusal: (refusal: Refusal) => void = () => undefined,
+  ): readonly Action[] | string {
     const parsed = actionSchema.safeParse(action);
     if (!parsed.success) {
       return explainIssues(parsed.error.issues, actionSchema, action)
@@ -137,9 +149,11 @@ export class Dialplan implements Interior {
       clock: this.clock,
       run: { interior: this, jumpsLeft: MAX_JUMPS, isExplained: false },
     });
-    let status = 404;
-    const actions = plan(context, (failure) => (status = failure.status));
-    return actions.length > 0 ? actions : [{ kind: "reject", status, reasonPhrase: undefined }];
+    let failure: ActionFailure | undefined;
+    const actions = plan(context, (met) => (failure ??= met));
+    if (actions.length > 0) return actions;
+    if (failure?.refusal !== undefined) onRefusal(failure.refusal);
+    return [{ kind: "reject", status: failure?.status ?? 404, reasonPhrase: undefined }];
   }
 
   /** @internal of the action `go` */
@@ -235,6 +249,30 @@ const NOWHERE: TableDecision = {
   trace: [],
   omitted: 0,
 };
+
+/**
+ * Why a call was refused. What follows an attempt is worked out beforehand, so a refusal counts only
+ * where nobody is called before it.
+ */
+function refusalOf(
+  { isMatched, actions, failure }: TableDecision,
+  first: Action,
+): Refusal | undefined {
+  if (actions.length === 0) return failure?.refusal ?? (isMatched ? undefined : "unknown");
+  switch (first.kind) {
+    case "ring":
+    case "dial":
+    case "voicemail":
+    case "ask":
+      return undefined;
+    case "echo":
+    case "play":
+    case "read-digits":
+    case "hang-up":
+    case "reject":
+      return failure?.refusal;
+  }
+}
 
 function capped(query: CallQuery): CallQuery {
   const { from } = query;

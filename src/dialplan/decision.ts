@@ -135,6 +135,11 @@ export type TraceDetail =
       /** Of one minute. */
       readonly price?: number;
     }
+  | {
+      /** How the route chooses codecs; missing: the trunk's way, else that of media.codecs. */
+      readonly kind: "codecs";
+      readonly policy: string;
+    }
   | { readonly kind: "set"; readonly set: string; readonly trace: readonly TraceStep[] }
   | {
       readonly kind: "forward";
@@ -160,11 +165,19 @@ export interface TraceStep {
   readonly steps?: readonly TraceDetail[];
 }
 
+/**
+ * Why a call was refused whatever its route wanted: a premium number, another class that the caller
+ * may not dial, a number that nobody knows, a limit, a loop.
+ */
+export type Refusal = "premium" | "not-allowed" | "unknown" | "limit" | "loop";
+
 export interface Decision {
   /** The name of the route that matched; undefined when none did. */
   readonly route: string | undefined;
   /** Never undefined: no route means reject 404. */
   readonly action: Action;
+  /** Present when the call was refused whatever its route wanted. */
+  readonly refusal?: Refusal;
   readonly trace: readonly TraceStep[];
   /** How many rules before the first of `trace` were looked at and are not told. */
   readonly omitted?: number;

@@ -106,6 +106,8 @@ function describeDetail(detail: TraceDetail, indent: string): readonly string[] 
       const state = detail.state === "unknown" ? "has not been measured" : `is ${detail.state}`;
       return [`${indent}trunk ${detail.id} ${state}${price}`];
     }
+    case "codecs":
+      return [`${indent}codecs: ${detail.policy}`];
     case "set":
       return [
         `${indent}the set ${detail.set} decides:`,

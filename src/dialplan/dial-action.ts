@@ -3,8 +3,9 @@ import type { ActionPlan, OutcomesPlan } from "./action-plan.ts";
 import type { CallContext } from "./call-context.ts";
 import { checkTrunk } from "./condition.ts";
 import type { Path, Surroundings } from "./condition.ts";
-import type { Charge } from "./decision.ts";
+import type { Charge, Refusal } from "./decision.ts";
 import { tryParseNumber } from "./e164.ts";
+import type { NumberClass } from "./number-class.ts";
 import { compileMatcher } from "./pattern.ts";
 import type { NumberMatcher } from "./pattern.ts";
 import { reachedLimit } from "./permission.ts";
@@ -41,6 +42,7 @@ export function compileDial(
     if (!permission.isAllowed) {
       onFailure({
         status: 403,
+        refusal: refusalOf(permission.class),
         failed: {
           condition: "allow",
           expected: [...safety.permissions.classesOf(context.query.from)].join(" or "),
@@ -59,6 +61,7 @@ export function compileDial(
     if (reached !== undefined) {
       onFailure({
         status: 403,
+        refusal: "limit",
         failed: {
           condition: `limits.${reached.limit}`,
           expected: `less than ${reached.max} of ${reached.of}`,
@@ -74,6 +77,7 @@ export function compileDial(
     if (open.length === 0) {
       onFailure({
         status: 503,
+        refusal: "limit",
         failed: {
           condition: "limits",
           expected: "a trunk that has not reached its limit",
@@ -122,6 +126,10 @@ export function compileDial(
       },
     ];
   };
+}
+
+function refusalOf(numberClass: NumberClass): Refusal {
+  return numberClass === "premium" || numberClass === "unknown" ? numberClass : "not-allowed";
 }
 
 function chargeOf(

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { callEnded, callMedia, type CallMediaFact } from "../call/channels.ts";
+import { callEnded, callRefused, callMedia, type CallMediaFact } from "../call/channels.ts";
 import { SEGMENTS, type Segment } from "../call/loss.ts";
+import { REFUSED_REASONS, type RefusedReason } from "../call/refused.ts";
 import type { CallRecord, CallResult, QualityView } from "../call/record.ts";
 import type { FactChannel } from "../core/channels.ts";
 import { anchorAlarms } from "../media/facts.ts";
@@ -74,6 +75,7 @@ export class Metrics {
   readonly #unsubscribe: readonly (() => void)[];
   readonly #eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   readonly #ended = new Map<CallResult, number>(RESULTS.map((result) => [result, 0]));
+  readonly #refused = new Map<RefusedReason, number>(REFUSED_REASONS.map((reason) => [reason, 0]));
   readonly #setupBuckets: number[] = SETUP_BOUNDS.map(() => 0);
   readonly #mos = new Histogram(MOS_BOUNDS);
   readonly #jitter = new Histogram(JITTER_BOUNDS);
@@ -102,6 +104,9 @@ export class Metrics {
     this.#unsubscribe = [
       (options.channel ?? callEnded).subscribe((record) => {
         this.#count(record);
+      }),
+      callRefused.subscribe(({ reason }) => {
+        this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
       }),
       callMedia.subscribe(({ event }) => {
         this.#media.set(event, (this.#media.get(event) ?? 0) + 1);
@@ -186,6 +191,12 @@ export class Metrics {
         node: process.versions.node,
       }),
       gauge("offhook_calls_active", "Calls in progress.", sources.liveCalls()),
+      {
+        name: "offhook_calls_refused_total",
+        help: "Calls that were not placed for what they might cost, or because of a limit, by reason.",
+        type: "counter",
+        samples: Array.from(this.#refused, ([reason, value]) => ({ labels: { reason }, value })),
+      },
       {
         name: "offhook_calls_total",
         help: "Calls that ended, by result.",

@@ -49,7 +49,12 @@ describe("the first route whose conditions all hold decides", () => {
   it("rejects with 404 when none does, and with an empty plan", () => {
     const action = { kind: "reject", status: 404, reasonPhrase: undefined };
     expect(decide({ routes }, "99")).toMatchObject({ route: undefined, action });
-    expect(decide({ routes: [] }, "1001")).toEqual({ route: undefined, action, trace: [] });
+    expect(decide({ routes: [] }, "1001")).toEqual({
+      route: undefined,
+      action,
+      refusal: "unknown",
+      trace: [],
+    });
   });
 
   it("names a route without a name by its place", () => {

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import { describeTrace } from "../../src/dialplan/describe.ts";
 import { changedDecisions } from "../../src/dialplan/diff.ts";
 import type { CallQuery, Caller, TraceStep } from "../../src/dialplan/decision.ts";
 import { QUIET } from "../../src/dialplan/facts.ts";
@@ -117,6 +118,15 @@ describe("an explanation", () => {
       "route 26",
     ]);
     expect(decision.omitted).toBe(20);
+  });
+});
+
+describe("a step of the explanation", () => {
+  it("names the codec policy of the route, and the sentence says it", () => {
+    const routes = [{ to: "_0.", do: { dial: "office", "codec-policy": "opus" } }];
+    const { trace } = planOf({ routes }).decide({ from: ann, to: "030123456", at: new Date() });
+    expect(trace[0]?.steps).toContainEqual({ kind: "codecs", policy: "opus" });
+    expect(describeTrace(trace).join("\n")).toContain("codecs: opus");
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { compileDialplan } from "../../src/dialplan/compile.ts";
 import { lintDialplan } from "../../src/dialplan/lint.ts";
 import { planOf, sourceOf, world } from "./plan.ts";
 
@@ -91,5 +92,22 @@ describe("the linter", () => {
     const found = lint({ emergency: { numbers: "19222" }, routes: [{ to: "1", do: "echo" }] });
     expect(found).toEqual([]);
     expect(none.trunks.size).toBe(0);
+  });
+
+  it("finds users who cannot reach an emergency number at some hour", () => {
+    const nobody = { ...world, trunks: new Map() };
+    const whole = { country: "DE", "time-zone": "Europe/Berlin", routes: [{ do: "echo" }] };
+    const compiled = compileDialplan(sourceOf(whole), nobody);
+    if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
+    const found = lintDialplan(sourceOf(whole), nobody, compiled.dialplan, now);
+    expect(found.map(({ path, message }) => `${path.join(".")}: ${message}`)).toEqual([
+      expect.stringMatching(
+        /^country: user 1001 cannot reach the emergency number 112 \(for one at 2026-11-20T09:00:00.000Z\)/,
+      ),
+      expect.stringContaining("user 1002"),
+      expect.stringContaining("user ann"),
+    ]);
+    // One trunk is enough: the rule before all others takes it, whatever the routes say.
+    expect(lint({ routes: [{ do: "echo" }] })).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { type Gateway, startGateway } from "../harness/gateway.ts";
-import { expectNothingLeft, lastRecord } from "../harness/gateway-state.ts";
+import { expectNothingLeft, lastRecord, metric } from "../harness/gateway-state.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
 import { expectNoFault } from "./support.ts";
@@ -167,18 +167,29 @@ describe("a plan with real peers", () => {
 
 describe("calls that somebody would pay for", () => {
   it.each([
-    ["a premium number", "09001234567", 403],
-    ["a premium number abroad", "0019002345678", 403],
-    ["a satellite", "00881631234567", 403],
-    ["a number that no route takes", "5551234", 404],
-    ["a forward to a premium number", "606", 403],
-    ["a forward to itself", "607", 482],
-    ["a redirect by the carrier", "605", 502],
-  ])("%s is refused, and its record says why", async (_, number, status) => {
+    ["a premium number", "09001234567", 403, "premium"],
+    ["a premium number abroad", "0019002345678", 403, "premium"],
+    ["a satellite", "00881631234567", 403, "premium"],
+    ["a number that no route takes", "5551234", 404, "unknown"],
+    ["a forward to a premium number", "606", 403, "premium"],
+    ["a forward to itself", "607", 482, "loop"],
+    ["a redirect by the carrier", "605", 502, "foreign"],
+  ])("%s is refused, logged and counted, and its record says why", async (...row) => {
+    const [, number, status, reason] = row;
+    const series = `offhook_calls_refused_total{reason="${reason}"}`;
+    const countBefore = await metric(gateway, series);
+    const from = gateway.logs().length;
     await using caller = await WsCaller.signIn(gateway, "1001");
     const before = await invitesOf(well);
     expect(await refusedWith(caller, number)).toBe(status);
     expect(await invitesOf(well)).toBe(before);
+    expect(await metric(gateway, series)).toBe(countBefore + 1);
+    const line = await gateway.waitForLog("call-refused", { from });
+    expect(Object.fromEntries(line.fields)).toMatchObject({
+      reason,
+      from: "user 1001",
+      to: number,
+    });
     expect(await lastRecord(gateway)).toMatchObject({
       to: number,
       result: expect.stringMatching(/error/),
