@@ -211,18 +211,22 @@ function missingIn(
     const { tag } = legOf(end);
     const leg = health[tag];
     if (leg === undefined) continue;
-    // Its packets arrive, but nobody has the keys: somebody disturbed the handshake.
-    if (!leg.isSecured && (isSoundDue || leg.hasPath)) return `no DTLS from ${tag}`;
+    // Its packets arrive, but nobody has the keys: somebody disturbed the handshake. rtpengine may
+    // even take it for complete, with the stranger's part in it (CVE-2023-51275, seen with 10.5).
+    if (!leg.isSecured && (isSoundDue || leg.hasPath || leg.isUnreadable)) {
+      return `no DTLS from ${tag}`;
+    }
+    if (leg.isUnreadable) return `no packet that can be decrypted from ${tag}`;
     if (isSoundDue && leg.packets === 0 && shouldSend(end, peer)) return `no packet from ${tag}`;
   }
   return undefined;
 }
 
+/** Whoever holds with `sendonly` may have no music, and is as silent as the one that is held. */
 function shouldSend(end: Peer, peer: Peer): boolean {
-  const own = directionOf(remoteSdpOf(end) ?? "");
-  const others = directionOf(remoteSdpOf(peer) ?? "");
   return (
-    (own === "sendrecv" || own === "sendonly") && (others === "sendrecv" || others === "recvonly")
+    directionOf(remoteSdpOf(end) ?? "") === "sendrecv" &&
+    directionOf(remoteSdpOf(peer) ?? "") === "sendrecv"
   );
 }
 

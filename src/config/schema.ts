@@ -253,7 +253,7 @@ const mediaSchema = z.strictObject({
       "true: ng sockets may be at public addresses. Whoever reaches an ng socket can redirect the sound of every call: nothing in the protocol stops him",
     default: "false",
   }),
-  timeout: duration("5s", "1h").optional().meta({
+  timeout: duration("3s", "1h").optional().meta({
     description:
       "A call ends when nothing has come for this long from an end that should send; never while it is held",
     default: "60s",

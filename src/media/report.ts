@@ -86,6 +86,9 @@ function reportsOf(
   return {};
 }
 
+/** A few may be a stranger's, or have come before the keys: that says nothing. */
+const UNREADABLE_PACKETS = 3;
+
 /**
  * What has come from each leg, out of a `query` reply. A stream with DTLS is secured once its flags
  * say that the fingerprint was verified.
@@ -100,6 +103,7 @@ export function readLegHealth(
     const monologue = byTag[tag];
     if (monologue === undefined) continue;
     let packets = 0;
+    let errors = 0;
     let hasDtls = false;
     let isVerified = false;
     let hasPath = false;
@@ -111,9 +115,11 @@ export function readLegHealth(
         hasPath ||= list(flags).includes("confirmed");
         isVerified ||= list(flags).includes("DTLS fingerprint verified");
         packets += number(dictionary(stats)["packets"]) ?? 0;
+        errors += number(dictionary(stats)["errors"]) ?? 0;
       }
     }
-    health.push([tag, { packets, isSecured: !hasDtls || isVerified, hasPath }]);
+    const isUnreadable = hasDtls && packets === 0 && errors >= UNREADABLE_PACKETS;
+    health.push([tag, { packets, isSecured: !hasDtls || isVerified, hasPath, isUnreadable }]);
   }
   return Object.fromEntries(health);
 }

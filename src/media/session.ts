@@ -163,6 +163,8 @@ export interface LegHealth {
   readonly isSecured: boolean;
   /** Its ICE has found a way. */
   readonly hasPath: boolean;
+  /** It uses DTLS, and packets come of which not one could be read. */
+  readonly isUnreadable: boolean;
 }
 
 /** A sound that a leg hears in place of another leg's. */

@@ -110,6 +110,14 @@ export class SipBank implements AsyncDisposable {
     await within(call.over, { what: "the 200 to BYE", timeoutMs: 10_000 });
   }
 
+  /** Offers another direction. @returns once it is agreed on */
+  async change(call: BankCall, direction: "sendonly" | "sendrecv" | "inactive"): Promise<void> {
+    call.cseq += 1;
+    const agreed = call.nextChange();
+    this.#send(this.#build(call, "INVITE", call.sdp.replace("a=sendrecv", `a=${direction}`)));
+    await within(agreed, { what: `the 200 to ${direction}`, timeoutMs: 10_000 });
+  }
+
   /** Answers a call that rings. */
   answer(call: BankCall, status = 200): void {
     if (call.invite !== undefined) this.#respond(call, call.invite, status);
@@ -244,6 +252,7 @@ export class SipBank implements AsyncDisposable {
     call.port = audioPortOf(response.body.toString());
     this.#send(this.#build(call, "ACK", undefined, cseq.number));
     call.begun();
+    call.onChanged?.();
   }
 
   /** CANCEL, and the ACK of a refusal (RFC 3261 §9.1, §17.1.1.3). */
@@ -337,6 +346,7 @@ export class BankCall {
   /** Sends a packet each 20 ms, as a telephone that somebody listens to. */
   isDense = false;
   isSilent = false;
+  onChanged: (() => void) | undefined;
   #settleAnswered: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #settleOver: (() => void) | undefined;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
@@ -382,6 +392,13 @@ export class BankCall {
 
   stopResending(): void {
     for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+  }
+
+  /** Settles when the next change of ours is agreed on. */
+  nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onChanged = resolve;
+    });
   }
 
   /** Longest time without a packet from `sinceMs` of the monotonic clock until now, milliseconds. */

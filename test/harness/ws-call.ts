@@ -218,8 +218,8 @@ export class IncomingCall extends CallLeg {
   }
 
   /** Sends the 200 and does not wait. */
-  accept(): void {
-    this.#respond(200, browserSdp({ setup: "active" }));
+  accept(sdp = browserSdp({ setup: "active" })): void {
+    this.#respond(200, sdp);
   }
 
   /** Refuses and waits for the ACK. */

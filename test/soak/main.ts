@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- flood | overload | reconnect`: what takes too long for `npm test`, in a network of
+ * `npm run soak -- flood | overload | reconnect | clienthello | endings`: what takes too long for `npm test`, in a network of
  * its own. Prints the figures, and ends with 1 when one of them is not what it must be.
  */
 import { spawnSync } from "node:child_process";
@@ -53,6 +53,16 @@ const STAGES: Readonly<Record<string, () => Promise<readonly Target[]>>> = {
       { what: `${report.registrations} registrations`, isMet: report.registrations === 2001 },
       { what: `calls: ${report.callsLeft} of 20 left`, isMet: report.callsLeft === 20 },
       { what: `event loop p99 ${report.loopMs} ms, below 200`, isMet: report.loopMs < 200 },
+    ];
+  },
+  clienthello: async () => {
+    const { clientHello } = await import("./client-hello.ts");
+    const calls = Number(process.env["OFFHOOK_SOAK_CALLS"] ?? 50);
+    const report = await clientHello({ calls, say });
+    say(JSON.stringify(report));
+    return [
+      { what: `sound in ${report.heard} of ${calls} calls`, isMet: report.heard === calls },
+      { what: `after ${report.slowestMs} ms at most, 5000`, isMet: report.slowestMs <= 5000 },
     ];
   },
 };
