@@ -15,6 +15,8 @@ const MEDIA_PORTS = 200;
 export interface RtpengineOptions {
   /** Default `["rtpengine"]`; `["chroot", DIR, "/usr/bin/rtpengine"]` for another version. */
   readonly command?: readonly string[];
+  /** Default 200. */
+  readonly mediaPorts?: number;
 }
 
 /**
@@ -27,8 +29,9 @@ export class TestRtpengine implements AsyncDisposable {
 
   static async start(options: RtpengineOptions = {}): Promise<TestRtpengine> {
     const [command = "rtpengine", ...prefix] = options.command ?? ["rtpengine"];
+    const { mediaPorts = MEDIA_PORTS } = options;
     const ngPort = await freePort();
-    const firstPort = await freePorts(MEDIA_PORTS);
+    const firstPort = await freePorts(mediaPorts);
     const child = await Child.start(
       command,
       [
@@ -40,7 +43,7 @@ export class TestRtpengine implements AsyncDisposable {
         "--interface=127.0.0.1",
         `--listen-ng=127.0.0.1:${ngPort}`,
         `--port-min=${firstPort}`,
-        `--port-max=${firstPort + MEDIA_PORTS - 1}`,
+        `--port-max=${firstPort + mediaPorts - 1}`,
         "--timeout=60",
         "--silent-timeout=3600",
         "--tos=0",

@@ -55,6 +55,19 @@ const STAGES: Readonly<Record<string, () => Promise<readonly Target[]>>> = {
       { what: `event loop p99 ${report.loopMs} ms, below 200`, isMet: report.loopMs < 200 },
     ];
   },
+  endings: async () => {
+    const { endings } = await import("./endings.ts");
+    const report = await endings({ calls: 1000, say });
+    say(JSON.stringify(report));
+    const { sessionsLeft, callsLeft, emptyAfterSeconds } = report;
+    return [
+      {
+        what: `${sessionsLeft} sessions in rtpengine, after ${emptyAfterSeconds ?? "more than 60"} s`,
+        isMet: sessionsLeft === 0,
+      },
+      { what: `${callsLeft} calls in the gateway`, isMet: callsLeft === 0 },
+    ];
+  },
   clienthello: async () => {
     const { clientHello } = await import("./client-hello.ts");
     const calls = Number(process.env["OFFHOOK_SOAK_CALLS"] ?? 50);
