@@ -430,7 +430,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const hasVideo = video === "own" && description.video !== undefined;
     const profile = profileOf({ sender: { ...sender, host }, receiver, hasVideo });
     const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
-    return receiver.kind === "webrtc" ? profileAfterMove(profile, this.#moves, role) : profile;
+    const moved =
+      receiver.kind === "webrtc" ? profileAfterMove(profile, this.#moves, role) : profile;
+    // Both directions: a plain leg has no ICE, so it concerns browsers only.
+    return this.#options.isIceLite === true ? { ...moved, "ICE-lite": "both" } : moved;
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {
