@@ -602,7 +602,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       hasMusic: this.#context.holdMusic !== undefined,
     });
     this.#isRenegotiating = false;
-    this.#keeper.onIdle();
+    this.#keeper.onRenegotiated();
     if (this.#state !== "connected" || change === undefined) return;
     if (codecs !== this.#codecs) this.#choose(codecs);
     this.#story.directionChanged(end.leg.tag, end.direction);

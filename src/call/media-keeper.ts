@@ -51,6 +51,8 @@ export class MediaKeeper {
   #check: Timer | undefined;
   /** What was counted from each leg, and when that last became more. */
   readonly #heard = new Map<string, { packets: number; atMs: number }>();
+  /** Legs whose DTLS has been done on this rtpengine: done again it may take its time. */
+  readonly #secured = new Set<string>();
 
   constructor(call: KeptCall) {
     this.#call = call;
@@ -70,6 +72,12 @@ export class MediaKeeper {
   onJoined(): void {
     this.#scheduleChecks();
     this.#tryMove();
+  }
+
+  /** A change that an end asked for is over; it may have brought a new path and new keys. */
+  onRenegotiated(): void {
+    if (this.#state === "watching" && this.#wanted === undefined) this.#scheduleChecks();
+    this.onIdle();
   }
 
   /** Something that kept the call busy is over. */
@@ -117,6 +125,7 @@ export class MediaKeeper {
         if (this.#wanted === why) this.#wanted = undefined;
         this.#tries = 0;
         for (const heard of this.#heard.values()) heard.packets = 0;
+        this.#secured.clear();
         break;
       }
       case "failed":
@@ -169,7 +178,9 @@ export class MediaKeeper {
     this.#checkAfter(atMs, later);
     if (health === undefined) return;
     if (this.#hasDied(ends, health)) return;
-    const missing = atMs === 0 ? undefined : missingIn(ends, health, atMs >= SOUND_CHECK_MS);
+    const missing =
+      atMs === 0 ? undefined : missingIn(ends, health, this.#secured, atMs >= SOUND_CHECK_MS);
+    for (const [tag, leg] of Object.entries(health)) if (leg.isSecured) this.#secured.add(tag);
     if (missing === undefined || this.#repairs >= MAX_REPAIRS) return;
     this.#repairs += 1;
     this.#call.told("repaired", missing);
@@ -205,6 +216,7 @@ export class MediaKeeper {
 function missingIn(
   ends: readonly [Peer, Peer],
   health: Readonly<Record<string, LegHealth>>,
+  secured: ReadonlySet<string>,
   isSoundDue: boolean,
 ): string | undefined {
   for (const [end, peer] of [ends, [ends[1], ends[0]] as const]) {
@@ -212,10 +224,10 @@ function missingIn(
     const leg = health[tag];
     if (leg === undefined) continue;
     // Its packets arrive, but nobody has the keys: somebody disturbed the handshake. rtpengine may
-    // even take it for complete, with the stranger's part in it (CVE-2023-51275, seen with 10.5).
-    if (!leg.isSecured && (isSoundDue || leg.hasPath || leg.isUnreadable)) {
-      return `no DTLS from ${tag}`;
-    }
+    // even take it for complete, with the stranger's part in it (CVE-2023-51275, seen with 10.5). A
+    // browser that has had keys is in another network now, and gets the longer time.
+    const isDue = isSoundDue || (!secured.has(tag) && (leg.hasPath || leg.isUnreadable));
+    if (!leg.isSecured && isDue) return `no DTLS from ${tag}`;
     if (leg.isUnreadable) return `no packet that can be decrypted from ${tag}`;
     if (isSoundDue && leg.packets === 0 && shouldSend(end, peer)) return `no packet from ${tag}`;
   }

@@ -63,6 +63,7 @@ import {
   withDirectionOf,
   withEventsOf,
   withFlags,
+  withIceMode,
   withoutTransport,
 } from "./session-state.ts";
 
@@ -430,10 +431,9 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const hasVideo = video === "own" && description.video !== undefined;
     const profile = profileOf({ sender: { ...sender, host }, receiver, hasVideo });
     const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
-    const moved =
+    const base =
       receiver.kind === "webrtc" ? profileAfterMove(profile, this.#moves, role) : profile;
-    // Both directions: a plain leg has no ICE, so it concerns browsers only.
-    return this.#options.isIceLite === true ? { ...moved, "ICE-lite": "both" } : moved;
+    return withIceMode(base, this.#options.isIceLite);
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {

@@ -142,6 +142,14 @@ export function profileAfterMove(
   return { ...profile, "DTLS-fingerprint": hash, ...(isClient ? { "ICE-lite": "forward" } : {}) };
 }
 
+/** Both directions: a plain leg has no ICE, so an ICE-lite agent (RFC 8445 §2.5) is one to browsers. */
+export function withIceMode(
+  profile: FlaggedArguments,
+  isIceLite: boolean | undefined,
+): FlaggedArguments {
+  return isIceLite === true ? { ...profile, "ICE-lite": "both" } : profile;
+}
+
 /** What a browser's own SDP says of its transport. @returns what is new in it */
 export function noteBrowser(
   state: LegState,
