@@ -109,4 +109,5 @@ export const RFC_TITLES: ReadonlyMap<number, string> = new Map([
   [9110, "HTTP Semantics"],
   [9112, "HTTP/1.1"],
   [9143, "Negotiating Media Multiplexing Using SDP"],
+  [9429, "JavaScript Session Establishment Protocol (JSEP)"],
 ]);

@@ -227,6 +227,9 @@ function missingIn(
     // even take it for complete, with the stranger's part in it (CVE-2023-51275, seen with 10.5). A
     // browser that has had keys is in another network now, and gets the longer time.
     const isDue = isSoundDue || (!secured.has(tag) && (leg.hasPath || leg.isUnreadable));
+    // Nothing at all has come from this browser: its network lets nothing through. Another port of
+    // ours is no help, and would only begin its search for a relay anew.
+    if (!leg.isSecured && !leg.hasPath && !leg.isUnreadable && leg.packets === 0) continue;
     if (!leg.isSecured && isDue) return `no DTLS from ${tag}`;
     if (leg.isUnreadable) return `no packet that can be decrypted from ${tag}`;
     if (isSoundDue && leg.packets === 0 && shouldSend(end, peer)) return `no packet from ${tag}`;

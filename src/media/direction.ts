@@ -5,12 +5,13 @@ const LINE = /^a=(sendrecv|sendonly|recvonly|inactive)\r?$/m;
 
 /**
  * The direction that an SDP asks for; `sendrecv` when it says none (RFC 8866 §6.7), `inactive` for
- * the old hold with the address 0.0.0.0 (RFC 2543 §B.5).
+ * the old hold with the address 0.0.0.0 (RFC 2543 §B.5). With ICE that address only says that no
+ * candidate is known yet (RFC 9429 §5.2.1).
  */
 export function directionOf(sdp: string): MediaDirection {
   const found = LINE.exec(sdp)?.[1];
   if (found === "sendonly" || found === "recvonly" || found === "inactive") return found;
-  return /^c=IN IP4 0\.0\.0\.0\r?$/m.test(sdp) && !sdp.includes("a=candidate:")
+  return /^c=IN IP4 0\.0\.0\.0\r?$/m.test(sdp) && !sdp.includes("a=ice-ufrag:")
     ? "inactive"
     : "sendrecv";
 }

@@ -45,6 +45,7 @@ import type {
   OfferCommand,
 } from "./session-state.ts";
 import {
+  adaptProfile,
   agreedBetween,
   hasTranscodingFlag,
   isReplacedWay,
@@ -54,7 +55,6 @@ import {
   noteBrowser,
   onlyPair,
   printForLeg,
-  profileAfterMove,
   transcodingOf,
   UNCHANGED,
   videoOfAnswer,
@@ -63,7 +63,6 @@ import {
   withDirectionOf,
   withEventsOf,
   withFlags,
-  withIceMode,
   withoutTransport,
 } from "./session-state.ts";
 
@@ -431,9 +430,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const hasVideo = video === "own" && description.video !== undefined;
     const profile = profileOf({ sender: { ...sender, host }, receiver, hasVideo });
     const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
-    const base =
-      receiver.kind === "webrtc" ? profileAfterMove(profile, this.#moves, role) : profile;
-    return withIceMode(base, this.#options.isIceLite);
+    const { isIceLite } = this.#options;
+    return adaptProfile(profile, { kind: receiver.kind, moves: this.#moves, role, isIceLite });
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {

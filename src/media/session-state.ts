@@ -12,7 +12,7 @@ import type { RtpengineNode } from "./rtpengine-node.ts";
 import type { Sdp } from "./sdp.ts";
 import { findAttribute, formatSdp, newOriginId } from "./sdp.ts";
 import type { LegDescription, LegLayout, VideoUse } from "./sdp-filter.ts";
-import type { DtmfWay, Exchange, MediaLeg, MediaReport } from "./session.ts";
+import type { DtmfWay, Exchange, LegKind, MediaLeg, MediaReport } from "./session.ts";
 import type { MediaSecurity } from "./srtp.ts";
 
 /** Nothing about the browser is new. */
@@ -123,31 +123,34 @@ export function newLegState(): LegState {
 const FINGERPRINT_HASHES = ["sha-256", "sha-384", "sha-512"] as const;
 
 /**
- * A profile toward a browser whose call has been moved.
+ * A profile as a call needs it: ICE-lite (RFC 8445 §2.5) where that is configured, in both
+ * directions, for a plain leg has no ICE; and what a browser needs whose call has been moved.
  *
  * @param role rtpengine's role toward it before the move
  */
-export function profileAfterMove(
+export function adaptProfile(
   profile: FlaggedArguments,
-  moves: number,
-  role: string | undefined,
+  call: {
+    readonly kind: LegKind;
+    readonly moves: number;
+    readonly role: string | undefined;
+    readonly isIceLite: boolean | undefined;
+  },
 ): FlaggedArguments {
-  if (moves === 0) return profile;
-  const hash = FINGERPRINT_HASHES[moves % FINGERPRINT_HASHES.length];
+  const { kind, moves, role, isIceLite } = call;
+  if (isIceLite === true) return { ...profile, "ICE-lite": "both", ...newHash(kind, moves) };
+  if (kind !== "webrtc" || moves === 0) return profile;
   // A browser that is controlled stays on the dead path until that has been silent for 2.5 s, for no
   // sound comes over the new one before DTLS, and DTLS, which it begins, goes over the dead one
   // (measured with Chromium 156). Beside an ICE-lite agent it is the controlling one, and takes the
   // new path at once (RFC 8445 §6.1.1).
   const isClient = role === "passive";
-  return { ...profile, "DTLS-fingerprint": hash, ...(isClient ? { "ICE-lite": "forward" } : {}) };
+  return { ...profile, ...newHash(kind, moves), ...(isClient ? { "ICE-lite": "forward" } : {}) };
 }
 
-/** Both directions: a plain leg has no ICE, so an ICE-lite agent (RFC 8445 §2.5) is one to browsers. */
-export function withIceMode(
-  profile: FlaggedArguments,
-  isIceLite: boolean | undefined,
-): FlaggedArguments {
-  return isIceLite === true ? { ...profile, "ICE-lite": "both" } : profile;
+function newHash(kind: LegKind, moves: number): Partial<FlaggedArguments> {
+  const hash = FINGERPRINT_HASHES[moves % FINGERPRINT_HASHES.length];
+  return kind === "webrtc" && moves > 0 ? { "DTLS-fingerprint": hash } : {};
 }
 
 /** What a browser's own SDP says of its transport. @returns what is new in it */

@@ -21,6 +21,8 @@ describe("a hold however it is spelt", () => {
     [OLD_HOLD.replace("m=", "a=sendrecv\r\nm="), "sendonly"],
     [sdp("sendrecv"), "sendrecv"],
     [sdp("recvonly"), "recvonly"],
+    // RFC 9429 §5.2.1: a browser that knows no candidate yet holds nobody.
+    [`${OLD_HOLD}a=ice-ufrag:4vih\r\na=sendrecv\r\n`, "sendrecv"],
   ])("with music the held end goes on listening", (offer, expected) => {
     expect(/a=(\w+)\r/.exec(offerForPeer(offer, true))?.[1]).toBe(expected);
   });
