@@ -174,7 +174,13 @@ describe("sound between Chromium and rtpengine", () => {
       expect(transportOf(last)[0]).toBe(transportOf(first)[0]);
       const { codecs, isTranscoded: asked } = await session.query();
       expect(asked).toBe(isTranscoded);
-      expect(session.negotiated()).toEqual({ codecs, isTranscoded, packetsFrom: {} });
+      expect(session.negotiated()).toEqual({
+        codecs,
+        isTranscoded,
+        packetsFrom: {},
+        dtmf: { caller: "rfc4733", "callee-1": "rfc4733" },
+        srtp: { caller: "none", "callee-1": "dtls" },
+      });
       await session.close();
       await page.close();
     },
