@@ -47,11 +47,13 @@ describe("encrypted trunks, with baresip and Chromium", () => {
   afterEach(async () => {
     const { gateway } = stage();
     await expectNothingLeft(gateway);
-    // baresip's last report of a call can come in the clear: rtpengine says so, and drops it.
-    const complaints = gateway
-      .logs()
-      .filter(({ msg }) => msg.startsWith("rtpengine: ") && !msg.endsWith("(short packet)"));
-    expect(complaints.map(({ text }) => text)).toEqual([]);
+    // baresip's last report of a call can come in the clear, and a packet or two on either side of a
+    // DTLS handshake under no key that is agreed: rtpengine says so, and drops them.
+    const complaints = gateway.logs().filter(({ msg }) => msg.startsWith("rtpengine: "));
+    const isStray = (msg: string): boolean =>
+      msg.endsWith("(short packet)") || /Discarded (?:invalid )?SRTC?P packet: /.test(msg);
+    expect(complaints.filter(({ msg }) => !isStray(msg)).map(({ text }) => text)).toEqual([]);
+    expect(complaints.length, "stray packets in all calls so far").toBeLessThanOrEqual(16);
     expect(gateway.child.lines.join("\n"), "no key in a log").not.toContain("inline:");
   });
   afterAll(async () => {
