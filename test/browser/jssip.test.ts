@@ -1,8 +1,7 @@
-import { createRequire } from "node:module";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { build } from "vite";
 import type { Page } from "playwright-core";
 import { measureStreamTone, type TestBrowser } from "../harness/chromium.ts";
+import { bundleClient } from "../harness/client-bundle.ts";
 import { PASSWORDS, type Gateway } from "../harness/gateway.ts";
 import { expectNothingLeft } from "../harness/gateway-state.ts";
 import { CLEAN, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
@@ -11,23 +10,7 @@ const stage = useStage();
 let jssip = "";
 
 beforeAll(async () => {
-  const built = await build({
-    configFile: false,
-    logLevel: "silent",
-    build: {
-      write: false,
-      minify: false,
-      lib: {
-        entry: createRequire(import.meta.url).resolve("jssip"),
-        formats: ["iife"],
-        name: "JsSIP",
-      },
-    },
-  });
-  const [bundle] = Array.isArray(built) ? built : [];
-  const chunk = bundle?.output.find((part) => part.type === "chunk");
-  if (chunk?.type !== "chunk") throw new Error("JsSIP was not bundled");
-  jssip = chunk.code;
+  jssip = await bundleClient("jssip", "JsSIP");
 });
 
 afterEach(async () => {

@@ -1,8 +1,7 @@
-import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { build } from "vite";
 
+import { bundleClient } from "../harness/client-bundle.ts";
 import { PASSWORDS } from "../harness/gateway.ts";
 import { expectNothingLeft, trunkTo } from "../harness/gateway-state.ts";
 import { freePort } from "../harness/ports.ts";
@@ -120,23 +119,7 @@ describe("the web phone in another network", () => {
 describe("stock SIP.js in another network", () => {
   let sipJs = "";
   beforeAll(async () => {
-    const built = await build({
-      configFile: false,
-      logLevel: "silent",
-      build: {
-        write: false,
-        minify: false,
-        lib: {
-          entry: createRequire(import.meta.url).resolve("sip.js"),
-          formats: ["iife"],
-          name: "SIP",
-        },
-      },
-    });
-    const [bundle] = Array.isArray(built) ? built : [];
-    const chunk = bundle?.output.find((part) => part.type === "chunk");
-    if (chunk?.type !== "chunk") throw new Error("SIP.js was not bundled");
-    sipJs = chunk.code;
+    sipJs = await bundleClient("sip.js", "SIP");
   });
 
   /** A page with stock SIP.js, registered as 1001, that answers every call. */

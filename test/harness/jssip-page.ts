@@ -1,32 +1,10 @@
-import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
-import { build } from "vite";
 
 import type { TestBrowser } from "./chromium.ts";
+import { bundleClient } from "./client-bundle.ts";
 import { PASSWORDS, type Gateway } from "./gateway.ts";
 
 let bundle: Promise<string> | undefined;
-
-/** JsSIP as one script, as its users bundle it. */
-async function bundleJssip(): Promise<string> {
-  const built = await build({
-    configFile: false,
-    logLevel: "silent",
-    build: {
-      write: false,
-      minify: false,
-      lib: {
-        entry: createRequire(import.meta.url).resolve("jssip"),
-        formats: ["iife"],
-        name: "JsSIP",
-      },
-    },
-  });
-  const [output] = Array.isArray(built) ? built : [];
-  const chunk = output?.output.find((part) => part.type === "chunk");
-  if (chunk?.type !== "chunk") throw new Error("JsSIP was not bundled");
-  return chunk.code;
-}
 
 /** Pictures that a page has decoded and sent, by its getStats. */
 export interface Frames {
@@ -45,7 +23,7 @@ export class JssipPage {
     user: keyof typeof PASSWORDS,
     options: { readonly video: boolean },
   ): Promise<JssipPage> {
-    bundle ??= bundleJssip();
+    bundle ??= bundleClient("jssip", "JsSIP");
     const page = await browser.newPage({ camera: "granted" });
     await page.goto(`${gateway.httpUrl}/healthz`);
     await page.addScriptTag({ content: await bundle });
