@@ -4,7 +4,15 @@ import { type PhoneState } from "../../web-phone/src/state.ts";
 import { inCall, ready } from "./calls.ts";
 
 function press(key: string, change: Partial<KeyPress> = {}): KeyPress {
-  return { key, ctrlKey: false, altKey: false, metaKey: false, isInTextField: false, ...change };
+  return {
+    key,
+    ctrlKey: false,
+    altKey: false,
+    metaKey: false,
+    isInTextField: false,
+    hasShortcuts: true,
+    ...change,
+  };
 }
 
 const incoming = inCall({ phase: "incoming", direction: "incoming" });
@@ -48,6 +56,14 @@ describe("the keyboard map", () => {
     expect(commandOf(connected, press("5", field))).toBeUndefined();
     expect(commandOf(connected, press("F8", field))?.type).toBe("toggle-mute");
     expect(commandOf(incoming, press("F2", field))?.type).toBe("answer");
+  });
+
+  it("leaves every key to the browser when it is switched off", () => {
+    for (const key of ["F2", "F4", "F8", "F9", "m", "h", "5", "?"]) {
+      for (const state of [incoming, connected, ready]) {
+        expect(commandOf(state, press(key, { hasShortcuts: false }))).toBeUndefined();
+      }
+    }
   });
 
   it("leaves combinations to the browser", () => {

@@ -5,6 +5,10 @@
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import type { CallEnd, EndKind } from "./call-end.ts";
+import { tryParseLanguage, useLanguage } from "./i18n/languages.ts";
+import { languageDirection, languageTag, setLanguage } from "./i18n/text.ts";
+import { DEFAULT_PREFERENCES, type Theme } from "./preferences.ts";
+import { initialShell } from "./shell.ts";
 import { type Call, initialState, type PhoneState, type RecentCall } from "./state.ts";
 import type { PhoneActions } from "./ui/actions.ts";
 import { PhoneView } from "./ui/PhoneView.tsx";
@@ -204,14 +208,24 @@ const STATES: Readonly<Record<string, PhoneState>> = {
 
 const levels = { mine: signal(0.62), theirs: signal(0.48) };
 
-function One(props: { readonly state: PhoneState }) {
-  return <PhoneView state={props.state} actions={actions} levels={levels} now={NOW} canRing />;
+/** What the query of the address says; each is also an argument of `show`. */
+interface Look {
+  readonly state: string;
+  readonly theme: Theme;
+  /** A language, or `pseudo`. */
+  readonly lang: string;
 }
+
+const root = document.querySelector<HTMLElement>("#phone");
 
 function Index() {
   return (
     <main class="gallery">
       <h1>States of the phone</h1>
+      <p>
+        Add <code>&amp;theme=dark</code> or <code>&amp;lang=ar</code> (en, de, fr, es, ar, pseudo)
+        to an address.
+      </p>
       <ul>
         {Object.keys(STATES).map((name) => (
           <li key={name}>
@@ -223,6 +237,47 @@ function Index() {
   );
 }
 
-const root = document.querySelector<HTMLElement>("#phone");
-const state = STATES[new URLSearchParams(location.search).get("state") ?? ""];
-if (root !== null) render(state === undefined ? <Index /> : <One state={state} />, root);
+async function show(look: Look): Promise<void> {
+  if (root === null) return;
+  if (look.lang === "pseudo") {
+    setLanguage("en", (await import("./i18n/pseudo.ts")).pseudo);
+  } else {
+    await useLanguage(tryParseLanguage(look.lang) ?? "en");
+  }
+  const page = document.documentElement;
+  page.lang = languageTag();
+  page.dir = languageDirection();
+  page.dataset["theme"] = look.theme;
+  const state = STATES[look.state];
+  // A state begins as a page would: with nothing of the one before, not even the focus.
+  render(null, root);
+  render(
+    state === undefined ? (
+      <Index />
+    ) : (
+      <PhoneView
+        state={state}
+        actions={actions}
+        levels={levels}
+        now={NOW}
+        canRing
+        shell={initialShell(DEFAULT_PREFERENCES)}
+        onShell={() => undefined}
+      />
+    ),
+    root,
+  );
+}
+
+const query = new URLSearchParams(location.search);
+const theme = query.get("theme");
+void show({
+  state: query.get("state") ?? "",
+  theme: theme === "light" || theme === "dark" ? theme : "auto",
+  lang: query.get("lang") ?? "en",
+});
+
+// For tests that walk through all of them in one page.
+Object.defineProperty(window, "offhookGallery", {
+  value: Object.freeze({ states: Object.keys(STATES), show }),
+});

@@ -21,6 +21,8 @@ export interface KeyPress {
   readonly metaKey: boolean;
   /** The focus is in a field that takes text. */
   readonly isInTextField: boolean;
+  /** The user wants shortcuts (WCAG 2.1.4). */
+  readonly hasShortcuts: boolean;
 }
 
 /**
@@ -31,6 +33,7 @@ export interface KeyPress {
  */
 export function commandOf(state: PhoneState, press: KeyPress): Command | undefined {
   if (press.ctrlKey || press.altKey || press.metaKey || state.isSettingsOpen) return undefined;
+  if (!press.hasShortcuts) return undefined;
   const screen = screenOf(state);
   const isConnected = state.call?.phase === "connected";
   switch (press.key) {

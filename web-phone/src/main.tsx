@@ -1,22 +1,27 @@
-/** Puts the phone together in a page: ports on the inside, screens on the outside. */
-import { signal } from "@preact/signals";
+/** Puts the phone together in an element: ports on the inside, screens on the outside. */
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { render } from "preact";
 import { openMicrophone, type OpenMicrophone } from "./agent/open-microphone.ts";
 import { type RemoteSound, SipAgent } from "./agent/sip-agent.ts";
 import { watchLevel } from "./audio/levels.ts";
 import { RemotePlayer } from "./audio/remote-player.ts";
 import { type Tone, Tones } from "./audio/tones.ts";
+import { chooseLanguage, useLanguage } from "./i18n/languages.ts";
+import { languageDirection, languageTag } from "./i18n/text.ts";
 import { type Command, commandOf } from "./keyboard.ts";
 import { watchNetwork } from "./network-watch.ts";
 import { Phone } from "./phone.ts";
 import { signIn } from "./session-client.ts";
+import { changeShell, initialShell, type ShellEvent } from "./shell.ts";
 import type { PhoneState } from "./state.ts";
 import {
   claimInstanceId,
   loadMemory,
+  loadPreferences,
   loadRawAudio,
   loadSession,
   saveMemory,
+  savePreferences,
   saveRawAudio,
   saveSession,
 } from "./storage.ts";
@@ -60,7 +65,31 @@ function wantsRawAudio(): boolean {
   return new URLSearchParams(location.search).get("raw-audio") === "1" || loadRawAudio();
 }
 
-async function start(root: HTMLElement): Promise<void> {
+/** Where the phone is put, and what it talks to. */
+export interface MountOptions {
+  /** Gets the screens. */
+  readonly root: HTMLElement;
+  /** Gets language, direction and theme. */
+  readonly frame: HTMLElement;
+  /** The gateway's address, with a slash at its end. */
+  readonly server: URL;
+  /** The page is the phone: its title, and keys that nothing has the focus for, are ours. */
+  readonly isPage: boolean;
+}
+
+/** A phone that is up. */
+export interface MountedPhone {
+  readonly phone: Phone<OpenMicrophone>;
+  readonly state: ReadonlySignal<PhoneState>;
+  /** Ends calls and registration and takes the screens away. */
+  dispose(): void;
+}
+
+/** Puts a phone into a page. */
+export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
+  const { root, frame } = options;
+  const life = new AbortController();
+  const untilDisposed = { signal: life.signal };
   const instanceId = await claimInstanceId();
   const tones = new Tones();
   const player = new RemotePlayer(document);
@@ -80,8 +109,7 @@ async function start(root: HTMLElement): Promise<void> {
 
   const phone = new Phone<OpenMicrophone>(
     {
-      signIn: (user, password) =>
-        signIn(new URL("api/v1/session", document.baseURI), user, password),
+      signIn: (user, password) => signIn(new URL("api/v1/session", options.server), user, password),
       createAgent: (session, handler) => {
         tones.network = session.tones;
         agent = new SipAgent(session, handler, sound, instanceId);
@@ -113,7 +141,7 @@ async function start(root: HTMLElement): Promise<void> {
 
   function onPhase(next: PhoneState): void {
     tones.play(toneOf(next));
-    document.title = titleOf(next);
+    if (options.isPage) document.title = titleOf(next);
     if (next.call?.phase === "connected") {
       showLevels(next.call.id);
     } else {
@@ -137,6 +165,24 @@ async function start(root: HTMLElement): Promise<void> {
     );
     stopLevels = () => stops.forEach((stop) => stop?.());
   }
+
+  const shell = signal(initialShell(loadPreferences()));
+
+  function dispatchToShell(event: ShellEvent): void {
+    const before = shell.value;
+    shell.value = changeShell(before, event);
+    if (shell.value.preferences !== before.preferences) savePreferences(shell.value.preferences);
+  }
+
+  const stopLanguage = effect(() => {
+    void useLanguage(chooseLanguage(shell.value.preferences.language, navigator.languages));
+  });
+  const stopFrame = effect(() => {
+    frame.lang = languageTag();
+    frame.dir = languageDirection();
+    frame.dataset["theme"] = shell.value.preferences.theme;
+    if (options.isPage) document.title = titleOf(state.value);
+  });
 
   function run(command: Command): void {
     switch (command.type) {
@@ -167,46 +213,65 @@ async function start(root: HTMLElement): Promise<void> {
     }
   }
 
-  addEventListener("keydown", (event) => {
+  function onKeyDown(event: KeyboardEvent): void {
+    // In a shadow tree the event's own target is the host; the path has the field in it.
+    const target = event.composedPath()[0] ?? null;
+    const isInside = target instanceof Node && root.contains(target);
     const command = commandOf(state.value, {
       key: event.key,
       ctrlKey: event.ctrlKey,
       altKey: event.altKey,
       metaKey: event.metaKey,
-      isInTextField: isTextField(event.target),
+      // Letters of a page around the phone are not the phone's.
+      isInTextField: isTextField(target) || !(isInside || options.isPage),
+      hasShortcuts: shell.value.preferences.hasShortcuts,
     });
     if (command === undefined) return;
     event.preventDefault();
     run(command);
-  });
-  for (const gesture of ["pointerdown", "keydown"] as const) {
-    addEventListener(gesture, () => {
-      tones.unlock();
-      player.resume();
-      canRing.value = true;
-    });
   }
-  addEventListener("paste", (event) => {
-    if (state.value.call?.phase !== "connected" || isTextField(event.target)) return;
+  addEventListener("keydown", onKeyDown, untilDisposed);
+  for (const gesture of ["pointerdown", "keydown"] as const) {
+    addEventListener(
+      gesture,
+      () => {
+        tones.unlock();
+        player.resume();
+        canRing.value = true;
+      },
+      untilDisposed,
+    );
+  }
+  function onPaste(event: ClipboardEvent): void {
+    const target = event.composedPath()[0] ?? null;
+    const isOurs = options.isPage || (target instanceof Node && root.contains(target));
+    if (!isOurs || state.value.call?.phase !== "connected" || isTextField(target)) return;
     phone.pressAll(event.clipboardData?.getData("text") ?? "");
-  });
+  }
+  addEventListener("paste", onPaste, untilDisposed);
   watchNetwork({
     onChanged: () => phone.networkChanged(true),
     onHint: () => phone.networkChanged(false),
   });
-  document.addEventListener("visibilitychange", () => {
+  function onVisibility(): void {
     const isLost = state.value.link.kind !== "ready";
     if (document.visibilityState === "visible" && isLost) phone.reconnectNow();
-  });
-  addEventListener("beforeunload", (event) => {
+  }
+  document.addEventListener("visibilitychange", onVisibility, untilDisposed);
+  function onBeforeUnload(event: BeforeUnloadEvent): void {
     if (state.value.call?.phase === "connected") event.preventDefault();
-  });
-  addEventListener("pagehide", () => phone.leave());
+  }
+  addEventListener("beforeunload", onBeforeUnload, untilDisposed);
+  addEventListener("pagehide", () => phone.leave(), untilDisposed);
   // A page out of the back-forward cache has no connection any more: it starts anew.
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) location.reload();
-  });
-  setInterval(() => {
+  addEventListener(
+    "pageshow",
+    (event) => {
+      if (event.persisted) location.reload();
+    },
+    untilDisposed,
+  );
+  const ticking = setInterval(() => {
     const { call, link } = state.value;
     const isTicking =
       call?.phase === "connected" || link.kind === "reconnecting" || link.kind === "unreachable";
@@ -218,7 +283,10 @@ async function start(root: HTMLElement): Promise<void> {
     peerConnection: () => agent?.mediaOf(state.value.call?.id ?? "")?.peerConnection,
     remoteStream: () => agent?.mediaOf(state.value.call?.id ?? "")?.remoteStream,
   };
-  Object.defineProperty(window, "offhookPhone", { value: Object.freeze(seam) });
+  Object.defineProperty(window, "offhookPhone", {
+    value: Object.freeze(seam),
+    configurable: true,
+  });
 
   const actions: PhoneActions = {
     signIn: (user, password) => phone.signIn(user, password),
@@ -247,6 +315,8 @@ async function start(root: HTMLElement): Promise<void> {
         levels={levels}
         now={now.value}
         canRing={canRing.value}
+        shell={shell.value}
+        onShell={dispatchToShell}
       />
     );
   }
@@ -254,7 +324,19 @@ async function start(root: HTMLElement): Promise<void> {
 
   if (isSecureContext) phone.resume();
   else phone.signOut("insecure-page");
-}
 
-const root = document.querySelector<HTMLElement>("#phone");
-if (root !== null) void start(root);
+  return {
+    phone,
+    state,
+    dispose: () => {
+      life.abort();
+      clearInterval(ticking);
+      phone.leave();
+      stopLevels?.();
+      tones.play(undefined);
+      stopLanguage();
+      stopFrame();
+      render(null, root);
+    },
+  };
+}

@@ -5,12 +5,14 @@
  */
 import type { Session } from "./agent/phone-agent.ts";
 import { END_KINDS } from "./call-end.ts";
+import { parsePreferences, type Preferences } from "./preferences.ts";
 import { tryParseSession } from "./session-client.ts";
 import type { Memory, RecentCall } from "./state.ts";
 
 const SESSION = "offhook.session";
 const INSTANCE = "offhook.instance";
 const RAW_AUDIO = "offhook.raw-audio";
+const PREFERENCES = "offhook.preferences";
 
 function read(storage: () => Storage, key: string): unknown {
   try {
@@ -47,6 +49,14 @@ export function loadRawAudio(): boolean {
 
 export function saveRawAudio(isRaw: boolean): void {
   write(ofProfile, RAW_AUDIO, isRaw || undefined);
+}
+
+export function loadPreferences(): Preferences {
+  return parsePreferences(read(ofProfile, PREFERENCES));
+}
+
+export function savePreferences(preferences: Preferences): void {
+  write(ofProfile, PREFERENCES, preferences);
 }
 
 function memoryKey(userId: string): string {

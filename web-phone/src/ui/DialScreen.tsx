@@ -3,6 +3,7 @@ import { t } from "../i18n/text.ts";
 import { cleanNumber, tryParsePadKey } from "../number.ts";
 import { canCall, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
+import { isFocusFree } from "./focus.ts";
 import { Icon } from "./Icon.tsx";
 import { Pad } from "./Pad.tsx";
 import { quietEndLineOf } from "./wording.ts";
@@ -42,9 +43,10 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
   const isFieldAlone = state.isSettingsOpen;
 
   useEffect(() => {
-    const active = document.activeElement;
-    const isFree = active === null || active === document.body;
-    if (isFree && hasKeyboard() && !isFieldAlone) field.current?.focus({ preventScroll: true });
+    const element = field.current;
+    if (element !== null && isFocusFree(element) && hasKeyboard() && !isFieldAlone) {
+      element.focus({ preventScroll: true });
+    }
   }, [isFieldAlone]);
 
   return (

@@ -1,4 +1,5 @@
 import { t } from "../i18n/text.ts";
+import type { Shell, ShellEvent } from "../shell.ts";
 import { isInCall, type Link, type PhoneState, screenOf } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { CallScreen, type Levels } from "./CallScreen.tsx";
@@ -20,6 +21,8 @@ export interface PhoneViewProps {
   readonly now: number;
   /** The browser lets the page sound. */
   readonly canRing: boolean;
+  readonly shell: Shell;
+  readonly onShell: (event: ShellEvent) => void;
 }
 
 function Head(props: { readonly state: PhoneState; readonly actions: PhoneActions }) {
@@ -145,7 +148,7 @@ export function PhoneView(props: PhoneViewProps) {
       <p class="visually-hidden" aria-live="assertive">
         {announcementOf(state)}
       </p>
-      <SettingsDialog state={state} actions={actions} />
+      <SettingsDialog state={state} actions={actions} shell={props.shell} onShell={props.onShell} />
     </div>
   );
 }

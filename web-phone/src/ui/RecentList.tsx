@@ -1,3 +1,4 @@
+import { formatMoment } from "../i18n/moment.ts";
 import { t } from "../i18n/text.ts";
 import { formatDuration } from "../number.ts";
 import { canCall, type PhoneState, type RecentCall } from "../state.ts";
@@ -6,8 +7,6 @@ import { Icon, type IconName } from "./Icon.tsx";
 import { callerOf } from "./wording.ts";
 
 const DAY_MS = 86_400_000;
-const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const dayAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 function isMissed(call: RecentCall): boolean {
   return call.direction === "incoming" && call.kind === "missed";
@@ -28,7 +27,7 @@ function wordOf(call: RecentCall): string {
 function whenOf(call: RecentCall, now: number): string {
   const age = now - call.startedAt;
   if (age < 60_000) return t("recent.now");
-  return (age < DAY_MS ? timeOfDay : dayAndTime).format(call.startedAt);
+  return formatMoment(call.startedAt, age < DAY_MS ? "time" : "day");
 }
 
 /** The last calls; one click calls again. */

@@ -1,5 +1,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n/text.ts";
+import { LANGUAGES, type LanguageChoice } from "../i18n/languages.ts";
+import type { Preferences, Theme } from "../preferences.ts";
+import type { Shell, ShellEvent } from "../shell.ts";
 import { isInCall, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { Icon } from "./Icon.tsx";
@@ -22,8 +25,13 @@ function shortcuts(): readonly (readonly [string, readonly string[]])[] {
 export function SettingsDialog(props: {
   readonly state: PhoneState;
   readonly actions: Pick<PhoneActions, "showSettings" | "setRawAudio" | "signOut">;
+  readonly shell: Shell;
+  readonly onShell: (event: ShellEvent) => void;
 }) {
   const { state, actions } = props;
+  const { preferences } = props.shell;
+  const prefer = (change: Partial<Preferences>): void =>
+    props.onShell({ type: "preferences-changed", change });
   const dialog = useRef<HTMLDialogElement>(null);
   const isOpen = state.isSettingsOpen;
 
@@ -84,7 +92,49 @@ export function SettingsDialog(props: {
         </label>
       </section>
       <section>
+        <h3>{t("settings.appearance")}</h3>
+        <label class="choice">
+          <span>{t("settings.language")}</span>
+          <select
+            data-testid="language"
+            value={preferences.language}
+            onChange={(event) => prefer({ language: event.currentTarget.value as LanguageChoice })}
+          >
+            <option value="auto">{t("settings.language.auto")}</option>
+            {Object.entries(LANGUAGES).map(([tag, name]) => (
+              <option key={tag} value={tag} lang={tag}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="choice">
+          <span>{t("settings.theme")}</span>
+          <select
+            data-testid="theme"
+            value={preferences.theme}
+            onChange={(event) => prefer({ theme: event.currentTarget.value as Theme })}
+          >
+            <option value="auto">{t("settings.theme.auto")}</option>
+            <option value="light">{t("settings.theme.light")}</option>
+            <option value="dark">{t("settings.theme.dark")}</option>
+          </select>
+        </label>
+      </section>
+      <section>
         <h3>{t("settings.shortcuts")}</h3>
+        <label class="check">
+          <input
+            type="checkbox"
+            data-testid="has-shortcuts"
+            checked={preferences.hasShortcuts}
+            onChange={(event) => prefer({ hasShortcuts: event.currentTarget.checked })}
+          />
+          <span>
+            {t("settings.shortcuts-on")}
+            <small>{t("settings.shortcuts-on.help")}</small>
+          </span>
+        </label>
         <dl class="settings__keys">
           {shortcuts().map(([word, keys]) => (
             <div key={word}>
