@@ -31,7 +31,7 @@ const SAME = new Set([
   "dial.key-letters",
   "end.details.sip",
   "end.details.call-id",
-  "call.line",
+  "call.referral.refuse",
   "link.offline",
   "quality.codec",
   "contacts.name",
