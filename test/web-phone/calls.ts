@@ -1,3 +1,4 @@
+import { newCall } from "../../web-phone/src/call.ts";
 import { type Call, initialState, type PhoneState } from "../../web-phone/src/state.ts";
 
 /** A phone that is signed in and registered, with nothing going on. */
@@ -10,25 +11,8 @@ export const ready: PhoneState = {
 /** An outgoing call to 1002 that is up, changed as asked. */
 export function aCall(change: Partial<Call> = {}): Call {
   return {
-    id: "c1",
-    direction: "outgoing",
-    number: "1002",
-    name: undefined,
-    phase: "connected",
-    startedAt: 1_000,
+    ...newCall("outgoing", "connected", { id: "c1", number: "1002", at: 1_000 }),
     answeredAt: 3_000,
-    endedAt: undefined,
-    end: undefined,
-    isHeld: false,
-    isHeldByPeer: false,
-    isHoldPending: false,
-    isMuted: false,
-    isKeypadOpen: false,
-    digits: "",
-    media: "new",
-    loss: undefined,
-    isAskingForMicrophone: false,
-    microphoneProblem: undefined,
     ...change,
   };
 }

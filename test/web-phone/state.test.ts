@@ -210,7 +210,7 @@ describe("a call", () => {
     expect(screenOf(state)).toBe("dial");
   });
 
-  it("arrives only when the line is free", () => {
+  it("arrives in the pane when the line is free, else beside the call there", () => {
     const event: PhoneEvent = {
       type: "call-arrived",
       id: "c2",
@@ -220,18 +220,26 @@ describe("a call", () => {
     };
     expect(reduce(ready, event).call).toMatchObject({ direction: "incoming", phase: "incoming" });
     expect(reduce(inCall({ phase: "ended" }), event).call?.id).toBe("c2");
-    const busy = inCall();
-    expect(reduce(busy, event)).toBe(busy);
+    const busy = reduce(inCall(), event);
+    expect(busy.call?.id).toBe("c1");
+    expect(busy.others.map(({ id, phase }) => [id, phase])).toEqual([["c2", "incoming"]]);
     expect(reduce(initialState, event)).toBe(initialState);
   });
 
-  it("says who got a busy tone, until the call is over", () => {
-    const told = reduce(inCall(), { type: "caller-turned-away", number: "1003" });
+  it("says who got a busy tone, until the calls are over, and remembers it", () => {
+    const told = reduce(inCall(), {
+      type: "caller-turned-away",
+      id: "c9",
+      number: "1003",
+      name: undefined,
+      at: 5,
+    });
     expect(told.turnedAway).toBe("1003");
+    expect(told.recent[0]).toMatchObject({ id: "c9", kind: "missed", direction: "incoming" });
     const over = reduce(told, {
       type: "call-ended",
       id: "c1",
-      at: 1,
+      at: 6,
       end: { kind: "completed", details: {} },
     });
     expect(over.turnedAway).toBeUndefined();

@@ -10,6 +10,7 @@ export const END_KINDS = [
   "missed",
   "answered-elsewhere",
   "declined-by-me",
+  "transferred",
   "microphone-blocked",
   "microphone-missing",
   "microphone-busy",
@@ -111,6 +112,7 @@ export function endActionOf(kind: EndKind): EndAction {
     case "missed":
     case "answered-elsewhere":
     case "declined-by-me":
+    case "transferred":
     case "declined":
     case "not-allowed":
     case "audio-mismatch":
@@ -125,7 +127,8 @@ export function isQuietEnd(kind: EndKind): boolean {
     kind === "cancelled" ||
     kind === "missed" ||
     kind === "answered-elsewhere" ||
-    kind === "declined-by-me"
+    kind === "declined-by-me" ||
+    kind === "transferred"
   );
 }
 

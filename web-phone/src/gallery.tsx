@@ -5,6 +5,7 @@
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import type { CallEnd, EndKind } from "./call-end.ts";
+import { newCall } from "./call.ts";
 import { tryParseLanguage, useLanguage } from "./i18n/languages.ts";
 import { languageDirection, languageTag, setLanguage } from "./i18n/text.ts";
 import { DEFAULT_PREFERENCES, type Theme } from "./preferences.ts";
@@ -32,6 +33,28 @@ const actions: PhoneActions = {
   followUp: () => undefined,
   showSettings: () => undefined,
   setRawAudio: () => undefined,
+  endAndAnswer: () => undefined,
+  activate: () => undefined,
+  swap: () => undefined,
+  join: () => undefined,
+  split: () => undefined,
+  leaveConference: () => undefined,
+  showAdding: () => undefined,
+  openTransfer: () => undefined,
+  changeTransfer: () => undefined,
+  closeTransfer: () => undefined,
+  transferNow: () => undefined,
+  askFirst: () => undefined,
+  completeTransfer: () => undefined,
+  acceptReferral: () => undefined,
+  refuseReferral: () => undefined,
+  chooseDevice: () => undefined,
+  setProcessing: () => undefined,
+  dismissDeviceLoss: () => undefined,
+  setDoNotDisturb: () => undefined,
+  watchLamps: () => undefined,
+  sendMessage: () => undefined,
+  readMessages: () => undefined,
 };
 
 function recent(index: number, call: Partial<RecentCall>): RecentCall {
@@ -63,31 +86,24 @@ const signedIn: PhoneState = {
 };
 
 const call: Call = {
-  id: "1",
-  direction: "outgoing",
-  number: "1002",
-  name: "Bob Ray",
-  phase: "connected",
-  startedAt: NOW - 140_000,
+  ...newCall("outgoing", "connected", {
+    id: "1",
+    number: "1002",
+    name: "Bob Ray",
+    at: NOW - 140_000,
+  }),
   answeredAt: NOW - 134_000,
-  endedAt: undefined,
-  end: undefined,
-  isHeld: false,
-  isHeldByPeer: false,
-  isHoldPending: false,
-  isMuted: false,
-  isKeypadOpen: false,
-  digits: "",
-  loss: undefined,
   media: "flowing",
-  isAskingForMicrophone: false,
-  microphoneProblem: undefined,
 };
 
 const early: Partial<Call> = { answeredAt: undefined, media: "new", name: undefined };
 
 function inCall(change: Partial<Call> = {}, rest: Partial<PhoneState> = {}): PhoneState {
   return { ...signedIn, recent: RECENT, lastNumber: "1002", call: { ...call, ...change }, ...rest };
+}
+
+function carol(change: Partial<Call>): Call {
+  return { ...call, id: "3", number: "1003", name: "Carol Ito", direction: "incoming", ...change };
 }
 
 function over(kind: EndKind, details: CallEnd["details"], change: Partial<Call> = {}): PhoneState {
@@ -166,6 +182,25 @@ const STATES: Readonly<Record<string, PhoneState>> = {
     {},
     { link: { kind: "reconnecting", attempt: 3, retryAt: NOW + 3_000 } },
   ),
+  "call-waiting": inCall({}, { others: [carol({ phase: "incoming", answeredAt: undefined })] }),
+  "two-lines": inCall({}, { others: [carol({ isHeld: true })] }),
+  conference: inCall({ isJoined: true }, { others: [carol({ isJoined: true })] }),
+  "adding-call": inCall({}, { isAddingCall: true, recent: RECENT }),
+  transfer: inCall({ transfer: { kind: "picking", text: "+4930123" } }),
+  "transfer-consulting": inCall(
+    { id: "2", number: "1003", name: "Carol Ito", consultsFor: "1" },
+    {
+      others: [{ ...call, isHeld: true, transfer: { kind: "consulting", callId: "2" } }],
+    },
+  ),
+  transferring: inCall({
+    isHeld: true,
+    transfer: { kind: "transferring", target: "Carol Ito", status: 180 },
+  }),
+  "transfer-failed": inCall({
+    transfer: { kind: "failed", target: "Carol Ito", status: 486, reasonPhrase: "Busy Here" },
+  }),
+  referral: inCall({ referral: "+49301234567" }),
   "microphone-blocked": over("microphone-blocked", {}),
   "microphone-missing": over("microphone-missing", {}),
   "microphone-busy": over("microphone-busy", {}),

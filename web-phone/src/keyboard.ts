@@ -9,6 +9,10 @@ export type Command =
   | { readonly type: "toggle-mute" }
   | { readonly type: "toggle-hold" }
   | { readonly type: "toggle-keypad" }
+  | { readonly type: "open-transfer" }
+  | { readonly type: "swap" }
+  | { readonly type: "join" }
+  | { readonly type: "answer-waiting"; readonly id: string }
   | { readonly type: "show-help" }
   | { readonly type: "press"; readonly key: PadKey }
   | { readonly type: "type"; readonly text: string };
@@ -38,7 +42,7 @@ export function commandOf(state: PhoneState, press: KeyPress): Command | undefin
   const isConnected = state.call?.phase === "connected";
   switch (press.key) {
     case "F2":
-      return screen === "incoming" ? { type: "answer" } : undefined;
+      return screen === "incoming" ? { type: "answer" } : answerWaiting(state);
     case "F4":
       return screen === "incoming" || screen === "call" ? { type: "end" } : undefined;
     case "F8":
@@ -48,6 +52,12 @@ export function commandOf(state: PhoneState, press: KeyPress): Command | undefin
     default:
       return press.isInTextField ? undefined : characterCommandOf(state, press.key);
   }
+}
+
+/** The call that waits, when there is one beside the call in the pane. */
+function answerWaiting(state: PhoneState): Command | undefined {
+  const waiting = state.others.find(({ phase }) => phase === "incoming");
+  return waiting === undefined ? undefined : { type: "answer-waiting", id: waiting.id };
 }
 
 function characterCommandOf(state: PhoneState, key: string): Command | undefined {
@@ -72,6 +82,14 @@ function characterCommandOf(state: PhoneState, key: string): Command | undefined
           return { type: "toggle-hold" };
         case "k":
           return { type: "toggle-keypad" };
+        case "t":
+          return { type: "open-transfer" };
+        case "s":
+          return { type: "swap" };
+        case "j":
+          return { type: "join" };
+        case "a":
+          return answerWaiting(state);
         default:
           return undefined;
       }

@@ -2,13 +2,16 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { render } from "preact";
 import { openMicrophone, type OpenMicrophone } from "./agent/open-microphone.ts";
-import { type RemoteSound, SipAgent } from "./agent/sip-agent.ts";
+import { type CallMedia, type RemoteSound, SipAgent } from "./agent/sip-agent.ts";
 import { watchLevel } from "./audio/levels.ts";
 import { RemotePlayer } from "./audio/remote-player.ts";
 import { type Tone, Tones } from "./audio/tones.ts";
 import { chooseLanguage, useLanguage } from "./i18n/languages.ts";
 import { languageDirection, languageTag } from "./i18n/text.ts";
 import { type Command, commandOf } from "./keyboard.ts";
+import { deviceInUse } from "./devices.ts";
+import { watchDevices } from "./device-watch.ts";
+import { isInCall } from "./state.ts";
 import { watchNetwork } from "./network-watch.ts";
 import { Phone } from "./phone.ts";
 import { signIn } from "./session-client.ts";
@@ -16,10 +19,14 @@ import { changeShell, initialShell, type ShellEvent } from "./shell.ts";
 import type { PhoneState } from "./state.ts";
 import {
   claimInstanceId,
+  loadDeviceChoice,
+  loadDoNotDisturb,
   loadMemory,
   loadPreferences,
   loadRawAudio,
   loadSession,
+  saveDeviceChoice,
+  saveDoNotDisturb,
   saveMemory,
   savePreferences,
   saveRawAudio,
@@ -34,6 +41,8 @@ interface TestSeam {
   state(): PhoneState;
   peerConnection(): RTCPeerConnection | undefined;
   remoteStream(): MediaStream | undefined;
+  /** The sound of the call of that id. */
+  media(id: string): CallMedia | undefined;
 }
 
 declare global {
@@ -44,6 +53,8 @@ declare global {
 
 function toneOf(state: PhoneState): Tone | undefined {
   const call = state.call;
+  const isTalking = call?.phase === "connected" || call?.phase === "early-media";
+  if (isTalking && state.others.some(({ phase }) => phase === "incoming")) return "call-waiting";
   switch (call?.phase) {
     case "incoming":
       return "ring";
@@ -99,12 +110,16 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
   let agent: SipAgent | undefined;
   let stopLevels: (() => void) | undefined;
   const sound: RemoteSound = {
-    attach: (stream) => {
-      player.attach(stream);
-      // In the middle of a call: its connection is another one.
-      if (state.value.call?.phase === "connected") showLevels(state.value.call.id);
+    get context() {
+      return tones.context;
     },
-    detach: (stream) => player.detach(stream),
+    attach: (id, stream) => {
+      player.attach(id, stream);
+      // In the middle of a call: its connection, or its microphone, is another one.
+      const { call } = state.value;
+      if (call?.id === id && call.phase === "connected") showLevels(id);
+    },
+    detach: (id) => player.detach(id),
   };
 
   const phone = new Phone<OpenMicrophone>(
@@ -115,12 +130,15 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
         agent = new SipAgent(session, handler, sound, instanceId);
         return agent;
       },
-      openMicrophone,
+      openMicrophone: (wish) =>
+        openMicrophone(wish, (label) => phone.devices.microphoneLost(label)),
       loadSession,
       saveSession,
       loadMemory,
       saveMemory,
       saveRawAudio,
+      saveDeviceChoice,
+      saveDoNotDisturb,
       keyTone: (key) => tones.key(key),
       newId: () => crypto.randomUUID(),
       now: () => Date.now(),
@@ -132,16 +150,32 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
         const before = state.value;
         state.value = next;
         now.value = Date.now();
-        if (next.call?.phase !== before.call?.phase) onPhase(next);
+        if (before.devices !== next.devices) useDevices(next);
+        const isSame = next.call?.id === before.call?.id && next.call?.phase === before.call?.phase;
+        if (!isSame || next.others !== before.others) onPhase(next, isSame);
       },
     },
-    { isRawAudio: wantsRawAudio() },
+    {
+      isRawAudio: wantsRawAudio(),
+      devices: loadDeviceChoice(),
+      isDoNotDisturb: loadDoNotDisturb(),
+    },
   );
   const state = signal(phone.state);
 
-  function onPhase(next: PhoneState): void {
+  function useDevices(next: PhoneState): void {
+    player.setSink(deviceInUse(next.devices, "speaker"));
+    tones.setSinks({
+      ringer: deviceInUse(next.devices, "ringer"),
+      speaker: deviceInUse(next.devices, "speaker"),
+    });
+  }
+
+  /** @param isSame the call in the pane is the same, in the same phase */
+  function onPhase(next: PhoneState, isSame: boolean): void {
     tones.play(toneOf(next));
     if (options.isPage) document.title = titleOf(next);
+    if (isSame) return;
     if (next.call?.phase === "connected") {
       showLevels(next.call.id);
     } else {
@@ -201,6 +235,18 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       case "toggle-keypad":
         phone.toggleKeypad();
         return;
+      case "open-transfer":
+        phone.transfers.open();
+        return;
+      case "swap":
+        phone.swap();
+        return;
+      case "join":
+        phone.join();
+        return;
+      case "answer-waiting":
+        phone.answer(command.id);
+        return;
       case "show-help":
         phone.showSettings(true);
         return;
@@ -253,13 +299,17 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     onChanged: () => phone.networkChanged(true),
     onHint: () => phone.networkChanged(false),
   });
+  watchDevices(
+    (microphones, speakers) => phone.devices.listed(microphones, speakers),
+    untilDisposed,
+  );
   function onVisibility(): void {
     const isLost = state.value.link.kind !== "ready";
     if (document.visibilityState === "visible" && isLost) phone.reconnectNow();
   }
   document.addEventListener("visibilitychange", onVisibility, untilDisposed);
   function onBeforeUnload(event: BeforeUnloadEvent): void {
-    if (state.value.call?.phase === "connected") event.preventDefault();
+    if (isInCall(state.value)) event.preventDefault();
   }
   addEventListener("beforeunload", onBeforeUnload, untilDisposed);
   addEventListener("pagehide", () => phone.leave(), untilDisposed);
@@ -272,9 +322,9 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     untilDisposed,
   );
   const ticking = setInterval(() => {
-    const { call, link } = state.value;
+    const { link } = state.value;
     const isTicking =
-      call?.phase === "connected" || link.kind === "reconnecting" || link.kind === "unreachable";
+      isInCall(state.value) || link.kind === "reconnecting" || link.kind === "unreachable";
     if (isTicking) now.value = Date.now();
   }, 500);
 
@@ -282,6 +332,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     state: () => state.value,
     peerConnection: () => agent?.mediaOf(state.value.call?.id ?? "")?.peerConnection,
     remoteStream: () => agent?.mediaOf(state.value.call?.id ?? "")?.remoteStream,
+    media: (id) => agent?.mediaOf(id),
   };
   Object.defineProperty(window, "offhookPhone", {
     value: Object.freeze(seam),
@@ -296,8 +347,30 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     dial: (text) => phone.dial(text),
     redial: () => phone.redial(),
     press: (key) => phone.press(key),
-    answer: () => phone.answer(),
-    end: () => phone.end(),
+    answer: (id) => phone.answer(id),
+    endAndAnswer: (id) => phone.endAndAnswer(id),
+    end: (id) => phone.end(id),
+    activate: (id) => phone.activate(id),
+    swap: () => phone.swap(),
+    join: () => phone.join(),
+    split: () => phone.split(),
+    leaveConference: () => phone.leaveConference(),
+    showAdding: (isAdding) => phone.showAdding(isAdding),
+    openTransfer: () => phone.transfers.open(),
+    changeTransfer: (text) => phone.transfers.change(text),
+    closeTransfer: () => phone.transfers.close(),
+    transferNow: (text) => phone.transfers.now(text),
+    askFirst: (text) => phone.transfers.askFirst(text),
+    completeTransfer: () => phone.transfers.complete(),
+    acceptReferral: (id) => phone.transfers.acceptReferral(id),
+    refuseReferral: (id) => phone.transfers.refuseReferral(id),
+    chooseDevice: (role, id) => phone.devices.choose(role, id),
+    setProcessing: (processing) => phone.devices.setProcessing(processing),
+    dismissDeviceLoss: () => phone.devices.dismissLoss(),
+    setDoNotDisturb: (isOn) => phone.setDoNotDisturb(isOn),
+    watchLamps: (numbers) => phone.watchLamps(numbers),
+    sendMessage: (to, text) => phone.sendMessage(to, text),
+    readMessages: (peer) => phone.readMessages(peer),
     toggleMute: () => phone.toggleMute(),
     toggleHold: () => phone.toggleHold(),
     toggleKeypad: () => phone.toggleKeypad(),

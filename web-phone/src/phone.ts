@@ -5,36 +5,54 @@
  */
 import type { OutgoingAudio, PhoneAgent, PhoneAgentHandler, Session } from "./agent/phone-agent.ts";
 import { type CallEnd, endActionOf } from "./call-end.ts";
+import { ChosenDevices } from "./chosen-devices.ts";
+import { DEFAULT_CHOICE, type DeviceChoice, deviceInUse, type Processing } from "./devices.ts";
+import { callsOf, findCall, liveCallsOf } from "./lines.ts";
 import { cleanNumber, type PadKey, tryParsePadKey } from "./number.ts";
+import type { MicrophoneUse, PhoneDesk } from "./phone-desk.ts";
 import type { SignInResult } from "./session-client.ts";
 import {
+  type Call,
   canCall,
+  canConsult,
   initialState,
   isInCall,
+  LINES_LIMIT,
   type Memory,
   type MicrophoneProblem,
   type PhoneEvent,
   type PhoneState,
   reduce,
+  screenOf,
   type SignInProblem,
 } from "./state.ts";
+import { Transfers } from "./transfers.ts";
 
 /** What asking for the microphone came to. */
 export type MicrophoneResult<Audio> =
   | { readonly kind: "open"; readonly audio: Audio }
   | { readonly kind: "failed"; readonly problem: MicrophoneProblem };
 
+/** Which microphone, and what the browser is to do to its sound. */
+export interface MicrophoneWish {
+  /** `""` is the system's default. */
+  readonly deviceId: string;
+  readonly processing: Processing;
+}
+
 /** What the phone stands on. */
 export interface PhonePorts<Audio extends OutgoingAudio> {
   readonly signIn: (user: string, password: string) => Promise<SignInResult>;
   readonly createAgent: (session: Session, handler: PhoneAgentHandler) => PhoneAgent<Audio>;
-  readonly openMicrophone: (isRaw: boolean) => Promise<MicrophoneResult<Audio>>;
+  readonly openMicrophone: (wish: MicrophoneWish) => Promise<MicrophoneResult<Audio>>;
   /** The session outlives a reload of the page, no more. */
   readonly loadSession: () => Session | undefined;
   readonly saveSession: (session: Session | undefined) => void;
   readonly loadMemory: (userId: string) => Memory;
   readonly saveMemory: (userId: string, memory: Memory) => void;
   readonly saveRawAudio: (isRaw: boolean) => void;
+  readonly saveDeviceChoice: (choice: DeviceChoice) => void;
+  readonly saveDoNotDisturb: (isOn: boolean) => void;
   /** Sounds the short tone of a pressed key. */
   readonly keyTone: (key: PadKey) => void;
   readonly newId: () => string;
@@ -47,8 +65,21 @@ export interface PhonePorts<Audio extends OutgoingAudio> {
 
 /** A browser's question that stands this long is pointed out. */
 const MICROPHONE_SLOW_MS = 1_500;
+/** What every browser gives to a page that asks for the sound as it is. */
+const RAW: Processing = {
+  echoCancellation: false,
+  noiseSuppression: false,
+  autoGainControl: false,
+};
 /** `setTimeout` cannot wait longer. */
 const LONGEST_TIMEOUT_MS = 2_147_483_647;
+
+/** What was remembered of an earlier visit. */
+export interface PhoneOptions {
+  readonly isRawAudio: boolean;
+  readonly devices?: DeviceChoice;
+  readonly isDoNotDisturb?: boolean;
+}
 
 /** The phone: a state that `onState` follows, and the commands of the screens. */
 export class Phone<Audio extends OutgoingAudio> {
@@ -57,9 +88,32 @@ export class Phone<Audio extends OutgoingAudio> {
   #agent: PhoneAgent<Audio> | undefined;
   #forgetExpiry: (() => void) | undefined;
 
-  constructor(ports: PhonePorts<Audio>, options: { readonly isRawAudio: boolean }) {
+  /** Handing calls on. */
+  readonly transfers: Transfers<Audio>;
+  /** Microphone, speaker, ringer. */
+  readonly devices: ChosenDevices<Audio>;
+
+  constructor(ports: PhonePorts<Audio>, options: PhoneOptions) {
     this.#ports = ports;
-    this.#state = { ...initialState, isRawAudio: options.isRawAudio };
+    this.#state = {
+      ...initialState,
+      isRawAudio: options.isRawAudio,
+      devices: { ...initialState.devices, chosen: options.devices ?? DEFAULT_CHOICE },
+      around: { ...initialState.around, isDoNotDisturb: options.isDoNotDisturb === true },
+    };
+    const desk: PhoneDesk<Audio> = {
+      state: () => this.#state,
+      dispatch: (event) => this.#dispatch(event),
+      agent: () => this.#agent,
+      newId: () => ports.newId(),
+      now: () => ports.now(),
+      withMicrophone: (id, use) => void this.#withMicrophone(id, use),
+      place: (number, consultsFor) => this.#place(number, consultsFor),
+      setHeld: (id, isHeld) => this.#setHeld(id, isHeld),
+      end: (id, end) => this.#end(id, end),
+    };
+    this.transfers = new Transfers(desk);
+    this.devices = new ChosenDevices(desk, (choice) => ports.saveDeviceChoice(choice));
   }
 
   /** The state now. */
@@ -120,70 +174,108 @@ export class Phone<Audio extends OutgoingAudio> {
     this.#dispatch({ type: "draft-changed", text });
   }
 
-  /** Calls what is in the number field, or what is given. */
+  /** Calls what is in the number field, or what is given; calls that are up are held. */
   dial(text: string = this.#state.draft): void {
     const number = cleanNumber(text);
-    if (number === "" || !canCall(this.#state)) return;
-    const id = this.#ports.newId();
-    this.#dispatch({ type: "call-started", id, number, at: this.#ports.now() });
-    void this.#withMicrophone(id, {
-      isWanted: () => this.#isPhase(id, "preparing"),
-      open: (agent, audio) => {
-        this.#dispatch({ type: "invite-sent", id });
-        agent.call(id, number, audio);
-      },
-      failed: (problem) => this.#end(id, { kind: problem, details: {} }),
-    });
+    if (number !== "" && canCall(this.#state)) this.#place(number);
   }
 
-  answer(): void {
-    const call = this.#state.call;
+  /** Takes a call that rings; a call that is up is held meanwhile. */
+  answer(id: string | undefined = this.#state.call?.id): void {
+    const call = id === undefined ? undefined : findCall(this.#state, id);
     if (call?.phase !== "incoming") return;
-    const id = call.id;
-    this.#dispatch({ type: "answer-started", id });
-    void this.#withMicrophone(id, {
-      isWanted: () => this.#isPhase(id, "answering"),
-      open: (agent, audio) => agent.answer(id, audio),
-      failed: (problem) => this.#dispatch({ type: "microphone-failed", id, problem }),
+    this.#holdAllBut([call.id]);
+    this.#dispatch({ type: "answer-started", id: call.id });
+    void this.#withMicrophone(call.id, {
+      isWanted: () => this.#isPhase(call.id, "answering"),
+      open: (audio) => this.#agent?.answer(call.id, audio),
+      failed: (problem) => this.#dispatch({ type: "microphone-failed", id: call.id, problem }),
     });
   }
 
-  /** Ends the call in whatever state it is: cancels, declines or hangs up. */
-  end(): void {
-    const call = this.#state.call;
-    if (call === undefined || call.phase === "ended") return;
-    switch (call.phase) {
-      case "incoming":
-      case "answering":
-        this.#agent?.refuse(call.id, "declined");
-        this.#end(call.id, { kind: "declined-by-me", details: {} });
-        return;
-      case "preparing":
-      case "calling":
-      case "ringing":
-      case "early-media":
-        this.#agent?.hangUp(call.id);
-        this.#end(call.id, { kind: "cancelled", details: {} });
-        return;
-      case "connected":
-        this.#agent?.hangUp(call.id);
-        this.#end(call.id, { kind: "completed", details: {} });
+  /** Ends what is in the pane and takes the call that rings. */
+  endAndAnswer(id: string): void {
+    if (findCall(this.#state, id)?.phase !== "incoming") return;
+    for (const over of this.#together()) this.#endOne(over);
+    this.answer(id);
+  }
+
+  /** Ends a call in whatever state it is: cancels, declines or hangs up; a conference wholly. */
+  end(id?: string): void {
+    if (id !== undefined) {
+      const call = findCall(this.#state, id);
+      if (call !== undefined) this.#endOne(call);
+      return;
     }
+    for (const call of this.#together()) this.#endOne(call);
+  }
+
+  /** Shows another call and talks there; the one before is held. */
+  activate(id: string): void {
+    const call = findCall(this.#state, id);
+    if (call?.phase !== "connected") return;
+    const isTogether = call.isJoined && this.#state.call?.isJoined === true;
+    if (!isTogether) {
+      const talking = call.isJoined ? this.#joined() : [call];
+      this.#holdAllBut(talking.map((one) => one.id));
+      for (const one of talking) this.#setHeld(one.id, false);
+    }
+    this.#dispatch({ type: "call-activated", id });
+  }
+
+  /** From one call to the next. */
+  swap(): void {
+    const next = this.#state.others.find(({ phase }) => phase === "connected");
+    if (next !== undefined) this.activate(next.id);
+  }
+
+  /** Brings every call that is up into one conversation. */
+  join(): void {
+    const calls = callsOf(this.#state).filter(({ phase }) => phase === "connected");
+    if (calls.length < 2) return;
+    this.#dispatch({ type: "calls-joined", ids: calls.map(({ id }) => id) });
+    for (const call of calls) this.#setHeld(call.id, false);
+  }
+
+  /** Talks with the call in the pane alone again; the others of the conference are held. */
+  split(): void {
+    const { call } = this.#state;
+    if (call?.isJoined !== true) return;
+    const others = this.#joined().filter(({ id }) => id !== call.id);
+    this.#dispatch({ type: "calls-joined", ids: [] });
+    for (const other of others) this.#setHeld(other.id, true);
+  }
+
+  /** Connects the two others of a conference with each other and leaves it. */
+  leaveConference(): void {
+    const [one, other, more] = this.#joined();
+    if (one === undefined || other === undefined || more !== undefined) return;
+    this.#dispatch({ type: "calls-joined", ids: [] });
+    this.transfers.connect(one.id, other.id);
+  }
+
+  /** Looks for somebody to call beside the calls that are up, or goes back to them. */
+  showAdding(isAdding: boolean): void {
+    this.#dispatch({ type: "adding-toggled", isAdding });
   }
 
   toggleMute(): void {
     const call = this.#state.call;
     if (call === undefined) return;
     const isMuted = !call.isMuted;
-    this.#dispatch({ type: "mute-changed", id: call.id, isMuted });
-    if (this.#state.call?.isMuted === isMuted) this.#agent?.setMuted(call.id, isMuted);
+    for (const one of this.#together()) {
+      this.#dispatch({ type: "mute-changed", id: one.id, isMuted });
+      if (findCall(this.#state, one.id)?.isMuted === isMuted) {
+        this.#agent?.setMuted(one.id, isMuted);
+      }
+    }
   }
 
   toggleHold(): void {
     const call = this.#state.call;
     if (call?.phase !== "connected" || call.isHoldPending) return;
-    this.#dispatch({ type: "hold-started", id: call.id });
-    this.#agent?.setHeld(call.id, !call.isHeld);
+    if (call.isHeld) this.#holdAllBut(this.#together().map(({ id }) => id));
+    for (const one of this.#together()) this.#setHeld(one.id, !call.isHeld);
   }
 
   toggleKeypad(): void {
@@ -191,10 +283,38 @@ export class Phone<Audio extends OutgoingAudio> {
     if (id !== undefined) this.#dispatch({ type: "keypad-toggled", id });
   }
 
-  /** A key of the pad: a digit of the number, or one to send in a call. */
+  setDoNotDisturb(isOn: boolean): void {
+    this.#ports.saveDoNotDisturb(isOn);
+    this.#dispatch({ type: "do-not-disturb-changed", isOn });
+  }
+
+  /** Watches what these numbers' phones do. */
+  watchLamps(numbers: readonly string[]): void {
+    this.#dispatch({ type: "lamps-wanted", numbers });
+    this.#agent?.watchLamps(this.#state.around.lamps.map(({ number }) => number));
+  }
+
+  sendMessage(to: string, text: string): void {
+    const number = cleanNumber(to);
+    if (number === "" || text.trim() === "" || this.#agent === undefined) return;
+    const id = this.#ports.newId();
+    this.#dispatch({ type: "message-written", id, to: number, text, at: this.#ports.now() });
+    this.#agent.sendMessage(id, number, text);
+  }
+
+  readMessages(peer: string): void {
+    this.#dispatch({ type: "messages-read", peer });
+  }
+
+  /** A key of the pad: a digit of a number that is looked for, or one to send in a call. */
   press(key: PadKey): void {
     const call = this.#state.call;
-    if (call === undefined || call.phase === "ended") {
+    if (call?.transfer?.kind === "picking") {
+      this.#ports.keyTone(key);
+      this.transfers.change(`${call.transfer.text}${key}`);
+      return;
+    }
+    if (call === undefined || call.phase === "ended" || screenOf(this.#state) === "dial") {
       this.#ports.keyTone(key);
       this.changeDraft(`${this.#state.draft}${key}`);
       return;
@@ -215,7 +335,7 @@ export class Phone<Audio extends OutgoingAudio> {
   }
 
   redial(): void {
-    if (!isInCall(this.#state)) this.changeDraft(this.#state.lastNumber);
+    if (screenOf(this.#state) === "dial") this.changeDraft(this.#state.lastNumber);
   }
 
   dismiss(): void {
@@ -264,6 +384,7 @@ export class Phone<Audio extends OutgoingAudio> {
         this.#ports.saveMemory(signIn.userId, { recent, lastNumber });
       }
     }
+    this.#applyConference(before);
     this.#ports.onState(this.#state);
     if (this.#state.isExpired && !isInCall(this.#state)) this.signOut("expired");
   }
@@ -281,26 +402,98 @@ export class Phone<Audio extends OutgoingAudio> {
   }
 
   #isPhase(id: string, phase: "preparing" | "answering"): boolean {
+    return findCall(this.#state, id)?.phase === phase;
+  }
+
+  #joined(): readonly Call[] {
+    return liveCallsOf(this.#state).filter(({ isJoined }) => isJoined);
+  }
+
+  /** The call in the pane, with those that it is joined with. */
+  #together(): readonly Call[] {
     const call = this.#state.call;
-    return call?.id === id && call.phase === phase;
+    if (call === undefined || call.phase === "ended") return [];
+    return call.isJoined ? this.#joined() : [call];
+  }
+
+  #applyConference(before: PhoneState): void {
+    const idsOf = (state: PhoneState): string =>
+      callsOf(state)
+        .filter(({ isJoined, phase }) => isJoined && phase !== "ended")
+        .map(({ id }) => id)
+        .toSorted()
+        .join(" ");
+    if (idsOf(before) === idsOf(this.#state)) return;
+    this.#agent?.setConference(this.#joined().map(({ id }) => id));
+  }
+
+  #place(number: string, consultsFor?: string): void {
+    const isAllowed = consultsFor === undefined ? canCall(this.#state) : canConsult(this.#state);
+    if (!isAllowed) return;
+    const id = this.#ports.newId();
+    this.#holdAllBut([]);
+    this.#dispatch({ type: "call-started", id, number, consultsFor, at: this.#ports.now() });
+    void this.#withMicrophone(id, {
+      isWanted: () => this.#isPhase(id, "preparing"),
+      open: (audio) => {
+        this.#dispatch({ type: "invite-sent", id });
+        this.#agent?.call(id, number, audio);
+      },
+      failed: (problem) => this.#end(id, { kind: problem, details: {} }),
+    });
+  }
+
+  #setHeld(id: string, isHeld: boolean): void {
+    const call = findCall(this.#state, id);
+    if (call?.phase !== "connected" || (call.isHeld === isHeld && !call.isHoldPending)) return;
+    this.#dispatch({ type: "hold-started", id });
+    this.#agent?.setHeld(id, isHeld);
+  }
+
+  #holdAllBut(ids: readonly string[]): void {
+    for (const call of liveCallsOf(this.#state)) {
+      if (!ids.includes(call.id)) this.#setHeld(call.id, true);
+    }
+  }
+
+  #endOne(call: Call): void {
+    switch (call.phase) {
+      case "incoming":
+      case "answering":
+        this.#agent?.refuse(call.id, "declined");
+        this.#end(call.id, { kind: "declined-by-me", details: {} });
+        return;
+      case "preparing":
+      case "calling":
+      case "ringing":
+      case "early-media":
+        this.#agent?.hangUp(call.id);
+        this.#end(call.id, { kind: "cancelled", details: {} });
+        return;
+      case "connected":
+        this.#agent?.hangUp(call.id);
+        this.#end(call.id, { kind: "completed", details: {} });
+        return;
+      case "ended":
+    }
   }
 
   #end(id: string, end: CallEnd): void {
+    const { consultsFor } = findCall(this.#state, id) ?? {};
+    const waiting = consultsFor === undefined ? undefined : findCall(this.#state, consultsFor);
     this.#dispatch({ type: "call-ended", id, end, at: this.#ports.now() });
+    // The question is over without a transfer: back to the one who waits for it.
+    const { transfer } = waiting ?? {};
+    if (waiting !== undefined && transfer?.kind === "consulting" && transfer.callId === id) {
+      this.#setHeld(waiting.id, false);
+    }
   }
 
-  async #withMicrophone(
-    id: string,
-    then: {
-      readonly isWanted: () => boolean;
-      readonly open: (agent: PhoneAgent<Audio>, audio: Audio) => void;
-      readonly failed: (problem: MicrophoneProblem) => void;
-    },
-  ): Promise<void> {
+  async #withMicrophone(id: string, then: MicrophoneUse<Audio>): Promise<void> {
     const forget = this.#ports.after(MICROPHONE_SLOW_MS, () =>
       this.#dispatch({ type: "microphone-slow", id }),
     );
-    const result = await this.#ports.openMicrophone(this.#state.isRawAudio);
+    const result = await this.#ports.openMicrophone(this.#microphoneWish());
     forget();
     switch (result.kind) {
       case "failed":
@@ -317,8 +510,16 @@ export class Phone<Audio extends OutgoingAudio> {
           this.#end(id, { kind: "server-unreachable", details: {} });
           return;
         }
-        then.open(this.#agent, result.audio);
+        then.open(result.audio);
     }
+  }
+
+  #microphoneWish(): MicrophoneWish {
+    const { devices, isRawAudio } = this.#state;
+    return {
+      deviceId: deviceInUse(devices, "microphone"),
+      processing: isRawAudio ? RAW : devices.chosen.processing,
+    };
   }
 
   #handlerFor(session: Session): PhoneAgentHandler {
@@ -344,18 +545,46 @@ export class Phone<Audio extends OutgoingAudio> {
       onHeldByPeer: (id, isHeld) => this.#dispatch({ type: "peer-hold-changed", id, isHeld }),
       onMedia: (id, media) => this.#dispatch({ type: "media-changed", id, media }),
       onLoss: (id, segment) => this.#dispatch({ type: "loss-changed", id, segment }),
-      onEnded: (id, end) => this.#end(id, end),
+      onEnded: (id, end) => this.#onEnded(id, end),
+      onTransferProgress: (id, status) =>
+        this.#dispatch({ type: "transfer-progressed", id, status }),
+      onTransferred: (id) => this.transfers.onTransferred(id),
+      onTransferFailed: (id, status, reasonPhrase) =>
+        this.transfers.onFailed(id, status, reasonPhrase),
+      onReferral: (id, target) => this.#dispatch({ type: "referral-changed", id, target }),
+      onQuality: (id, reading) => this.#dispatch({ type: "quality-read", id, reading }),
+      onVoicemail: (voicemail) => this.#dispatch({ type: "voicemail-changed", voicemail }),
+      onLamp: (number, state) => this.#dispatch({ type: "lamp-changed", number, state }),
+      onMessage: (from, name, text) =>
+        this.#dispatch({
+          type: "message-arrived",
+          id: this.#ports.newId(),
+          from,
+          name,
+          text,
+          at: this.#ports.now(),
+        }),
+      onMessageSettled: (id, isSent) => this.#dispatch({ type: "message-settled", id, isSent }),
     };
   }
 
+  #onEnded(id: string, end: CallEnd): void {
+    const transfer = findCall(this.#state, id)?.transfer;
+    // A far end that hangs up on the way to the target has been handed on.
+    const isOnItsWay = transfer?.kind === "transferring" && end.kind === "completed";
+    if (isOnItsWay) this.transfers.onTransferred(id);
+    else this.#end(id, end);
+  }
+
   #onIncoming(id: string, number: string, name: string | undefined): void {
-    if (isInCall(this.#state)) {
-      // One line for now: a second caller hears that the first one is being served.
+    const at = this.#ports.now();
+    const isFull = liveCallsOf(this.#state).length >= LINES_LIMIT;
+    if (isFull || this.#state.around.isDoNotDisturb) {
       this.#agent?.refuse(id, "busy");
-      this.#dispatch({ type: "caller-turned-away", number: name ?? number });
+      this.#dispatch({ type: "caller-turned-away", id, number, name, at });
       return;
     }
-    this.#dispatch({ type: "call-arrived", id, number, name, at: this.#ports.now() });
+    this.#dispatch({ type: "call-arrived", id, number, name, at });
     this.#agent?.ring(id);
   }
 }

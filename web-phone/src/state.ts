@@ -4,7 +4,29 @@
  * that makes no sense in a state leaves the state as it is.
  */
 import type { LossSegment } from "./agent/phone-agent.ts";
+import { type Around, type AroundEvent, NOTHING_AROUND, reduceAround } from "./around.ts";
+import {
+  type Call,
+  type CallPhase,
+  type MediaState,
+  type MicrophoneProblem,
+  newCall,
+} from "./call.ts";
 import { type CallEnd, type EndKind, isQuietEnd } from "./call-end.ts";
+import { type DeviceEvent, type Devices, NO_DEVICES, reduceDevices } from "./devices.ts";
+import {
+  activate,
+  callsOf,
+  changeCall,
+  findCall,
+  liveCallsOf,
+  removeCall,
+  type Lines,
+} from "./lines.ts";
+import { type QualityReading, READINGS_KEPT, warningsOf } from "./quality.ts";
+
+export type { Call, CallPhase, MediaState, MicrophoneProblem } from "./call.ts";
+export { callStateOf } from "./call.ts";
 
 /** The connection to the gateway. */
 export type Link =
@@ -34,50 +56,6 @@ export type SignIn =
   | { readonly kind: "signing-in" }
   | { readonly kind: "signed-in"; readonly userId: string; readonly name: string };
 
-/** Steps of a call's life; holding and muting are beside it. */
-export type CallPhase =
-  | "preparing"
-  | "calling"
-  | "ringing"
-  | "early-media"
-  | "incoming"
-  | "answering"
-  | "connected"
-  | "ended";
-
-/** Whether sound can flow. */
-export type MediaState = "new" | "flowing" | "interrupted";
-
-/** Why the microphone cannot be used. */
-export type MicrophoneProblem = "microphone-blocked" | "microphone-missing" | "microphone-busy";
-
-/** One call. Times are milliseconds since the epoch. */
-export interface Call {
-  readonly id: string;
-  readonly direction: "outgoing" | "incoming";
-  readonly number: string;
-  readonly name: string | undefined;
-  readonly phase: CallPhase;
-  readonly startedAt: number;
-  readonly answeredAt: number | undefined;
-  readonly endedAt: number | undefined;
-  readonly end: CallEnd | undefined;
-  readonly isHeld: boolean;
-  readonly isHeldByPeer: boolean;
-  readonly isHoldPending: boolean;
-  readonly isMuted: boolean;
-  readonly isKeypadOpen: boolean;
-  /** The digits sent in this call, for the display. */
-  readonly digits: string;
-  readonly media: MediaState;
-  /** Where packets are lost that people miss. */
-  readonly loss: LossSegment | undefined;
-  /** The browser has been asking for the microphone for a while. */
-  readonly isAskingForMicrophone: boolean;
-  /** Set while an incoming call waits for a microphone that cannot be had. */
-  readonly microphoneProblem: MicrophoneProblem | undefined;
-}
-
 /** A line of the list of recent calls. */
 export interface RecentCall {
   readonly id: string;
@@ -88,6 +66,10 @@ export interface RecentCall {
   /** 0 when nobody answered. */
   readonly durationMs: number;
   readonly kind: EndKind;
+  /** The final response's status, where there was one. */
+  readonly status?: number | undefined;
+  /** The mean score of its sound, 1 to 4.5, where it was measured. */
+  readonly mos?: number | undefined;
 }
 
 /** What the phone remembers between two visits of the same user. */
@@ -96,20 +78,30 @@ export interface Memory {
   readonly lastNumber: string;
 }
 
+/**
+ * Whether this tab has the phone. A user's other tabs show what the leading one does and send it
+ * what their user wants.
+ */
+export type TabRole = "leader" | "follower";
+
 /** The whole phone. */
-export interface PhoneState {
+export interface PhoneState extends Lines {
+  readonly tab: TabRole;
   readonly signIn: SignIn;
   readonly link: Link;
   /** The session has run out; sign-in is asked for as soon as no call is up. */
   readonly isExpired: boolean;
   readonly draft: string;
-  readonly call: Call | undefined;
+  /** The user looks for somebody to call beside the calls that are up. */
+  readonly isAddingCall: boolean;
   readonly recent: readonly RecentCall[];
   readonly lastNumber: string;
-  /** The number of a second caller who just got a busy tone. */
+  /** The name or number of another caller who just got a busy tone. */
   readonly turnedAway: string | undefined;
   readonly isSettingsOpen: boolean;
   readonly isRawAudio: boolean;
+  readonly devices: Devices;
+  readonly around: Around;
 }
 
 /** What can happen to the phone. */
@@ -135,6 +127,8 @@ export type PhoneEvent =
       readonly id: string;
       readonly number: string;
       readonly at: number;
+      /** The call that is to be transferred to this one, when its target is asked first. */
+      readonly consultsFor?: string | undefined;
     }
   | {
       readonly type: "call-arrived";
@@ -143,7 +137,14 @@ export type PhoneEvent =
       readonly name: string | undefined;
       readonly at: number;
     }
-  | { readonly type: "caller-turned-away"; readonly number: string }
+  /** Got a busy tone: all lines are taken, or the user wants to be left alone. */
+  | {
+      readonly type: "caller-turned-away";
+      readonly id: string;
+      readonly number: string;
+      readonly name: string | undefined;
+      readonly at: number;
+    }
   | { readonly type: "microphone-slow"; readonly id: string }
   | { readonly type: "microphone-failed"; readonly id: string; readonly problem: MicrophoneProblem }
   | { readonly type: "invite-sent"; readonly id: string }
@@ -170,11 +171,37 @@ export type PhoneEvent =
     }
   | { readonly type: "call-ended"; readonly id: string; readonly end: CallEnd; readonly at: number }
   | { readonly type: "call-dismissed" }
+  | { readonly type: "call-activated"; readonly id: string }
+  | { readonly type: "adding-toggled"; readonly isAdding: boolean }
+  | { readonly type: "calls-joined"; readonly ids: readonly string[] }
+  | { readonly type: "transfer-picking"; readonly id: string; readonly text: string }
+  | { readonly type: "transfer-started"; readonly id: string; readonly target: string }
+  | { readonly type: "transfer-progressed"; readonly id: string; readonly status: number }
+  | {
+      readonly type: "transfer-failed";
+      readonly id: string;
+      readonly status: number;
+      readonly reasonPhrase: string;
+    }
+  | { readonly type: "transfer-closed"; readonly id: string }
+  | { readonly type: "referral-changed"; readonly id: string; readonly target: string | undefined }
+  | { readonly type: "video-asked"; readonly id: string }
+  | {
+      readonly type: "video-changed";
+      readonly id: string;
+      readonly isSending: boolean;
+      readonly isReceiving: boolean;
+    }
+  | { readonly type: "quality-read"; readonly id: string; readonly reading: QualityReading }
+  | DeviceEvent
+  | AroundEvent
   | { readonly type: "settings-toggled"; readonly isOpen: boolean }
   | { readonly type: "raw-audio-changed"; readonly isRawAudio: boolean };
 
 const RECENT_LIMIT = 30;
 const DIGITS_SHOWN = 32;
+/** Calls at once, ringing ones included. */
+export const LINES_LIMIT = 6;
 
 /** The phone before anything happened. */
 export const initialState: PhoneState = {
@@ -182,62 +209,39 @@ export const initialState: PhoneState = {
   link: { kind: "idle" },
   isExpired: false,
   draft: "",
+  isAddingCall: false,
+  tab: "leader",
   call: undefined,
+  others: [],
   recent: [],
   lastNumber: "",
   turnedAway: undefined,
   isSettingsOpen: false,
   isRawAudio: false,
+  devices: NO_DEVICES,
+  around: NOTHING_AROUND,
 };
 
-/** Whether a call holds the line now; an ended one that is still on the screen does not. */
+/** Whether a call holds a line now; an ended one that is still on the screen does not. */
 export function isInCall(state: PhoneState): boolean {
-  return state.call !== undefined && state.call.phase !== "ended";
+  return liveCallsOf(state).length > 0;
 }
 
-/** Whether a call can be placed now. */
+/** Whether a call that we place waits for its answer. */
+function isPlacing(call: Call): boolean {
+  return ["preparing", "calling", "ringing", "early-media"].includes(call.phase);
+}
+
+/** Whether a call can be placed now; beside others only where the user has asked for one more. */
 export function canCall(state: PhoneState): boolean {
-  return state.link.kind === "ready" && !isInCall(state);
+  const live = liveCallsOf(state);
+  if (state.link.kind !== "ready" || live.some(isPlacing)) return false;
+  return live.length === 0 || (state.isAddingCall && live.length < LINES_LIMIT);
 }
 
-/** One word for a call's state, holding included: what the screen's `data-state` says. */
-export function callStateOf(call: Call): CallPhase | "local-hold" | "remote-hold" {
-  if (call.phase !== "connected") return call.phase;
-  if (call.isHeld) return "local-hold";
-  return call.isHeldByPeer ? "remote-hold" : "connected";
-}
-
-function newCall(
-  direction: Call["direction"],
-  phase: CallPhase,
-  event: {
-    readonly id: string;
-    readonly number: string;
-    readonly at: number;
-    readonly name?: string | undefined;
-  },
-): Call {
-  return {
-    id: event.id,
-    direction,
-    number: event.number,
-    name: event.name,
-    phase,
-    startedAt: event.at,
-    answeredAt: undefined,
-    endedAt: undefined,
-    end: undefined,
-    isHeld: false,
-    isHeldByPeer: false,
-    isHoldPending: false,
-    isMuted: false,
-    isKeypadOpen: false,
-    digits: "",
-    media: "new",
-    loss: undefined,
-    isAskingForMicrophone: false,
-    microphoneProblem: undefined,
-  };
+/** Whether the target of a transfer can be asked first now. */
+export function canConsult(state: PhoneState): boolean {
+  return canCall({ ...state, isAddingCall: true });
 }
 
 /** Changes the call of that id if it is in one of the phases; anything else leaves the state. */
@@ -245,11 +249,45 @@ function withCall(
   state: PhoneState,
   id: string,
   phases: readonly CallPhase[],
-  change: (call: Call) => Partial<Call>,
+  change: (call: Call) => Partial<Call> | undefined,
 ): PhoneState {
-  const call = state.call;
-  if (call === undefined || call.id !== id || !phases.includes(call.phase)) return state;
-  return { ...state, call: { ...call, ...change(call) } };
+  return changeCall(state, id, (call) => (phases.includes(call.phase) ? change(call) : undefined));
+}
+
+/** What a setting or the world around the calls is survives a sign-out in this. */
+function fresh(state: PhoneState): PhoneState {
+  const { isDoNotDisturb } = state.around;
+  return {
+    ...initialState,
+    isRawAudio: state.isRawAudio,
+    devices: state.devices,
+    around: { ...NOTHING_AROUND, isDoNotDisturb },
+  };
+}
+
+function started(
+  state: PhoneState,
+  event: Extract<PhoneEvent, { readonly type: "call-started" }>,
+): PhoneState {
+  const isConsultation = event.consultsFor !== undefined;
+  if (!(isConsultation ? canConsult(state) : canCall(state))) return state;
+  const next = activate(state, newCall("outgoing", "preparing", event));
+  if (event.consultsFor === undefined) {
+    return { ...next, lastNumber: event.number, draft: "", isAddingCall: false };
+  }
+  return changeCall(next, event.consultsFor, () => ({
+    transfer: { kind: "consulting", callId: event.id },
+  }));
+}
+
+function arrived(
+  state: PhoneState,
+  event: Extract<PhoneEvent, { readonly type: "call-arrived" }>,
+): PhoneState {
+  if (state.signIn.kind !== "signed-in" || liveCallsOf(state).length >= LINES_LIMIT) return state;
+  const call = newCall("incoming", "incoming", event);
+  if (isInCall(state)) return { ...state, others: [...state.others, call] };
+  return { ...activate(state, call), isSettingsOpen: false };
 }
 
 function withLink(state: PhoneState, link: Link): PhoneState {
@@ -262,9 +300,37 @@ function lost(state: PhoneState, attempt: number, retryAt: number): PhoneState {
   return withLink(state, { kind: wasUp ? "reconnecting" : "unreachable", attempt, retryAt });
 }
 
+function meanScoreOf({ quality }: Call): Pick<RecentCall, "mos"> {
+  if (quality.length === 0) return {};
+  const sum = quality.reduce((total, { mos }) => total + mos, 0);
+  return { mos: Math.round((100 * sum) / quality.length) / 100 };
+}
+
+function turnedAway(
+  state: PhoneState,
+  event: Extract<PhoneEvent, { readonly type: "caller-turned-away" }>,
+): PhoneState {
+  if (state.signIn.kind !== "signed-in") return state;
+  const { id, number, name, at } = event;
+  const record: RecentCall = {
+    id,
+    direction: "incoming",
+    number,
+    name,
+    startedAt: at,
+    durationMs: 0,
+    kind: "missed",
+  };
+  return {
+    ...state,
+    recent: [record, ...state.recent].slice(0, RECENT_LIMIT),
+    turnedAway: isInCall(state) ? (name ?? number) : undefined,
+  };
+}
+
 function ended(state: PhoneState, id: string, end: CallEnd, at: number): PhoneState {
-  const call = state.call;
-  if (call === undefined || call.id !== id || call.phase === "ended") return state;
+  const call = findCall(state, id);
+  if (call === undefined || call.phase === "ended") return state;
   const record: RecentCall = {
     id: call.id,
     direction: call.direction,
@@ -273,13 +339,54 @@ function ended(state: PhoneState, id: string, end: CallEnd, at: number): PhoneSt
     startedAt: call.startedAt,
     durationMs: call.answeredAt === undefined ? 0 : Math.max(0, at - call.answeredAt),
     kind: end.kind,
+    ...(end.details.status === undefined ? {} : { status: end.details.status }),
+    ...meanScoreOf(call),
   };
-  return {
-    ...state,
-    call: { ...call, phase: "ended", end, endedAt: at, isKeypadOpen: false },
+  const isOver = (one: Call): boolean => one.id === id;
+  const isLast = callsOf(state).every((one) => isOver(one) || one.phase === "ended");
+  // A question before a transfer leaves no screen of its own: the call that waits says what came.
+  const staysOnScreen =
+    state.call?.id === id && call.consultsFor === undefined && (isLast || !isQuietEnd(end.kind));
+  const left = staysOnScreen
+    ? changeCall(state, id, () => ({ phase: "ended", end, endedAt: at, isKeypadOpen: false }))
+    : removeCall(state, id, call.consultsFor);
+  const next: PhoneState = {
+    ...consultationOver(left, call, end),
     recent: [record, ...state.recent].slice(0, RECENT_LIMIT),
-    turnedAway: undefined,
   };
+  return isLast ? { ...next, turnedAway: undefined, isAddingCall: false } : splitIfAlone(next);
+}
+
+/** The call that waited for the question to its target is back, and says why it was not taken. */
+function consultationOver(state: PhoneState, over: Call, end: CallEnd): PhoneState {
+  if (over.consultsFor === undefined) return state;
+  return changeCall(state, over.consultsFor, ({ transfer }) => {
+    if (transfer?.kind !== "consulting" || transfer.callId !== over.id) return undefined;
+    if (isQuietEnd(end.kind)) return { transfer: undefined };
+    const { status = 0, reasonPhrase = "" } = end.details;
+    const target = over.name ?? over.number;
+    return { transfer: { kind: "failed", target, status, reasonPhrase } };
+  });
+}
+
+/** One alone is no conference. */
+function splitIfAlone(state: PhoneState): PhoneState {
+  const joined = liveCallsOf(state).filter(({ isJoined }) => isJoined);
+  const [only] = joined;
+  return joined.length === 1 && only !== undefined
+    ? changeCall(state, only.id, () => ({ isJoined: false }))
+    : state;
+}
+
+function qualityRead(state: PhoneState, id: string, reading: QualityReading): PhoneState {
+  return withCall(state, id, ["connected"], (call) => {
+    const quality = [...call.quality, reading].slice(-READINGS_KEPT);
+    const warnings = warningsOf(quality, call.warnings, {
+      received: call.isHeld || call.isHeldByPeer,
+      sent: call.isHeld || call.isHeldByPeer || call.isMuted,
+    });
+    return { quality, warnings };
+  });
 }
 
 /** The state after the event. Pure. */
@@ -295,8 +402,7 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
         : state;
     case "signed-in":
       return {
-        ...initialState,
-        isRawAudio: state.isRawAudio,
+        ...fresh(state),
         signIn: { kind: "signed-in", userId: event.userId, name: event.name },
         link: { kind: "connecting" },
         recent: event.memory.recent,
@@ -304,8 +410,7 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
       };
     case "signed-out":
       return {
-        ...initialState,
-        isRawAudio: state.isRawAudio,
+        ...fresh(state),
         signIn: { kind: "signed-out", problem: event.problem },
       };
     case "session-expired":
@@ -333,28 +438,15 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
 
     case "draft-changed": {
       // Typing is the next thing: what the last call's end said has been read.
-      const call = state.call?.phase === "ended" ? undefined : state.call;
-      return { ...state, draft: event.text, call };
+      const left = state.call?.phase === "ended" ? removeCall(state, state.call.id) : state;
+      return { ...left, draft: event.text };
     }
     case "call-started":
-      return canCall(state)
-        ? {
-            ...state,
-            call: newCall("outgoing", "preparing", event),
-            lastNumber: event.number,
-            draft: "",
-          }
-        : state;
+      return started(state, event);
     case "call-arrived":
-      return isInCall(state) || state.signIn.kind !== "signed-in"
-        ? state
-        : {
-            ...state,
-            call: newCall("incoming", "incoming", event),
-            isSettingsOpen: false,
-          };
+      return arrived(state, event);
     case "caller-turned-away":
-      return isInCall(state) ? { ...state, turnedAway: event.number } : state;
+      return turnedAway(state, event);
 
     case "microphone-slow":
       return withCall(state, event.id, ["preparing", "answering"], () => ({
@@ -376,10 +468,14 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
     case "early-media":
       return withCall(state, event.id, ["calling", "ringing"], () => ({ phase: "early-media" }));
     case "answer-started":
-      return withCall(state, event.id, ["incoming"], () => ({
-        phase: "answering",
-        microphoneProblem: undefined,
-      }));
+      return activateById(
+        withCall(state, event.id, ["incoming"], () => ({
+          phase: "answering",
+          microphoneProblem: undefined,
+        })),
+        event.id,
+        ["answering"],
+      );
     case "connected":
       return withCall(
         state,
@@ -425,13 +521,93 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
     case "call-ended":
       return ended(state, event.id, event.end, event.at);
     case "call-dismissed":
-      return state.call?.phase === "ended" ? { ...state, call: undefined } : state;
+      return state.call?.phase === "ended" ? removeCall(state, state.call.id) : state;
+    case "call-activated":
+      return activateById(state, event.id, ["connected", "incoming"]);
+    case "adding-toggled":
+      return { ...state, isAddingCall: event.isAdding && isInCall(state) };
+    case "calls-joined":
+      return event.ids.length === 1
+        ? state
+        : callsOf(state).reduce(
+            (next, { id }) =>
+              withCall(next, id, ["connected"], () => ({ isJoined: event.ids.includes(id) })),
+            state,
+          );
+
+    case "transfer-picking":
+      return withCall(state, event.id, ["connected"], ({ transfer }) =>
+        transfer?.kind === "transferring" || transfer?.kind === "consulting"
+          ? undefined
+          : { transfer: { kind: "picking", text: event.text }, isKeypadOpen: false },
+      );
+    case "transfer-started":
+      return withCall(state, event.id, ["connected"], ({ transfer }) =>
+        transfer?.kind === "transferring"
+          ? undefined
+          : { transfer: { kind: "transferring", target: event.target, status: 0 } },
+      );
+    case "transfer-progressed":
+      return withCall(state, event.id, ["connected"], ({ transfer }) =>
+        transfer?.kind === "transferring"
+          ? { transfer: { ...transfer, status: event.status } }
+          : undefined,
+      );
+    case "transfer-failed":
+      return withCall(state, event.id, ["connected"], ({ transfer }) => {
+        if (transfer?.kind !== "transferring") return undefined;
+        const { target } = transfer;
+        const { status, reasonPhrase } = event;
+        return { transfer: { kind: "failed", target, status, reasonPhrase } };
+      });
+    case "transfer-closed":
+      return withCall(state, event.id, ["connected"], ({ transfer }) =>
+        transfer?.kind === "picking" || transfer?.kind === "failed"
+          ? { transfer: undefined }
+          : undefined,
+      );
+    case "referral-changed":
+      return withCall(state, event.id, ["connected"], () => ({ referral: event.target }));
+
+    case "video-asked":
+      return withCall(state, event.id, ["connected"], ({ video }) => ({
+        video: { ...video, isPending: true },
+      }));
+    case "video-changed":
+      return withCall(state, event.id, ["connected"], () => ({
+        video: { isSending: event.isSending, isReceiving: event.isReceiving, isPending: false },
+      }));
+    case "quality-read":
+      return qualityRead(state, event.id, event.reading);
 
     case "settings-toggled":
       return { ...state, isSettingsOpen: event.isOpen };
     case "raw-audio-changed":
       return { ...state, isRawAudio: event.isRawAudio };
+
+    case "devices-listed":
+    case "device-chosen":
+    case "processing-changed":
+    case "device-lost":
+    case "device-loss-dismissed":
+      return { ...state, devices: reduceDevices(state.devices, event) };
+    case "do-not-disturb-changed":
+    case "voicemail-changed":
+    case "lamps-wanted":
+    case "lamp-changed":
+    case "message-written":
+    case "message-settled":
+    case "message-arrived":
+    case "messages-read":
+      return { ...state, around: reduceAround(state.around, event) };
   }
+}
+
+function activateById(state: PhoneState, id: string, phases: readonly CallPhase[]): PhoneState {
+  const call = findCall(state, id);
+  if (state.call === call && !state.isAddingCall) return state;
+  if (call === undefined || !phases.includes(call.phase)) return state;
+  return { ...activate(state, call), isAddingCall: false };
 }
 
 /** Which screen fills the phone's pane. */
@@ -441,7 +617,7 @@ export type Screen = "sign-in" | "dial" | "incoming" | "call" | "problem";
 export function screenOf(state: PhoneState): Screen {
   if (state.signIn.kind !== "signed-in") return "sign-in";
   const call = state.call;
-  if (call === undefined) return "dial";
+  if (call === undefined || state.isAddingCall) return "dial";
   switch (call.phase) {
     case "incoming":
     case "answering":

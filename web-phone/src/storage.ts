@@ -6,6 +6,7 @@
 import type { Session } from "./agent/phone-agent.ts";
 import { END_KINDS } from "./call-end.ts";
 import { parsePreferences, type Preferences } from "./preferences.ts";
+import { DEFAULT_CHOICE, type DeviceChoice } from "./devices.ts";
 import { tryParseSession } from "./session-client.ts";
 import type { Memory, RecentCall } from "./state.ts";
 
@@ -13,6 +14,8 @@ const SESSION = "offhook.session";
 const INSTANCE = "offhook.instance";
 const RAW_AUDIO = "offhook.raw-audio";
 const PREFERENCES = "offhook.preferences";
+const DEVICES = "offhook.devices";
+const DO_NOT_DISTURB = "offhook.do-not-disturb";
 
 function read(storage: () => Storage, key: string): unknown {
   try {
@@ -59,6 +62,46 @@ export function savePreferences(preferences: Preferences): void {
   write(ofProfile, PREFERENCES, preferences);
 }
 
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+/** What of the stored choice makes sense; the default for the rest. */
+export function readDeviceChoice(value: unknown): DeviceChoice {
+  const stored = objectOf(value);
+  const processing = objectOf(stored["processing"]);
+  const idOf = (role: "microphone" | "speaker" | "ringer"): string => {
+    const id = stored[role];
+    return typeof id === "string" ? id : DEFAULT_CHOICE[role];
+  };
+  return {
+    microphone: idOf("microphone"),
+    speaker: idOf("speaker"),
+    ringer: idOf("ringer"),
+    processing: {
+      echoCancellation: processing["echoCancellation"] !== false,
+      noiseSuppression: processing["noiseSuppression"] !== false,
+      autoGainControl: processing["autoGainControl"] !== false,
+    },
+  };
+}
+
+export function loadDeviceChoice(): DeviceChoice {
+  return readDeviceChoice(read(ofProfile, DEVICES));
+}
+
+export function saveDeviceChoice(choice: DeviceChoice): void {
+  write(ofProfile, DEVICES, choice);
+}
+
+export function loadDoNotDisturb(): boolean {
+  return read(ofProfile, DO_NOT_DISTURB) === true;
+}
+
+export function saveDoNotDisturb(isOn: boolean): void {
+  write(ofProfile, DO_NOT_DISTURB, isOn || undefined);
+}
+
 function memoryKey(userId: string): string {
   return `offhook.memory.${userId}`;
 }
@@ -73,6 +116,8 @@ function isRecentCall(value: unknown): value is RecentCall {
     (call.direction === "incoming" || call.direction === "outgoing") &&
     typeof call.startedAt === "number" &&
     typeof call.durationMs === "number" &&
+    (call.status === undefined || typeof call.status === "number") &&
+    (call.mos === undefined || typeof call.mos === "number") &&
     END_KINDS.some((kind) => kind === call.kind)
   );
 }

@@ -44,7 +44,9 @@ interface Line {
 
 /** See the head of this file. */
 export class DescriptionHandler implements SessionDescriptionHandler {
-  readonly #microphone: OpenMicrophone;
+  #microphone: OpenMicrophone;
+  /** What goes out: the microphone's track, or a mix that somebody else makes. */
+  #track: MediaStreamTrack | undefined;
   readonly #iceServers: readonly IceServer[];
   readonly #events: DescriptionHandlerEvents;
   /** The connection that stands. */
@@ -63,6 +65,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     events: DescriptionHandlerEvents,
   ) {
     this.#microphone = microphone;
+    this.#track = trackOf(microphone);
     this.#iceServers = iceServers;
     this.#events = events;
     this.#line = this.#open("all");
@@ -79,6 +82,26 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   /** The next offer comes from a new connection. @param isRelayOnly over a TURN server alone */
   renew(isRelayOnly: boolean): void {
     this.#renewal = isRelayOnly ? "relay" : "all";
+  }
+
+  /**
+   * Goes on with another microphone, without an offer (W3C WebRTC §5.2 `replaceTrack`).
+   *
+   * @param mix what goes out instead of its track
+   */
+  replaceMicrophone(microphone: OpenMicrophone, mix?: MediaStreamTrack): void {
+    const before = this.#microphone;
+    this.#microphone = microphone;
+    this.send(mix);
+    if (before !== microphone) before.close();
+  }
+
+  /** Sends this track; undefined: the microphone's own. */
+  send(mix: MediaStreamTrack | undefined): void {
+    this.#track = mix ?? trackOf(this.#microphone);
+    for (const sender of [this.#line.sender, this.#next?.sender]) {
+      sender?.replaceTrack(this.#track ?? null).catch(ignore);
+    }
   }
 
   /** Takes effect with the next offer or answer. */
@@ -220,11 +243,17 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   }
 
   #addMicrophone(connection: RTCPeerConnection): RTCRtpSender {
-    const stream = this.#microphone.stream;
-    const [track] = stream.getAudioTracks();
-    if (track === undefined) throw new Error("The microphone has no track.");
-    return connection.addTrack(track, stream);
+    if (this.#track === undefined) throw new Error("The microphone has no track.");
+    return connection.addTrack(this.#track, this.#microphone.stream);
   }
+}
+
+function trackOf(microphone: OpenMicrophone): MediaStreamTrack | undefined {
+  return microphone.stream.getAudioTracks()[0];
+}
+
+function ignore(): void {
+  // The connection was closed meanwhile.
 }
 
 /** The first `a=fingerprint` of an SDP, its hash in lower case (RFC 8122 §5). */

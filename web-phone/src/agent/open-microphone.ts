@@ -1,5 +1,5 @@
 /** The microphone of this computer, as one call has it. */
-import type { MicrophoneResult } from "../phone.ts";
+import type { MicrophoneResult, MicrophoneWish } from "../phone.ts";
 import type { MicrophoneProblem } from "../state.ts";
 import type { OutgoingAudio } from "./phone-agent.ts";
 
@@ -7,8 +7,13 @@ import type { OutgoingAudio } from "./phone-agent.ts";
 export class OpenMicrophone implements OutgoingAudio {
   readonly stream: MediaStream;
 
-  constructor(stream: MediaStream) {
+  /** @param onLost the browser took it away: it was unplugged, say */
+  constructor(stream: MediaStream, onLost: (label: string) => void = () => undefined) {
     this.stream = stream;
+    for (const track of stream.getAudioTracks()) {
+      // Not told for a track that we stop ourselves.
+      track.addEventListener("ended", () => onLost(track.label));
+    }
   }
 
   /** Sends silence instead of sound, or sound again. */
@@ -35,17 +40,18 @@ export function microphoneProblemOf(errorName: string): MicrophoneProblem {
   }
 }
 
-/**
- * Asks the browser, and so perhaps the user, for the microphone.
- *
- * @param isRaw without echo cancelling, noise suppression and automatic gain
- */
-export async function openMicrophone(isRaw: boolean): Promise<MicrophoneResult<OpenMicrophone>> {
+/** Asks the browser, and so perhaps the user, for the microphone. */
+export async function openMicrophone(
+  wish: MicrophoneWish,
+  onLost: (label: string) => void,
+): Promise<MicrophoneResult<OpenMicrophone>> {
+  const { deviceId, processing } = wish;
+  const device = deviceId === "" ? {} : { deviceId: { exact: deviceId } };
   try {
     const stream = await navigator.mediaDevices.getUserMedia({
-      audio: { echoCancellation: !isRaw, noiseSuppression: !isRaw, autoGainControl: !isRaw },
+      audio: { ...processing, ...device },
     });
-    return { kind: "open", audio: new OpenMicrophone(stream) };
+    return { kind: "open", audio: new OpenMicrophone(stream, onLost) };
   } catch (error) {
     const name = error instanceof DOMException ? error.name : "";
     return { kind: "failed", problem: microphoneProblemOf(name) };

@@ -2,7 +2,9 @@
  * What the phone needs of SIP and media, in the phone's own words. The adapter over SIP.js stands
  * in `sip-agent.ts`; nothing outside `agent/` knows which library is behind it.
  */
+import type { LampState, Voicemail } from "../around.ts";
 import type { CallEnd } from "../call-end.ts";
+import type { QualityReading } from "../quality.ts";
 
 /** What a signed-in phone needs to register: the answer of `POST /api/v1/session`. */
 export interface Session {
@@ -86,6 +88,24 @@ export interface PhoneAgent<Audio extends OutgoingAudio> {
   setMuted(id: string, isMuted: boolean): void;
   /** Sends digits as RFC 4733 events, after those that are still being sent. */
   sendDigits(id: string, digits: string): void;
+  /** Goes on with another microphone, without a word to the far end; closes the one before. */
+  replaceAudio(id: string, audio: Audio): void;
+  /** Lets all these calls hear each other and us; an empty list: each call is alone again. */
+  setConference(ids: readonly string[]): void;
+  /**
+   * Holds the call and asks its far end to call a number instead (REFER, RFC 3515). What comes of
+   * it is told by `onTransferProgress` and then `onTransferred` or `onTransferFailed`.
+   */
+  transfer(id: string, number: string): void;
+  /** The same with a call that is up: its far end is called with Replaces (RFC 3891). */
+  transferTo(id: string, otherId: string): void;
+  /** Calls whom the far end has named, under the new id. `audio` is closed by the agent. */
+  acceptReferral(id: string, newId: string, audio: Audio): void;
+  refuseReferral(id: string): void;
+  /** Sends a written message (RFC 3428); `onMessageSettled` follows. */
+  sendMessage(id: string, number: string, text: string): void;
+  /** Watches what these numbers' phones do, and no others (RFC 4235). */
+  watchLamps(numbers: readonly string[]): void;
   /** Ends every call and the registration in this very moment: for a page that goes away. */
   leave(): void;
   /** Ends every call and the registration, then closes the connection. */
@@ -112,4 +132,17 @@ export interface PhoneAgentHandler {
   /** Where packets are lost that people miss; undefined when it is good again. */
   onLoss(id: string, segment: LossSegment | undefined): void;
   onEnded(id: string, end: CallEnd): void;
+  /** @param status of the new call, 100 to 199 */
+  onTransferProgress(id: string, status: number): void;
+  /** The far end has reached the target: the call is over as far as we go. */
+  onTransferred(id: string): void;
+  onTransferFailed(id: string, status: number, reasonPhrase: string): void;
+  /** The far end asks us to call `target`; undefined: it no longer does. */
+  onReferral(id: string, target: string | undefined): void;
+  /** Once a second while the call is up. */
+  onQuality(id: string, reading: QualityReading): void;
+  onVoicemail(voicemail: Voicemail): void;
+  onLamp(number: string, state: LampState): void;
+  onMessage(from: string, name: string | undefined, text: string): void;
+  onMessageSettled(id: string, isSent: boolean): void;
 }

@@ -1,15 +1,20 @@
 /** The {@link PhoneAgent} over SIP.js's core: one user agent, its link and its calls. */
 import { type Invitation, Inviter, type Session as SipSession, URI, UserAgent } from "sip.js";
+import { ConferenceMixer } from "./conference-mixer.ts";
 import type { OpenMicrophone } from "./open-microphone.ts";
 import type { PhoneAgent, PhoneAgentHandler, Refusal, Session } from "./phone-agent.ts";
+import { SipAround } from "./sip-around.ts";
 import { SipCall, type SipCallContext } from "./sip-call.ts";
 import { SipLink } from "./sip-link.ts";
 
-/** What plays the far end; the agent knows no DOM. */
+/** What plays the far ends; the agent knows no DOM. */
 export interface RemoteSound {
-  attach(stream: MediaStream): void;
-  /** Falls silent if it is this stream that plays. */
-  detach(stream: MediaStream): void;
+  /** Mixes a conference. */
+  readonly context: AudioContext;
+  /** Plays this stream of the call, instead of another one of the same call. */
+  attach(id: string, stream: MediaStream): void;
+  /** The call is over. */
+  detach(id: string): void;
 }
 
 /** The sound of one call, for meters and measurements. */
@@ -30,6 +35,9 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
   readonly #calls = new Map<string, SipCall>();
   readonly #callsBySession = new WeakMap<SipSession, SipCall>();
   readonly #unsentByes = new Set<SipCall>();
+  readonly #mixer: ConferenceMixer;
+  readonly #around: SipAround;
+  #conference: readonly string[] = [];
 
   /**
    * @param instanceId UUID that tells this tab from the user's other phones
@@ -72,10 +80,18 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       delegate: {
         onInvite: (invitation) => this.#onInvite(invitation),
         onDisconnect: () => this.#link.onDisconnected(),
+        onMessage: (message) => this.#around.receive(message),
         onReferRequest: (request) => {
           request.reject({ statusCode: 603 });
         },
       },
+    });
+    this.#mixer = new ConferenceMixer(() => sound.context);
+    this.#around = new SipAround({
+      userAgent: this.#userAgent,
+      handler,
+      self: uri,
+      targetOf: (number) => this.#targetOf(number),
     });
     this.#link = new SipLink(this.#userAgent, {
       onConnecting: () => handler.onConnecting(),
@@ -83,6 +99,7 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       onReady: () => {
         this.#sendLateByes();
         for (const call of this.#calls.values()) call.onLinkReady();
+        this.#around.onReady();
         handler.onReady();
       },
       onLost: (attempt, retryInMs) => handler.onLost(attempt, retryInMs),
@@ -144,6 +161,53 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
     this.#calls.get(id)?.sendDigits(digits);
   }
 
+  replaceAudio(id: string, audio: OpenMicrophone): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) audio.close();
+    else call.replaceMicrophone(audio);
+  }
+
+  setConference(ids: readonly string[]): void {
+    this.#conference = ids;
+    this.#mix();
+  }
+
+  transfer(id: string, number: string): void {
+    this.#calls.get(id)?.transfer(this.#targetOf(number));
+  }
+
+  transferTo(id: string, otherId: string): void {
+    const other = this.#calls.get(otherId);
+    if (other !== undefined) this.#calls.get(id)?.transfer(other.session);
+  }
+
+  acceptReferral(id: string, newId: string, audio: OpenMicrophone): void {
+    const referral = this.#calls.get(id)?.takeReferral();
+    if (referral === undefined) {
+      audio.close();
+      this.#handler.onEnded(newId, { kind: "cancelled", details: {} });
+      return;
+    }
+    referral.accept().catch(() => undefined);
+    this.#add(newId, referral.makeInviter({ earlyMedia: true })).invite(audio);
+  }
+
+  refuseReferral(id: string): void {
+    this.#calls
+      .get(id)
+      ?.takeReferral()
+      ?.reject({ statusCode: 603 })
+      .catch(() => undefined);
+  }
+
+  sendMessage(id: string, number: string, text: string): void {
+    this.#around.send(id, number, text);
+  }
+
+  watchLamps(numbers: readonly string[]): void {
+    this.#around.watch(numbers);
+  }
+
   /** The sound of a call, undefined when it is over. */
   mediaOf(id: string): CallMedia | undefined {
     return this.#calls.get(id);
@@ -151,11 +215,13 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
 
   leave(): void {
     this.#hangUpAll();
+    this.#around.stop();
     this.#link.leave();
   }
 
   stop(): void {
     this.#hangUpAll();
+    this.#around.stop();
     this.#link.stop();
     this.#userAgent.stop().catch(() => {
       // The connection was gone already.
@@ -189,11 +255,14 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       isConnected: () => this.#link.isConnected,
       isLinkReady: () => this.#link.isReady,
       renewLink: () => this.#link.renew(),
-      onRemoteStream: (_id, stream) => this.#sound.attach(stream),
+      onStreams: (changed) => {
+        if (changed.remoteStream !== undefined) this.#sound.attach(id, changed.remoteStream);
+        if (this.#conference.includes(id)) this.#mix();
+      },
       onOver: (over) => {
         this.#calls.delete(over.id);
-        // A second caller who is turned away must not silence the first.
-        if (over.remoteStream !== undefined) this.#sound.detach(over.remoteStream);
+        this.#sound.detach(over.id);
+        if (this.#conference.includes(over.id)) this.#mix();
       },
       onUnsentBye: (unsent) => this.#unsentByes.add(unsent),
     };
@@ -201,6 +270,12 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
     this.#calls.set(id, call);
     this.#callsBySession.set(sipSession, call);
     return call;
+  }
+
+  #mix(): void {
+    this.#mixer.mix(
+      this.#conference.map((id) => this.#calls.get(id)).filter((call) => call !== undefined),
+    );
   }
 
   /** Calls that were hung up without a connection are ended for the far end as well. */

@@ -9,8 +9,10 @@ import {
   type Invitation,
   Inviter,
   type Referral,
+  type Session,
   type SessionDelegate,
   SessionState,
+  type URI,
 } from "sip.js";
 import {
   type CallEnd,
@@ -19,6 +21,7 @@ import {
   endKindOfStatus,
   isAnsweredElsewhere,
 } from "../call-end.ts";
+import type { ConferenceMember } from "./conference-mixer.ts";
 import { DescriptionHandler, type DescriptionHandlerEvents } from "./description-handler.ts";
 import { InfoDigits } from "./info-digits.ts";
 import { MediaRenewal } from "./media-renewal.ts";
@@ -27,7 +30,9 @@ import { OpusWish, speaksOpus } from "./opus-wish.ts";
 import { isPathAlive } from "./path-check.ts";
 import type { IceServer, PhoneAgentHandler, Refusal } from "./phone-agent.ts";
 import { sendQuality, tryParseVerdict } from "./quality-info.ts";
+import { QualityReader } from "./quality-reader.ts";
 import { QualitySampler, type QualitySample } from "./quality-sampler.ts";
+import { requestTransfer } from "./transfer-request.ts";
 
 /** What a call needs from its agent. */
 export interface SipCallContext {
@@ -38,7 +43,8 @@ export interface SipCallContext {
   readonly isLinkReady: () => boolean;
   /** Makes a new connection to the gateway. */
   readonly renewLink: () => void;
-  readonly onRemoteStream: (id: string, stream: MediaStream) => void;
+  /** A stream of the call, to the far end or from it, is another one. */
+  readonly onStreams: (call: SipCall) => void;
   /** The call is over and forgotten. */
   readonly onOver: (call: SipCall) => void;
   /** A BYE could not be sent for lack of a connection. */
@@ -54,12 +60,14 @@ interface Explanation {
 }
 
 const HOLD_TRIES = 3;
+/** The far end's request would end by itself after 32 s (RFC 3261 Timer F). */
+const REFERRAL_MS = 25_000;
 /** How long to look for an arriving packet: with sound, and while nobody sends any. */
 const ALIVE_MS = 1_000;
 const ALIVE_WHEN_HELD_MS = 3_500;
 
 /** See the head of this file. */
-export class SipCall {
+export class SipCall implements ConferenceMember {
   readonly id: string;
   readonly session: Inviter | Invitation;
   readonly #context: SipCallContext;
@@ -75,6 +83,13 @@ export class SipCall {
   readonly #infoDigits: InfoDigits;
   readonly #opusWish = new OpusWish();
   #sampler: QualitySampler | undefined;
+  #reader: QualityReader | undefined;
+  /** What goes out instead of the microphone alone. */
+  #mix: MediaStreamTrack | undefined;
+  #stopTransfer: () => void = ignore;
+  #referral:
+    | { readonly referral: Referral; readonly timer: ReturnType<typeof setTimeout> }
+    | undefined;
   #holdTimer: ReturnType<typeof setTimeout> | undefined;
   /** The re-INVITE that is out, or settled: the next one waits for it. */
   #lastChange: Promise<unknown> = Promise.resolve();
@@ -137,6 +152,7 @@ export class SipCall {
       this.#context.iceServers,
       this.#mediaEvents(),
     );
+    this.#descriptionHandler.send(this.#mix);
     return this.#descriptionHandler;
   }
 
@@ -217,6 +233,47 @@ export class SipCall {
     this.#hold(isHeld, 1);
   }
 
+  replaceMicrophone(microphone: OpenMicrophone): void {
+    const media = this.#descriptionHandler;
+    if (media === undefined || this.#isOver) {
+      microphone.close();
+      return;
+    }
+    this.#microphone = microphone;
+    this.#applySending();
+    media.replaceMicrophone(microphone, this.#mix);
+    this.#context.onStreams(this);
+  }
+
+  send(track: MediaStreamTrack | undefined): void {
+    this.#mix = track;
+    this.#descriptionHandler?.send(track);
+  }
+
+  /** Holds the call and asks its far end to call the target, or that call's far end, instead. */
+  transfer(target: URI | Session): void {
+    const { handler } = this.#context;
+    this.#hold(true, 1);
+    const change = this.#lastChange.then(() => {
+      if (this.#isOver) return;
+      this.#stopTransfer = requestTransfer(this.session, target, {
+        onProgress: (status) => handler.onTransferProgress(this.id, status),
+        onDone: () => handler.onTransferred(this.id),
+        onFailed: (status, reasonPhrase) => handler.onTransferFailed(this.id, status, reasonPhrase),
+      });
+    });
+    this.#lastChange = change.catch(ignore);
+  }
+
+  /** The far end's wish that we call somebody, taken once; undefined when there is none. */
+  takeReferral(): Referral | undefined {
+    const waiting = this.#referral;
+    if (waiting === undefined) return undefined;
+    clearTimeout(waiting.timer);
+    this.#referral = undefined;
+    return waiting.referral;
+  }
+
   sendDigits(digits: string): void {
     // Without telephone-event in the answer the browser has no way of its own.
     if (this.#descriptionHandler?.sendDtmf(digits) !== true) this.#infoDigits.send(digits);
@@ -241,16 +298,28 @@ export class SipCall {
         this.#context.handler.onLoss(this.id, segment);
       },
       // Without this, SIP.js calls whatever number a REFER names, at the user's cost.
-      onRefer: (referral: Referral) => {
-        referral.reject({ statusCode: 603 }).catch(ignore);
-      },
+      onRefer: (referral: Referral) => this.#onRefer(referral),
     };
+  }
+
+  /** Only the user can say that somebody is called. */
+  #onRefer(referral: Referral): void {
+    if (this.#referral !== undefined || this.#isOver) {
+      referral.reject({ statusCode: 603 }).catch(ignore);
+      return;
+    }
+    const timer = setTimeout(() => {
+      this.takeReferral()?.reject({ statusCode: 603 }).catch(ignore);
+      this.#context.handler.onReferral(this.id, undefined);
+    }, REFERRAL_MS);
+    this.#referral = { referral, timer };
+    this.#context.handler.onReferral(this.id, referral.referTo.uri.user ?? "");
   }
 
   #mediaEvents(): DescriptionHandlerEvents {
     return {
-      onRemoteStream: (stream) => {
-        if (!this.#isOver) this.#context.onRemoteStream(this.id, stream);
+      onRemoteStream: () => {
+        if (!this.#isOver) this.#context.onStreams(this);
       },
       onHeldByPeer: (isHeld) => {
         this.#isHeldByPeer = isHeld;
@@ -336,6 +405,10 @@ export class SipCall {
           () => this.peerConnection,
           (sample) => this.#onSample(sample),
         );
+        this.#reader ??= new QualityReader(
+          () => this.peerConnection,
+          (reading) => this.#context.handler.onQuality(this.id, reading),
+        );
         this.#applySending();
         if (!this.#isOver) {
           const name = this.session.assertedIdentity?.displayName;
@@ -382,6 +455,10 @@ export class SipCall {
       if (!this.#isOver) this.#context.handler.onHeld(this.id, stands);
     };
     const change = this.#lastChange.then(async () => {
+      if (this.#isHeld === isHeld) {
+        settle(isHeld);
+        return;
+      }
       media.setHeld(isHeld);
       const outcome = await this.#reinvite();
       if (outcome === "accepted") {
@@ -435,6 +512,9 @@ export class SipCall {
     clearTimeout(this.#holdTimer);
     this.#renewal.close();
     this.#sampler?.stop();
+    this.#reader?.stop();
+    this.#stopTransfer();
+    this.takeReferral()?.reject({ statusCode: 603 }).catch(ignore);
     this.#microphone?.close();
     this.#descriptionHandler?.close();
     this.#context.onOver(this);

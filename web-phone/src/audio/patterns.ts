@@ -2,7 +2,7 @@
 import type { CallTone, NetworkTones } from "../agent/phone-agent.ts";
 
 /** A tone that goes on until it is stopped, or for a while. */
-export type Tone = "ring" | "ring-back" | "busy";
+export type Tone = "ring" | "ring-back" | "busy" | "call-waiting";
 
 /** One sound of a tone. */
 export interface Burst {
@@ -63,6 +63,9 @@ export function patternOf(tone: Tone, tones: NetworkTones = USUAL): Pattern {
       return RING;
     case "ring-back":
       return networkTone(tones.ringBack, 300);
+    case "call-waiting":
+      // ITU-T E.180 §12: short, so that it disturbs no talk.
+      return networkTone({ frequencies: [425], cadence: [0.2, 0.2, 0.2, 4.4] }, 60);
     case "busy":
       return networkTone(tones.busy, 2);
   }

@@ -26,18 +26,46 @@ function frequenciesOf(key: PadKey): readonly number[] {
 export class Tones {
   #context: AudioContext | undefined;
   #playing: { readonly tone: Tone; readonly stop: () => void } | undefined;
+  #ringContext: AudioContext | undefined;
+  #sinks = { ringer: "", speaker: "" };
   /** The network's; undefined: those that ITU-T E.180 recommends. */
   network: NetworkTones | undefined;
 
   /** The sound engine, for others that want to listen; made at the first use. */
   get context(): AudioContext {
-    this.#context ??= new AudioContext();
+    if (this.#context === undefined) {
+      this.#context = new AudioContext();
+      applySink(this.#context, this.#sinks.speaker);
+    }
     return this.#context;
+  }
+
+  /** The engine that rings, on a device of its own where one is chosen. */
+  get #bell(): AudioContext {
+    if (this.#ringContext === undefined) {
+      this.#ringContext = new AudioContext();
+      applySink(this.#ringContext, this.#sinks.ringer);
+    }
+    return this.#ringContext;
+  }
+
+  /** Where it rings and where everything else sounds; `""` is the system's default. */
+  setSinks(sinks: { readonly ringer: string; readonly speaker: string }): void {
+    this.#sinks = { ...sinks };
+    if (this.#context !== undefined) applySink(this.#context, sinks.speaker);
+    if (this.#ringContext !== undefined) applySink(this.#ringContext, sinks.ringer);
+  }
+
+  /** Where it rings now. */
+  get ringSink(): string {
+    return this.#sinks.ringer;
   }
 
   /** To be called in a click or key press: browsers let no page sound before one. */
   unlock(): void {
-    if (this.context.state === "suspended") void this.context.resume().catch(() => undefined);
+    for (const context of [this.context, this.#bell]) {
+      if (context.state === "suspended") void context.resume().catch(() => undefined);
+    }
   }
 
   /** Plays this tone, or silence. The same tone twice goes on undisturbed. */
@@ -45,14 +73,13 @@ export class Tones {
     if (this.#playing?.tone === tone) return;
     this.#playing?.stop();
     this.#playing = undefined;
-    if (tone !== undefined)
-      this.#playing = { tone, stop: this.#start(patternOf(tone, this.network)) };
+    if (tone !== undefined) this.#playing = { tone, stop: this.#start(tone) };
   }
 
   key(key: PadKey): void {
     this.unlock();
     const context = this.context;
-    this.#burst(context.destination, {
+    this.#burst(context, context.destination, {
       frequencies: frequenciesOf(key),
       at: context.currentTime,
       seconds: 0.09,
@@ -60,8 +87,9 @@ export class Tones {
     });
   }
 
-  #start(pattern: Pattern): () => void {
-    const context = this.context;
+  #start(tone: Tone): () => void {
+    const pattern: Pattern = patternOf(tone, this.network);
+    const context = tone === "ring" ? this.#bell : this.context;
     const output = context.createGain();
     output.connect(context.destination);
     let periods = Math.ceil(pattern.limitSeconds / pattern.periodSeconds);
@@ -69,7 +97,7 @@ export class Tones {
       periods -= 1;
       if (periods < 0) return;
       for (const burst of pattern.bursts) {
-        this.#burst(output, { ...burst, at: context.currentTime + 0.02 + burst.at });
+        this.#burst(context, output, { ...burst, at: context.currentTime + 0.02 + burst.at });
       }
     };
     period();
@@ -81,8 +109,7 @@ export class Tones {
   }
 
   /** One sound with soft edges; `at` is the engine's time here. */
-  #burst(output: AudioNode, burst: Burst): void {
-    const context = this.context;
+  #burst(context: AudioContext, output: AudioNode, burst: Burst): void {
     const envelope = context.createGain();
     envelope.connect(output);
     envelope.gain.setValueAtTime(0, burst.at);
@@ -96,5 +123,17 @@ export class Tones {
       oscillator.start(burst.at);
       oscillator.stop(burst.at + burst.seconds);
     }
+  }
+}
+
+/** W3C Audio Output Devices; other browsers than Chromium sound where the system says. */
+function applySink(context: AudioContext, sinkId: string): void {
+  const setSinkId: unknown = Reflect.get(context, "setSinkId");
+  if (typeof setSinkId !== "function") return;
+  const done: unknown = Reflect.apply(setSinkId, context, [sinkId]);
+  if (done instanceof Promise) {
+    done.catch(() => {
+      // Gone: it sounds at the default.
+    });
   }
 }

@@ -1,12 +1,13 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { t } from "../i18n/text.ts";
 import { formatDuration, initialsOf } from "../number.ts";
-import { type Call, callStateOf, type PhoneState } from "../state.ts";
+import { type Call, callStateOf, canConsult, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { useFocusWhenLost } from "./focus.ts";
 import { Icon, type IconName } from "./Icon.tsx";
 import { Meter } from "./Meter.tsx";
 import { Pad } from "./Pad.tsx";
+import { TransferSheet } from "./TransferSheet.tsx";
 import { callerOf, callWordOf } from "./wording.ts";
 
 /** How loud both sides are, 0 to 1. */
@@ -48,7 +49,7 @@ function Toggle(props: {
       type="button"
       class="control"
       aria-pressed={props.isPressed}
-      aria-keyshortcuts={props.shortcut}
+      aria-keyshortcuts={props.shortcut === "" ? undefined : props.shortcut}
       data-testid={props.testId}
       disabled={props.isDisabled === true}
       onClick={props.onClick}
@@ -119,6 +120,11 @@ function Notices(props: { readonly state: PhoneState; readonly call: Call }) {
   );
 }
 
+/** Whether another target can be looked for now. */
+function canPick({ transfer }: Call): boolean {
+  return transfer?.kind !== "transferring" && transfer?.kind !== "consulting";
+}
+
 /** A call from the first ring to the last word. */
 export function CallScreen(props: {
   readonly state: PhoneState;
@@ -146,6 +152,7 @@ export function CallScreen(props: {
         <Status call={call} now={props.now} />
       </div>
       <Notices state={state} call={call} />
+      <TransferSheet state={state} call={call} actions={actions} />
       {call.isKeypadOpen ? (
         <div class="call__keypad">
           <output class="call__digits" aria-label={t("call.digits")} data-testid="digits" dir="ltr">
@@ -187,13 +194,31 @@ export function CallScreen(props: {
           isDisabled={!hasKeypad}
           onClick={actions.toggleKeypad}
         />
+        <Toggle
+          icon="transfer"
+          word={t("transfer.open")}
+          testId="transfer"
+          shortcut="T"
+          isPressed={call.transfer?.kind === "picking"}
+          isDisabled={!isConnected || !canPick(call)}
+          onClick={call.transfer?.kind === "picking" ? actions.closeTransfer : actions.openTransfer}
+        />
+        <Toggle
+          icon="add-call"
+          word={t("call.add")}
+          testId="add-call"
+          shortcut=""
+          isPressed={false}
+          isDisabled={!isConnected || !canConsult(state)}
+          onClick={() => actions.showAdding(true)}
+        />
       </div>
       <button
         type="button"
         class="button button--stop"
         data-testid="end"
         aria-keyshortcuts="F4"
-        onClick={actions.end}
+        onClick={() => actions.end()}
       >
         <Icon name="hang-up" />
         {isConnected ? t("call.end") : t("call.cancel")}

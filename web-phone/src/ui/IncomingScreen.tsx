@@ -52,7 +52,7 @@ export function IncomingScreen(props: {
           class="button button--stop"
           data-testid="decline"
           aria-keyshortcuts="F4 D"
-          onClick={actions.end}
+          onClick={() => actions.end()}
         >
           <Icon name="hang-up" />
           {t("call.decline")}
@@ -63,7 +63,7 @@ export function IncomingScreen(props: {
           data-testid="answer"
           aria-keyshortcuts="F2 A"
           disabled={call.phase === "answering"}
-          onClick={actions.answer}
+          onClick={() => actions.answer()}
         >
           <Icon name="phone" />
           {t("call.answer")}

@@ -5,6 +5,7 @@ import type { PhoneActions } from "./actions.ts";
 import { CallScreen, type Levels } from "./CallScreen.tsx";
 import { DialScreen } from "./DialScreen.tsx";
 import { Icon } from "./Icon.tsx";
+import { LineBar } from "./LineBar.tsx";
 import { IncomingScreen } from "./IncomingScreen.tsx";
 import { ProblemScreen } from "./ProblemScreen.tsx";
 import { RecentList } from "./RecentList.tsx";
@@ -114,10 +115,11 @@ function Screen(props: PhoneViewProps) {
 }
 
 function announcementOf(state: PhoneState): string {
-  const call = state.call;
-  return screenOf(state) === "incoming" && call !== undefined
-    ? t("call.announce.incoming", { caller: callerOf(call) })
-    : "";
+  const call =
+    screenOf(state) === "incoming"
+      ? state.call
+      : state.others.find(({ phase }) => phase === "incoming");
+  return call === undefined ? "" : t("call.announce.incoming", { caller: callerOf(call) });
 }
 
 /** The phone: one pane with one screen, and the recent calls beside or below it. */
@@ -142,6 +144,17 @@ export function PhoneView(props: PhoneViewProps) {
             </p>
           ) : null}
           <Screen {...props} />
+          {state.isAddingCall ? (
+            <button
+              type="button"
+              class="button button--plain"
+              data-testid="back-to-call"
+              onClick={() => actions.showAdding(false)}
+            >
+              {t("call.back")}
+            </button>
+          ) : null}
+          <LineBar state={state} now={props.now} actions={actions} />
         </main>
         {isSignedIn ? <RecentList state={state} now={props.now} actions={actions} /> : null}
       </div>

@@ -1,3 +1,4 @@
+import type { DeviceRole, Processing } from "../devices.ts";
 import type { PadKey } from "../number.ts";
 
 /** What the screens can ask for; functions that need no `this`. */
@@ -9,8 +10,32 @@ export interface PhoneActions {
   readonly dial: (text?: string) => void;
   readonly redial: () => void;
   readonly press: (key: PadKey) => void;
-  readonly answer: () => void;
-  readonly end: () => void;
+  /** The call in the pane, or the one of that id; a call that is up is held. */
+  readonly answer: (id?: string) => void;
+  readonly endAndAnswer: (id: string) => void;
+  /** What is in the pane, or the call of that id. */
+  readonly end: (id?: string) => void;
+  readonly activate: (id: string) => void;
+  readonly swap: () => void;
+  readonly join: () => void;
+  readonly split: () => void;
+  readonly leaveConference: () => void;
+  readonly showAdding: (isAdding: boolean) => void;
+  readonly openTransfer: () => void;
+  readonly changeTransfer: (text: string) => void;
+  readonly closeTransfer: () => void;
+  readonly transferNow: (text?: string) => void;
+  readonly askFirst: (text?: string) => void;
+  readonly completeTransfer: () => void;
+  readonly acceptReferral: (id: string) => void;
+  readonly refuseReferral: (id: string) => void;
+  readonly chooseDevice: (role: DeviceRole, id: string) => void;
+  readonly setProcessing: (processing: Processing) => void;
+  readonly dismissDeviceLoss: () => void;
+  readonly setDoNotDisturb: (isOn: boolean) => void;
+  readonly watchLamps: (numbers: readonly string[]) => void;
+  readonly sendMessage: (to: string, text: string) => void;
+  readonly readMessages: (peer: string) => void;
   readonly toggleMute: () => void;
   readonly toggleHold: () => void;
   readonly toggleKeypad: () => void;

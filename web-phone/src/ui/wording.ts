@@ -1,6 +1,6 @@
 /** Sentences that take more than a key: who calls, what an end means, what the link is doing. */
 import type { CallEnd, EndAction, EndKind } from "../call-end.ts";
-import { formatReason, isQuietEnd } from "../call-end.ts";
+import { endKindOfStatus, formatReason, isQuietEnd } from "../call-end.ts";
 import { t } from "../i18n/text.ts";
 import { formatDuration } from "../number.ts";
 import type { Call, Link, PhoneState, SignInProblem } from "../state.ts";
@@ -31,7 +31,7 @@ export function signInProblemTextOf(problem: SignInProblem): string {
 /** Ends with a screen of their own. */
 export type LoudEnd = Exclude<
   EndKind,
-  "completed" | "cancelled" | "missed" | "answered-elsewhere" | "declined-by-me"
+  "completed" | "cancelled" | "missed" | "answered-elsewhere" | "declined-by-me" | "transferred"
 >;
 
 /** Whether this end has a screen of its own. */
@@ -81,10 +81,39 @@ export function quietEndLineOf(call: Call): string | undefined {
     case "missed":
     case "answered-elsewhere":
     case "declined-by-me":
+    case "transferred":
       return t(`end.${kind}`, { caller });
     default:
       return undefined;
   }
+}
+
+/** How far a transfer is, in a sentence. */
+export function transferTextOf(transfer: NonNullable<Call["transfer"]>): string {
+  switch (transfer.kind) {
+    case "picking":
+      return t("transfer.heading");
+    case "consulting":
+      return t("transfer.consulting");
+    case "transferring":
+      return transfer.status >= 180
+        ? t("transfer.ringing", { target: transfer.target })
+        : t("transfer.trying", { target: transfer.target });
+    case "failed":
+      return t("transfer.failed", {
+        target: transfer.target,
+        reason: transferReasonOf(transfer.status),
+      });
+  }
+}
+
+function transferReasonOf(status: number): string {
+  const kind = status === 0 ? "failed" : endKindOfStatus(status);
+  return t(`end.${kind === "cancelled" ? "no-answer" : loudOr(kind)}.title`);
+}
+
+function loudOr(kind: EndKind): LoudEnd {
+  return isLoudEnd({ kind, details: {} }) ? (kind as LoudEnd) : "failed";
 }
 
 export function actionWordOf(action: EndAction): string {
