@@ -86,7 +86,7 @@ describe("what NOTIFYs carry", () => {
     ["SIP/2.0 200\r\nX: y", { status: 200, reasonPhrase: "" }],
     ["HTTP/1.1 200 OK", undefined],
     ["", undefined],
-  ])("RFC 3420 status line %j", (body, expected) => {
+  ])("a status line in a fragment, %j", (body, expected) => {
     expect(tryParseStatusFragment(body)).toEqual(expected);
   });
 
@@ -95,7 +95,7 @@ describe("what NOTIFYs carry", () => {
     ["Messages-Waiting: no\r\n", { waiting: 0, old: 0 }],
     ["messages-waiting: YES\n", { waiting: 1, old: 0 }],
     ["hello", undefined],
-  ])("RFC 3842 summary %j", (body, expected) => {
+  ])("a message summary, %j", (body, expected) => {
     expect(tryParseVoicemail(body)).toEqual(expected);
   });
 
@@ -107,7 +107,7 @@ describe("what NOTIFYs carry", () => {
     [info(`<dialog id="1"><state event="x">early</state></dialog>`), "ringing"],
     [info(`<dialog id="1"><state>early</state></dialog><d:state>confirmed</d:state>`), "busy"],
     ["<presence/>", undefined],
-  ])("RFC 4235 %j", (body, expected) => {
+  ])("the state of dialogs, %j", (body, expected) => {
     expect(tryParseLamp(body)).toBe(expected);
   });
 });
