@@ -219,7 +219,10 @@ export class Gateway implements GatewayView {
       attempts,
       locations: new MemoryLocations(),
       dns: { servers: config.sip.dns },
-      trunks: [...config.trunks.values()],
+      trunks: [...config.trunks.values()].map((trunk) => ({
+        ...trunk,
+        isPhone: trunk.identity.isPhone,
+      })),
       handler: { onInvite: (invite) => this.#calls.onInvite(invite) },
     });
     this.#limits = new CallLimits({

@@ -10,12 +10,15 @@ export function trunkTerms(
   /** `media.video` */
   hasVideo: boolean,
 ): TrunkTerms {
+  const { identity, headers } = trunk;
   const { codecs, codecPolicy, dtmf, dtmfFallback, srtp, nat, video, addressFamily } = trunk;
   const hosts = (): readonly string[] =>
     engine.trunkTargets(trunk.id).map(({ address }) => hostOf(address));
   return {
     codecs,
     codecPolicy,
+    identity,
+    headers,
     media: {
       dtmf,
       dtmfFallback,

@@ -61,6 +61,28 @@ The name in a trunk's \`peer\` leads to its servers as RFC 3263 says: a name wit
 - A server that failed is called last for 30 s, doubled by each further failure up to 5 min, or for as long as its \`Retry-After\` says. With \`ping\`, every server gets OPTIONS, so that it is known before a call meets it.
 - Name servers are asked before their answers run out, never by a call. While they fail, the last answer is used for up to 24 h.
 
+## Who is shown, and what crosses
+
+Nothing that a browser or a peer says of a caller is believed but what follows.
+
+- **A web user** is shown to colleagues by id and name, to trunks by the first of its \`numbers\`. A phone chooses another one of them with \`P-Preferred-Identity\`; a number that is not the user's is passed over. \`caller\` and \`caller-from\` of a route go first.
+- **A caller from a trunk** is shown by From; with \`trust: true\` by P-Asserted-Identity, else Remote-Party-ID, and only then by From. Diversion and History-Info count only there too.
+- **Withheld numbers**: \`Privacy: id\` of a phone, \`caller: anonymous\` in a route (a prefix for it: \`to: '/^\\*31#(.+)$/'\`, \`do: { dial: office, number: $1, caller: anonymous }\`), or Privacy, Remote-Party-ID or From of a trunk's caller. Phones and trunks then see \`anonymous@anonymous.invalid\` with \`Privacy: id\`; a trunk with \`trust: true\` also gets the number in its identity header, because it has to answer for it. Routes see no number of such a caller, and records show none. Emergency calls always show it.
+- **Forwards** (\`forward\`, \`voicemail\`) are told by Diversion or History-Info, with the number of who forwarded and why.
+- **Numbers** are written in the peer's way with \`number-format\`: what begins with + or 0 and is a number of the plan's country is converted, the called one after the route has rewritten it, and the calling one.
+- **Headers** of a caller's INVITE stay behind. \`headers\` of a trunk names those that cross: \`X-…\` and a few others that route nothing, prove nothing and fetch nothing. The record of a call shows them at the leg that got them. Via, Route, Contact, Call-ID, tags and credentials never cross, and cannot be named.
+
+\`\`\`yaml
+trunks:
+  carrier:
+    peer: sip:sip.carrier.example
+    trust: true
+    number-format: e164
+    from-domain: peer
+    diversion: both
+    headers: { to-trunk: [X-Customer, X-Crm-*], from-trunk: [User-to-User] }
+\`\`\`
+
 ## Floods, scanners and overload
 
 - **Before anybody has signed in nothing is kept.** A challenge carries all that is needed to check its answer; a stranger's request is answered and forgotten.

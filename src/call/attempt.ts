@@ -41,6 +41,8 @@ export class Attempt {
   /** Whether the call is recorded when this attempt answers. */
   readonly isRecorded: boolean;
   readonly codecs: CodecChoice;
+  /** The caller's own header fields that go on to the callee. */
+  readonly crossing: ExtraHeaders;
   readonly #context: CallContext;
   readonly #media: MediaSession;
   readonly #handler: AttemptHandler;
@@ -63,6 +65,8 @@ export class Attempt {
     readonly from: Identity;
     readonly to: Identity;
     readonly headers?: ExtraHeaders | undefined;
+    /** Of `headers`, those of the caller's own. Default none. */
+    readonly crossing?: ExtraHeaders;
     /** The call that this attempt is made for: a loop is found by it. */
     readonly onBehalfOf: IncomingInvite;
     readonly isRecorded: boolean;
@@ -73,6 +77,7 @@ export class Attempt {
     this.leg = options.leg;
     this.target = options.target;
     this.codecs = options.codecs;
+    this.crossing = options.crossing ?? [];
     this.exchange = {
       offerer: options.caller,
       answerer: options.leg,

@@ -1,11 +1,12 @@
 import { randomToken } from "../core/ids.ts";
 import type { CallQuery, Caller, Decision } from "../dialplan/decision.ts";
-import type { EngineHandler, Identity, IncomingInvite } from "../signaling/engine.ts";
+import type { EngineHandler, IncomingInvite } from "../signaling/engine.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import { Call } from "./call.ts";
 import { completeReason } from "./cause.ts";
 import { callRefused } from "./channels.ts";
 import type { CallContext } from "./context.ts";
+import { identifyCaller, numbersOf, type CallerIdentity } from "./presentation.ts";
 import type { CallView } from "./record.ts";
 import { partyOf, type RefusedReason } from "./refused.ts";
 
@@ -73,9 +74,10 @@ export class CallTable implements EngineHandler {
   onInvite(invite: IncomingInvite): void {
     const places = this.#takePlaces(invite);
     const { facts } = this.#context;
+    const identity = identifyCaller(invite, this.#context);
     const decide = (): Decision =>
       this.#decide({
-        from: this.#callerOf(invite),
+        from: this.#callerOf(invite, identity),
         to: invite.calledNumber,
         at: new Date(this.#context.clock.wallMs()),
         headers: (name) => invite.request.headers.get(name),
@@ -90,16 +92,20 @@ export class CallTable implements EngineHandler {
         refuse(invite, places.refused);
         return;
       }
-      this.#begin(invite, emergency, []);
+      this.#begin(invite, identity, emergency, []);
       return;
     }
-    this.#begin(invite, decide(), places.releases);
+    this.#begin(invite, identity, decide(), places.releases);
   }
 
-  #begin(invite: IncomingInvite, decision: Decision, places: readonly (() => void)[]): void {
+  #begin(
+    invite: IncomingInvite,
+    identity: CallerIdentity,
+    decision: Decision,
+    places: readonly (() => void)[],
+  ): void {
     const { refusal, route } = decision;
     if (refusal !== undefined) this.#noteRefused(invite, refusal, route);
-    const identity = this.#identityOf(invite);
     const { party } = invite;
     const releases =
       party.kind === "user" ? [...places, this.#context.facts.enter(party.userId)] : places;
@@ -148,28 +154,17 @@ export class CallTable implements EngineHandler {
     return { releases };
   }
 
-  /** How the caller is shown: a web user as configured, a trunk's caller as the trunk says. */
-  #identityOf(invite: IncomingInvite): Identity {
-    const { party } = invite;
-    if (party.kind === "trunk") return invite.callerIdentity;
-    return { user: party.userId, displayName: this.#context.user(party.userId)?.name };
-  }
-
-  #callerOf(invite: IncomingInvite): Caller {
-    const { party } = invite;
+  #callerOf({ party }: IncomingInvite, identity: CallerIdentity): Caller {
     if (party.kind === "trunk") {
-      const number = invite.callerIdentity.user;
-      return {
-        kind: "trunk",
-        id: party.trunkId,
-        number: number === "" || number === "anonymous" ? undefined : number,
-      };
+      const { number, isWithheld } = identity;
+      return { kind: "trunk", id: party.trunkId, number: isWithheld ? undefined : number };
     }
+    const numbers = this.#context.user(party.userId)?.numbers ?? [];
     return {
       kind: "user",
       id: party.userId,
       groups: this.#groupsOf(party.userId),
-      numbers: this.#context.user(party.userId)?.numbers ?? [],
+      numbers: numbersOf(identity, numbers),
     };
   }
 

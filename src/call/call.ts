@@ -12,7 +12,6 @@ import type {
 } from "../media/session.ts";
 import type {
   Dialog,
-  Identity,
   IncomingInvite,
   IncomingReinvite,
   IncomingRequest,
@@ -32,6 +31,7 @@ import { Hunt, type HuntHandler } from "./hunt.ts";
 import { isNodeLost, reasonOfMediaError } from "./media-reason.ts";
 import { MediaKeeper } from "./media-keeper.ts";
 import { reanchor, type ReanchorOutcome } from "./reanchor.ts";
+import type { CallerIdentity } from "./presentation.ts";
 import { QUALITY_TYPE } from "./quality-info.ts";
 import { QualityWatch } from "./quality-watch.ts";
 import type { CallView } from "./record.ts";
@@ -107,7 +107,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     readonly id: string;
     readonly context: CallContext;
     readonly invite: IncomingInvite;
-    readonly identity: Identity;
+    readonly identity: CallerIdentity;
     readonly decision: Decision;
     /** Gives the call's places under the limits back. */
     readonly release: () => void;
@@ -173,7 +173,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       id: options.id,
       clock: context.clock,
       invite,
-      callerNumber: options.identity.user,
+      callerNumber: options.identity.shown.user,
       route: decision.route,
       codecs: this.#codecs,
       trace: decision.trace,

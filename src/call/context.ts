@@ -3,9 +3,11 @@ import type { Logger } from "../core/logger.ts";
 import type { CodecPolicy, MediaEngine, MediaLeg } from "../media/session.ts";
 import type { SignalingEngine } from "../signaling/engine.ts";
 import type { Action } from "../dialplan/decision.ts";
+import type { HeaderRules } from "./header-policy.ts";
 import type { HookQuestion } from "./hook.ts";
 import type { CallLimits } from "./limits.ts";
 import type { LiveFacts } from "./live-facts.ts";
+import type { IdentityTerms } from "./presentation.ts";
 import type { HoldMusic, RecordingSettings } from "./sounds.ts";
 
 /** What every call shares. */
@@ -43,6 +45,10 @@ export interface TrunkTerms {
   readonly codecPolicy?: CodecPolicy | undefined;
   /** Its media, beside the codecs. */
   readonly media?: Omit<MediaLeg, "tag" | "kind" | "codecs"> | undefined;
+  /** How it is told who calls; default: by From, and it is believed about From alone. */
+  readonly identity?: IdentityTerms | undefined;
+  /** Header fields that cross; default: none. */
+  readonly headers?: HeaderRules | undefined;
 }
 
 /**

@@ -14,8 +14,10 @@ import type {
 } from "../signaling/engine.ts";
 import { Attempt, type AttemptHandler } from "./attempt.ts";
 import { chooseCodecs, type CodecChoice } from "./codec-choice.ts";
-import { trunkLeg, type CallContext } from "./context.ts";
+import { trunkLeg, type CallContext, type TrunkTerms } from "./context.ts";
+import { crossingHeaders, type HeaderRules } from "./header-policy.ts";
 import type { HookQuestion } from "./hook.ts";
+import { presentToTrunk, type CallerIdentity } from "./presentation.ts";
 import type { ServiceChoice } from "./service-call.ts";
 
 /** What a hunt reports. `onAnswered`, `onService` or `onExhausted` comes once, last. */
@@ -56,6 +58,8 @@ interface Target {
   readonly from: Identity;
   readonly to: Identity;
   readonly headers?: ExtraHeaders;
+  /** Of `headers`, those of the caller's own that may cross. */
+  readonly crossing?: ExtraHeaders;
   /** How long after the first of its stage. */
   readonly afterMs?: number;
   /** What the call counts for, over a trunk. */
@@ -66,7 +70,7 @@ interface Target {
 interface Caller {
   readonly invite: IncomingInvite;
   readonly leg: MediaLeg;
-  readonly identity: Identity;
+  readonly identity: CallerIdentity;
 }
 
 const ANSWERED_ELSEWHERE: EndReason = {
@@ -79,6 +83,8 @@ const NO_RESPONSE: EndReason = { sipStatus: 504, q850: 102, text: "The far end d
 const NO_ANSWER: EndReason = { sipStatus: 480, q850: 19, text: "No answer" };
 /** Q.850 20, subscriber absent: nobody of that name has a telephone here now. */
 const ABSENT = 20;
+/** Of a trunk that does not say what crosses. */
+const NO_RULES: HeaderRules = { toTrunk: [], fromTrunk: [] };
 const HOOK_FAILED: EndReason = { sipStatus: 503, q850: 41, text: "The route could not be decided" };
 
 /**
@@ -290,7 +296,7 @@ export class Hunt implements AttemptHandler {
       from: {
         kind: party.kind,
         id: party.kind === "user" ? party.userId : party.trunkId,
-        number: this.#caller.identity.user,
+        number: this.#caller.identity.shown.user,
       },
     });
     if (this.#isOver) return;
@@ -332,8 +338,9 @@ export class Hunt implements AttemptHandler {
           target: { kind: "binding", binding },
           leg: { kind: "webrtc", video: this.#context.hasVideo },
           codecs,
-          from: this.#caller.identity,
+          from: this.#caller.identity.shown,
           to: { user: this.#dialled },
+          crossing: this.#crossing(undefined),
           ...(Object.hasOwn(delaysMs, userId) && { afterMs: delaysMs[userId] ?? 0 }),
         });
       }
@@ -349,47 +356,59 @@ export class Hunt implements AttemptHandler {
 
   #dialStage(trunkId: string, action: Extract<Action, { kind: "dial" }>): Stage {
     const trunk = this.#context.trunk(trunkId);
-    const { identity } = this.#caller;
-    const { party } = this.#caller.invite;
-    const own = party.kind === "user" ? this.#context.user(party.userId)?.numbers[0] : undefined;
+    const { callerNumber, displayName, as, emergency } = action;
+    const { from, headers, called } = presentToTrunk(
+      this.#caller.identity,
+      {
+        callerNumber,
+        displayName,
+        as,
+        reason: this.#diversionReason(),
+        isEmergency: emergency !== undefined,
+        called: action.number,
+      },
+      this.#directoryFor(trunk),
+    );
     return {
       targets: [
         {
-          target: { kind: "trunk", trunkId, number: action.number },
+          target: { kind: "trunk", trunkId, number: called },
           leg: trunkLeg(trunk),
           codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
-          from: {
-            ...identity,
-            user: action.callerNumber ?? own ?? identity.user,
-            ...(action.displayName !== undefined && { displayName: action.displayName }),
-          },
-          to: { user: action.number },
-          headers: this.#headersOf(action),
-          ...(action.emergency === undefined && { charge: chargeOf(action.charge, trunkId) }),
+          from,
+          to: { user: called },
+          headers: [...headers, ...locationFields(emergency?.location)],
+          crossing: this.#crossing(trunk?.headers ?? NO_RULES),
+          ...(emergency === undefined && { charge: chargeOf(action.charge, trunkId) }),
         },
       ],
       timeoutMs: action.timeoutMs,
       otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
       isFailover: true,
       isRecorded: action.record === true,
-      isEmergency: action.emergency !== undefined,
+      isEmergency: emergency !== undefined,
     };
   }
 
-  #headersOf(action: Extract<Action, { kind: "dial" }>): ExtraHeaders {
-    const headers: (readonly [string, string])[] = [];
-    if (action.as !== undefined) {
-      headers.push([
-        "Diversion",
-        `<sip:${action.as}@${this.#context.domain}>;reason=unconditional`,
-      ]);
-    }
-    const location = action.emergency?.location;
-    if (location !== undefined) {
-      // RFC 6442 §4.1: by reference, and the network may route by it.
-      headers.push(["Geolocation", `<${location}>`], ["Geolocation-Routing", "yes"]);
-    }
-    return headers;
+  #directoryFor(trunk: TrunkTerms | undefined) {
+    const context = this.#context;
+    return {
+      user: (id: string) => context.user(id),
+      trunk: (id: string) => context.trunk(id),
+      country: context.country,
+      domain: context.domain,
+      terms: trunk?.identity,
+    };
+  }
+
+  /** The caller's own header fields that may go on. @param to undefined: a browser is called */
+  #crossing(to: HeaderRules | undefined): ExtraHeaders {
+    const { party, request } = this.#caller.invite;
+    const from =
+      party.kind === "trunk"
+        ? (this.#context.trunk(party.trunkId)?.headers ?? NO_RULES)
+        : undefined;
+    return crossingHeaders(request.headers, from, to);
   }
 
   /** RFC 5806: the voicemail learns from Diversion whose messages it takes. */
@@ -402,7 +421,7 @@ export class Hunt implements AttemptHandler {
           target: { kind: "trunk", trunkId, number },
           leg: trunkLeg(trunk),
           codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
-          from: this.#caller.identity,
+          from: this.#caller.identity.shown,
           to: { user: number },
           headers: [
             [
@@ -478,7 +497,7 @@ export class Hunt implements AttemptHandler {
 
   /** An attempt at a target, with its place at the trunk; none when there is no place. */
   #attempt(
-    { target, leg, codecs, from, to, headers, charge }: Target,
+    { target, leg, codecs, from, to, headers = [], crossing = [], charge }: Target,
     { isEmergency = false, isRecorded }: Pick<Stage, "isEmergency" | "isRecorded">,
   ): readonly Attempt[] {
     const { limits, facts, clock } = this.#context;
@@ -512,7 +531,8 @@ export class Hunt implements AttemptHandler {
         from,
         codecs,
         to,
-        headers,
+        headers: [...headers, ...crossing],
+        crossing,
         isRecorded,
       }),
     ];
@@ -564,6 +584,15 @@ export class Hunt implements AttemptHandler {
     this.#live.clear();
     if (!this.#isOver) this.releasePlaces();
   }
+}
+
+/** RFC 6442 §4.1: by reference, and the network may route by it. */
+function locationFields(location: string | undefined): ExtraHeaders {
+  if (location === undefined) return [];
+  return [
+    ["Geolocation", `<${location}>`],
+    ["Geolocation-Routing", "yes"],
+  ];
 }
 
 function chargeOf(charge: Charge | undefined, trunkId: string) {

@@ -23,7 +23,15 @@ export interface LegView {
   readonly direction: "in" | "out";
   readonly sipCallId?: string;
   readonly remoteAgent?: string;
+  /** Header fields of the caller that went on to this leg, where a trunk's `headers` let them. */
+  readonly headers?: readonly HeaderView[];
   readonly state: "trying" | "ringing" | "answered" | "ended";
+}
+
+/** A header field. */
+export interface HeaderView {
+  readonly name: string;
+  readonly value: string;
 }
 
 /** Something that happened in a call, in order; `atMs` counts from its start. */

@@ -5,6 +5,7 @@ import type { TraceStep } from "../dialplan/decision.ts";
 import type { MediaDirection } from "../media/direction.ts";
 import type { MediaReport } from "../media/session.ts";
 import type { Dialog, IncomingInvite, InviteTarget } from "../signaling/engine.ts";
+import { octetsToText } from "../signaling/message/syntax.ts";
 import type { Attempt } from "./attempt.ts";
 import type { CodecChoice } from "./codec-choice.ts";
 import type {
@@ -12,6 +13,7 @@ import type {
   CallResult,
   CallView,
   DigitsView,
+  HeaderView,
   LegView,
   MediaView,
   QualityView,
@@ -94,11 +96,12 @@ export class Story {
   }
 
   attemptStarted(attempt: Attempt): void {
-    const { leg, target } = attempt;
+    const { leg, target, crossing } = attempt;
     this.#legs.set(leg.tag, {
       tag: leg.tag,
       ...idOfTarget(target),
       direction: "out",
+      ...(crossing.length === 0 ? {} : { headers: crossing.map(asText) }),
       state: "trying",
     });
     this.note("attempt", `${leg.tag} ${idOfTarget(target).id}`);
@@ -258,6 +261,11 @@ function idOfTarget(target: InviteTarget): Pick<LegView, "kind" | "id" | "instan
     case "trunk":
       return { kind: "trunk", id: target.trunkId };
   }
+}
+
+/** A header field that crossed; its octets are UTF-8. */
+function asText([name, value]: readonly [string, string]): HeaderView {
+  return { name: ownCopy(name), value: ownCopy(octetsToText(value)) };
 }
 
 function callIdOf(attempt: Attempt): { readonly sipCallId?: string } {

@@ -187,12 +187,41 @@ export interface TrunkConfig {
   /** How TLS connections to the peer are made; undefined: as `sip.tls` and the peer's URI say. */
   readonly tls?: TrunkTlsConfig;
   readonly registrar: boolean;
+  /** Who is shown to the peer, and what it is believed. */
+  readonly identity: TrunkIdentityConfig;
+  /** Header fields that cross. */
+  readonly headers: HeaderRulesConfig;
   /** What calls with the peer agree to beside themselves. */
   readonly terms: {
     /** RFC 3262. */
     readonly reliable: "off" | "supported" | "required";
     readonly session: SessionTimerConfig | undefined;
   };
+}
+
+/** How the peer and we tell each other who calls. */
+export interface TrunkIdentityConfig {
+  /** The peer is believed about its callers, and told who withholds the number (RFC 3325 §3). */
+  readonly isTrusted: boolean;
+  /** Where the caller stands beside From. */
+  readonly header: "from" | "pai" | "ppi" | "rpid";
+  /** How numbers are written. */
+  readonly numbers: NumberStyle;
+  /** The host of From and its like; undefined: ours. */
+  readonly fromHost?: string;
+  /** `user=phone` beside telephone numbers. */
+  readonly isPhone: boolean;
+  /** How forwards are told. */
+  readonly diversion: "off" | "diversion" | "history-info" | "both";
+}
+
+/** `as-is`: as the dialplan has it. */
+export type NumberStyle = "as-is" | "e164" | "e164-without-plus" | "national";
+
+/** Header fields that cross between the other side of a call and the trunk; names in lower case. */
+export interface HeaderRulesConfig {
+  readonly toTrunk: readonly string[];
+  readonly fromTrunk: readonly string[];
 }
 
 export interface TrunkTlsConfig {

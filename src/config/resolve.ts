@@ -23,6 +23,7 @@ import { notBuiltYet } from "./not-built.ts";
 import { ownAddress } from "./own-address.ts";
 import type { Interfaces } from "./own-address.ts";
 import type { FileValues } from "./schema.ts";
+import { toTrunkIdentity } from "./trunk-identity.ts";
 import { isLoopbackHost, tryParsePeerUri } from "./values.ts";
 
 /** What the defaults depend on beside the file. */
@@ -149,6 +150,7 @@ function toTrunk(
     failoverAfterMs: trunk["failover-after"] ?? 4000,
     tls: trunk.tls === undefined ? undefined : toTrunkTls(trunk.tls, directory, tls),
     registrar: trunk.registrar ?? false,
+    ...toTrunkIdentity(trunk, trunk.peer),
     terms: {
       reliable: trunk["100rel"] ?? "supported",
       session: own === undefined ? session : toSessionTimer(own, session),

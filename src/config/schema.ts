@@ -16,6 +16,7 @@ import {
 } from "../dialplan/scalar.ts";
 import { limitsSchema } from "./limits.ts";
 import { reloadSchema } from "./reload.ts";
+import { trunkIdentityKeys } from "./trunk-identity.ts";
 import {
   isPublicAddress,
   tryParseHost,
@@ -570,6 +571,7 @@ const trunkSchema = z
       description: "true: browsers' REGISTER passes through to this PBX, which owns the users",
       default: "false",
     }),
+    ...trunkIdentityKeys,
   })
   .transform((value) => compact(value));
 

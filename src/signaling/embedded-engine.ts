@@ -58,6 +58,8 @@ export interface EngineTrunk {
   readonly tls?: TrunkTls;
   /** Reliable provisional responses and session timers; default: as toward a browser. */
   readonly terms?: LegTerms;
+  /** Whether `user=phone` stands beside telephone numbers. Default false. */
+  readonly isPhone?: boolean;
 }
 
 /** What the embedded engine is built with. */

@@ -33,6 +33,16 @@ export interface Identity {
   /** The user part of the SIP URI: a user id or a telephone number. */
   readonly user: string;
   readonly displayName?: string | undefined;
+  /** The host of the SIP URI. Default: ours, as this far end knows it. */
+  readonly host?: string | undefined;
+  /** Whether `user=phone` stands in the SIP URI. Default false. */
+  readonly isPhone?: boolean | undefined;
+}
+
+/** Somebody who has forwarded a call. */
+export interface Diversion extends Identity {
+  /** A word of RFC 5806 §4.1, such as `no-answer`. */
+  readonly reason: string;
 }
 
 /** One registered contact of a web user (RFC 3261 §10, RFC 5626). */

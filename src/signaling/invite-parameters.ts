@@ -4,6 +4,7 @@ import type { RequestAddresses } from "./dialog/client-request.ts";
 import { requestUriOf } from "./dialog/dialog-state.ts";
 import type { Peer } from "./dialog/peer.ts";
 import type { ExtraHeaders, Identity, InviteTarget, OutgoingInviteOptions } from "./engine.ts";
+import { uriOf } from "./identity-headers.ts";
 import { buildSipUri } from "./message/uri.ts";
 import type { Flow } from "./transport/flow.ts";
 import type { Trunk } from "./trunk/trunk.ts";
@@ -49,7 +50,7 @@ export function addressesOf(
       routes: binding.path ?? [],
       peer: environment.path(binding.userId, binding.instanceId),
       requestUri: requestUriOf(binding.contactUri),
-      from: { uri: buildSipUri({ user: from.user, host: domain }), displayName: from.displayName },
+      from: { uri: callerUri(from, domain), displayName: from.displayName },
       to: { uri: buildSipUri({ user: to.user, host: domain }), displayName: to.displayName },
       contactUser: randomToken(CONTACT_USER_LENGTH),
     };
@@ -63,11 +64,16 @@ export function addressesOf(
     routes: [],
     peer,
     requestUri,
-    from: { uri: buildSipUri({ user: from.user, host }), displayName: from.displayName },
+    from: { uri: callerUri(from, host), displayName: from.displayName },
     to: { uri: requestUri, displayName: to.displayName },
     // Some carriers look at the user of Contact; it says no more than From does.
     contactUser: isPlainUser(from.user) ? from.user : randomToken(CONTACT_USER_LENGTH),
   };
+}
+
+/** @param ours our host toward this far end */
+function callerUri({ user, host, isPhone = false }: Identity, ours: string): string {
+  return uriOf(user, { host: host ?? ours, isPhone });
 }
 
 /** A trunk that is not there, after a reload for example: the call fails with 503. */

@@ -73,6 +73,14 @@ describe("the example of the contract", () => {
       pingHits: 2,
       failoverAfterMs: 4000,
       registrar: false,
+      identity: {
+        isTrusted: false,
+        header: "from",
+        numbers: "as-is",
+        isPhone: false,
+        diversion: "diversion",
+      },
+      headers: { toTrunk: [], fromTrunk: [] },
       terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
     });
     expect(config.dialplan.routes).toHaveLength(5);
@@ -136,6 +144,14 @@ describe("defaults", () => {
       pingHits: 2,
       failoverAfterMs: 4000,
       registrar: false,
+      identity: {
+        isTrusted: false,
+        header: "from",
+        numbers: "as-is",
+        isPhone: false,
+        diversion: "diversion",
+      },
+      headers: { toTrunk: [], fromTrunk: [] },
       terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
     });
     expect(config.demo?.users.map(({ id }) => id)).toEqual(["1001", "1002"]);

@@ -34,6 +34,8 @@ export interface TrunkOptions {
   readonly terms?: LegTerms;
   /** How TLS connections to this peer are made. */
   readonly tls?: TrunkTls | undefined;
+  /** Whether `user=phone` stands beside telephone numbers (RFC 3261 §19.1.1). Default false. */
+  readonly isPhone?: boolean;
 }
 
 /** The TLS of one trunk. */
@@ -89,6 +91,7 @@ export class Trunk implements TrunkWays {
   readonly #accept: AddressSet;
   readonly #targets: TrunkTargets;
   readonly #failoverAfterMs: number;
+  readonly #isPhone: boolean;
   readonly #flowOptions: Required<FlowOptions> & { readonly tls: TlsPeer };
 
   /** @throws SipParseError when `peer` is no SIP URI */
@@ -97,6 +100,7 @@ export class Trunk implements TrunkWays {
     this.id = options.id;
     this.challenges = options.challenges;
     this.mayReplaceAny = options.mayReplaceAny ?? false;
+    this.#isPhone = options.isPhone ?? false;
     this.#context = context;
     this.#uri = SipUri.parse(options.peer);
     const { name = stripBrackets(this.#uri.host), verify = true, files } = options.tls ?? {};
@@ -196,7 +200,13 @@ export class Trunk implements TrunkWays {
 
   /** The Request-URI and To of a call to a number at this trunk, or of the peer itself. */
   uriOf(number?: string): string {
-    const uri = buildSipUri({ user: number, host: this.host, port: this.#uri.port });
+    const isPhone = this.#isPhone && /^\+?[0-9]{3,32}$/.test(number ?? "");
+    const uri = buildSipUri({
+      user: number,
+      host: this.host,
+      port: this.#uri.port,
+      params: isPhone ? [["user", "phone"]] : [],
+    });
     return this.#uri.scheme === "sips" ? uri.replace("sip:", "sips:") : uri;
   }
 

@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+
+import {
+  assertedIdentity,
+  diversionsOf,
+  preferredIdentity,
+  wantsPrivacy,
+} from "../../src/signaling/caller-claims.ts";
+import { diversionFields } from "../../src/signaling/identity-headers.ts";
+import { Headers } from "../../src/signaling/message/headers.ts";
+
+const of = (...fields: (readonly [string, string])[]) => Headers.of(fields);
+
+describe("RFC 3325 identities beside From", () => {
+  it.each([
+    ['"Carla" <sip:+4930@x.example;user=phone>', { user: "+4930", displayName: "Carla" }],
+    ["<tel:+49-30-55>", { user: "+493055" }],
+    ["<sip:+4930;cpc=ordinary@x.example>", { user: "+4930" }],
+    ["tel:+4930, <sip:+4930@x.example>", { user: "+4930" }],
+    ["<https://x.example/carla>, <sip:12@x.example>", { user: "12" }],
+    ["<sip:x.example>", undefined],
+    ["<sip:", undefined],
+    ['"unfinished <sip:1@x.example>', undefined],
+    ["", undefined],
+  ])("reads %s", (value, identity) => {
+    expect(assertedIdentity(of(["P-Asserted-Identity", value]))).toEqual(identity);
+    expect(preferredIdentity(of(["P-Preferred-Identity", value]))).toEqual(identity);
+  });
+
+  it("takes a Remote-Party-ID of the calling party where nothing is asserted", () => {
+    const called: readonly [string, string] = ["Remote-Party-ID", "<sip:1@x>;party=called"];
+    const calling: readonly [string, string] = ["Remote-Party-ID", "<sip:2@x>;party=calling"];
+    expect(assertedIdentity(of(called, calling))).toEqual({ user: "2" });
+    expect(assertedIdentity(of(calling, ["P-Asserted-Identity", "<sip:3@x>"]))?.user).toBe("3");
+  });
+
+  it.each([
+    ["id", true],
+    ["user;id;critical", true],
+    ["none", false],
+    ["header;session", false],
+    ["identity", false],
+  ])("reads Privacy: %s", (value, isPrivate) => {
+    expect(wantsPrivacy(of(["Privacy", value]))).toBe(isPrivate);
+  });
+});
+
+describe("RFC 5806, RFC 7044 forwards", () => {
+  it("are read from Diversion, five at most, with reasons that exist", () => {
+    const one = "<sip:1@x>;reason=no-answer;counter=1";
+    expect(diversionsOf(of(["Diversion", `${one}, <sip:2@x>;reason="bad\tthing"`]))).toEqual([
+      { user: "1", reason: "no-answer" },
+      { user: "2", reason: "unknown" },
+    ]);
+    expect(diversionsOf(of(["Diversion", Array(50).fill(one).join(",")]))).toHaveLength(5);
+  });
+
+  it("come out of History-Info as they went in", () => {
+    const style = { host: "x.example", isPhone: false };
+    const forwards = [
+      { user: "2", reason: "user-busy" },
+      { user: "1", reason: "no-answer" },
+    ];
+    const fields = diversionFields("history-info", forwards, "3", style);
+    expect(fields.map(([, value]) => value)).toEqual([
+      "<sip:1@x.example>;index=1",
+      "<sip:2@x.example;cause=408>;index=1.1;mp=1",
+      "<sip:3@x.example;cause=486>;index=1.1.1;mp=1.1",
+    ]);
+    expect(diversionsOf(of(...fields))).toEqual(forwards);
+  });
+});
