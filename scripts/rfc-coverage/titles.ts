@@ -57,6 +57,7 @@ export const RFC_TITLES: ReadonlyMap<number, string> = new Map([
   [5389, "Session Traversal Utilities for NAT (STUN)"],
   [5393, "Addressing an Amplification Vulnerability in SIP Forking Proxies"],
   [5621, "Message Body Handling in SIP"],
+  [5589, "SIP Call Control: Transfer"],
   [5626, "Managing Client-Initiated Connections in SIP (Outbound)"],
   [5627, "Obtaining and Using Globally Routable User Agent URIs (GRUU) in SIP"],
   [5630, "The Use of the SIPS URI Scheme in SIP"],

@@ -16,6 +16,7 @@ import { callRefused } from "./channels.ts";
 import type { CodecChoice } from "./codec-choice.ts";
 import type { CallContext } from "./context.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
+import { identifyCallee, type CallerIdentity } from "./presentation.ts";
 import { partyOf } from "./refused.ts";
 
 /** What an attempt tells the hunt that made it. `onAnswered` or `onFailed` comes once, last. */
@@ -59,6 +60,7 @@ export class Attempt {
     readonly media: MediaSession;
     readonly handler: AttemptHandler;
     readonly caller: MediaLeg;
+    readonly isStandIn: boolean;
     readonly leg: MediaLeg;
     readonly target: InviteTarget;
     readonly codecs: CodecChoice;
@@ -83,12 +85,18 @@ export class Attempt {
       answerer: options.leg,
       branch: options.leg.tag,
       policy: options.codecs.policy,
+      isStandIn: options.isStandIn,
     };
     this.#from = options.from;
     this.#to = options.to;
     this.#headers = options.headers;
     this.#onBehalfOf = options.onBehalfOf;
     this.isRecorded = options.isRecorded;
+  }
+
+  /** Who is called, as one who calls others. */
+  get callee(): CallerIdentity {
+    return identifyCallee(this.target, this.#context);
   }
 
   get state(): AttemptState {

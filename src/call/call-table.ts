@@ -8,7 +8,17 @@ import { callRefused } from "./channels.ts";
 import type { CallContext } from "./context.ts";
 import { identifyCaller, numbersOf, type CallerIdentity } from "./presentation.ts";
 import type { CallView } from "./record.ts";
-import { partyOf, type RefusedReason } from "./refused.ts";
+import type { DialogEnd } from "./dialog-end.ts";
+import { EndIndex } from "./end-index.ts";
+import type { Handover } from "./leaving.ts";
+import { partyOf, rejectInvite, type RefusedReason } from "./refused.ts";
+import type { TakenEnds } from "./takeover.ts";
+import {
+  NOTHING_TO_DECIDE,
+  Transfers,
+  type CallSurroundings,
+  type TransferCall,
+} from "./transfers.ts";
 
 /** What the table needs beside what every call needs. */
 export interface CallTableOptions {
@@ -26,12 +36,35 @@ export class CallTable implements EngineHandler {
   readonly #decide: CallTableOptions["decide"];
   readonly #groupsOf: CallTableOptions["groupsOf"];
   readonly #calls = new Map<string, Call>();
+  readonly #ends = new EndIndex<DialogEnd>();
+  readonly #surroundings: CallSurroundings;
   #onIdle: (() => void)[] = [];
+  /** Whoever has a call may take it over from another place (RFC 3891). */
+  readonly handlesReplaces = true;
 
   constructor(options: CallTableOptions) {
     this.#context = options.context;
     this.#decide = options.decide;
     this.#groupsOf = options.groupsOf;
+    const { clock, logger, domain } = options.context;
+    const transfers = new Transfers({
+      ends: this.#ends,
+      clock,
+      logger,
+      domain,
+      decide: ({ end, to }) =>
+        this.#decide({
+          from: this.#callerAt(end),
+          to,
+          at: new Date(clock.wallMs()),
+          facts: this.#context.facts.now(),
+        }),
+      begin: (call, ready) => this.#beginTransfer(call, ready),
+    });
+    this.#surroundings = {
+      ends: this.#ends,
+      onRefer: (...refer) => transfers.onRefer(...refer),
+    };
   }
 
   get size(): number {
@@ -72,6 +105,10 @@ export class CallTable implements EngineHandler {
   }
 
   onInvite(invite: IncomingInvite): void {
+    if (invite.replaces !== undefined || invite.replacesInvite !== undefined) {
+      this.#replace(invite);
+      return;
+    }
     const places = this.#takePlaces(invite);
     const { facts } = this.#context;
     const identity = identifyCaller(invite, this.#context);
@@ -109,8 +146,27 @@ export class CallTable implements EngineHandler {
     const { party } = invite;
     const releases =
       party.kind === "user" ? [...places, this.#context.facts.enter(party.userId)] : places;
+    this.#start({ invite, identity, decision, releases }).start();
+  }
+
+  #start(call: {
+    readonly invite: IncomingInvite;
+    readonly identity: CallerIdentity;
+    readonly decision: Decision;
+    /** Give back the places of the call; those of ends that it takes over are added. */
+    readonly releases: readonly (() => void)[];
+    readonly taken?: Omit<TakenEnds, "onHandover">;
+  }): Call {
+    const { invite, identity, decision, taken } = call;
+    let releases = [...call.releases];
     const id = randomToken(22);
-    const call = new Call({
+    const [ownPlace] = releases;
+    const onHandover = ({ places, isWhole }: Handover): void => {
+      // The place of the call that an end began stands for this call.
+      if (isWhole) ownPlace?.();
+      releases = [...releases, ...places];
+    };
+    const made = new Call({
       id,
       context: this.#context,
       invite,
@@ -120,9 +176,50 @@ export class CallTable implements EngineHandler {
         for (const release of releases) release();
       },
       onEnded: () => this.#onCallEnded(id),
+      surroundings: this.#surroundings,
+      taken: taken && { ...taken, onHandover },
     });
-    this.#calls.set(id, call);
+    this.#calls.set(id, made);
+    return made;
+  }
+
+  #beginTransfer(transfer: TransferCall, ready: (id: string) => void): number | undefined {
+    const { invite, decision, caller, callee, depth, from } = transfer;
+    if (!this.#context.media.isReady) return 503;
+    const place = this.#context.limits.takeCall();
+    if ("refused" in place) return place.refused.sipStatus;
+    const { identity } = caller.end;
+    const taken = { caller, callee, depth, from };
+    const call = this.#start({ invite, identity, decision, releases: [place.release], taken });
+    ready(call.id);
     call.start();
+    return undefined;
+  }
+
+  /** Another telephone of the same party takes the place of one that talks (RFC 3891). */
+  #replace(invite: IncomingInvite): void {
+    const end = invite.replaces && this.#ends.find(invite.replaces);
+    const callee = end?.leavePeer();
+    if (end === undefined || callee === undefined) {
+      // RFC 3891 §3: it rings, it is over, or it is in the middle of a change.
+      refuse(invite, { sipStatus: end === undefined ? 481 : 491 });
+      return;
+    }
+    const places = this.#takePlaces(invite);
+    if ("refused" in places) {
+      callee.abandon(places.refused);
+      refuse(invite, places.refused);
+      return;
+    }
+    const { party } = invite;
+    const entered = party.kind === "user" ? [this.#context.facts.enter(party.userId)] : [];
+    this.#start({
+      invite,
+      identity: end.identity,
+      decision: NOTHING_TO_DECIDE,
+      releases: [...places.releases, ...entered],
+      taken: { callee, depth: 0, from: { call: callee.callId } },
+    }).start();
   }
 
   #noteRefused(invite: IncomingInvite, reason: RefusedReason, route?: string): void {
@@ -154,7 +251,7 @@ export class CallTable implements EngineHandler {
     return { releases };
   }
 
-  #callerOf({ party }: IncomingInvite, identity: CallerIdentity): Caller {
+  #callerOf({ party }: Pick<IncomingInvite, "party">, identity: CallerIdentity): Caller {
     if (party.kind === "trunk") {
       const { number, isWithheld } = identity;
       return { kind: "trunk", id: party.trunkId, number: isWithheld ? undefined : number };
@@ -168,6 +265,11 @@ export class CallTable implements EngineHandler {
     };
   }
 
+  /** An end of a call as one who dials. */
+  #callerAt(end: DialogEnd): Caller {
+    return this.#callerOf(end.dialog, end.identity);
+  }
+
   #onCallEnded(id: string): void {
     this.#calls.delete(id);
     if (this.#calls.size > 0) return;
@@ -179,8 +281,5 @@ export class CallTable implements EngineHandler {
 
 function refuse(invite: IncomingInvite, reason: EndReason): void {
   invite.attach({ onCancelled() {} });
-  invite.reject(reason.sipStatus, {
-    reason: completeReason(reason),
-    ...(reason.sipStatus === 503 ? { headers: [["Retry-After", "5"]] } : {}),
-  });
+  rejectInvite(invite, completeReason(reason));
 }

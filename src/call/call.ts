@@ -2,7 +2,6 @@ import type { EndReason } from "../core/end-reason.ts";
 import { tryParseAnnouncement } from "../dialplan/announce.ts";
 import type { Decision } from "../dialplan/decision.ts";
 import { speechCodecsOf } from "../media/codecs.ts";
-import { MediaError } from "../media/errors.ts";
 import type {
   Exchange,
   MediaLeg,
@@ -13,30 +12,34 @@ import type {
 import type {
   Dialog,
   IncomingInvite,
+  IncomingRefer,
   IncomingReinvite,
   IncomingRequest,
   ProvisionalResponse,
 } from "../signaling/engine.ts";
-import type { SipRequest } from "../signaling/message/message.ts";
 import { Announcement } from "./announcement.ts";
 import type { Attempt } from "./attempt.ts";
+import type { EndSdps } from "./call-end.ts";
+import { CallerProgress } from "./caller-progress.ts";
 import { completeReason, NORMAL_CLEARING, resultOf } from "./cause.ts";
 import { callChanged, callEnded, callMedia, callStarted } from "./channels.ts";
 import { chooseCodecs, choiceAfterOffer, type CodecChoice } from "./codec-choice.ts";
-import { trunkLeg, type CallContext } from "./context.ts";
+import { callerLeg, type CallContext } from "./context.ts";
 import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
-import { DigitRelay, type DigitPath, type SendInfo } from "./digit-relay.ts";
+import { digitPathOf, DigitRelay, type DigitPath } from "./digit-relay.ts";
 import { CallSounds } from "./call-sounds.ts";
 import { Hunt, type HuntHandler } from "./hunt.ts";
-import { isNodeLost, reasonOfMediaError } from "./media-reason.ts";
+import { joinedAnswer } from "./joined-answer.ts";
+import { Leaving, type Handover } from "./leaving.ts";
+import { reasonOfMediaError } from "./media-reason.ts";
 import { MediaKeeper } from "./media-keeper.ts";
 import { reanchor, type ReanchorOutcome } from "./reanchor.ts";
 import type { CallerIdentity } from "./presentation.ts";
-import { QUALITY_TYPE } from "./quality-info.ts";
 import { QualityWatch } from "./quality-watch.ts";
-import type { CallView } from "./record.ts";
+import type { CallView, TransferNote } from "./record.ts";
 import { renegotiate, type Peer } from "./renegotiation.ts";
 import {
+  acknowledgeCallee,
   acknowledgeService,
   createServiceOf,
   sdpForCaller,
@@ -44,21 +47,16 @@ import {
   type ServiceChoice,
 } from "./service-call.ts";
 import { SERVICE_LEG } from "./service-leg.ts";
-import { Story } from "./story.ts";
+import { rejectInvite } from "./refused.ts";
+import { logEnded, Story } from "./story.ts";
+import { Takeover, type TakenEnds } from "./takeover.ts";
+import type { CallSurroundings, TransferringCall } from "./transfers.ts";
 
 /**
  * `hunting`: looking for someone who answers; `answering`: someone did, media is being joined;
  * `connected`: both ends talk; `ended`: everything is given back.
  */
 type CallState = "hunting" | "answering" | "connected" | "ended";
-
-/** How the timeline names what happens to the media. */
-const MEDIA_EVENTS = {
-  moved: "media moved",
-  "move-failed": "media not moved",
-  repaired: "media repaired",
-  "timed-out": "media timed out",
-} as const;
 
 /**
  * One call from its INVITE to its record: the caller's leg, a hunt for the callee, and the two ends
@@ -67,7 +65,7 @@ const MEDIA_EVENTS = {
  * It owns its media session and gives it back exactly once, in `#end`, whichever side ends it and
  * in whichever state.
  */
-export class Call implements HuntHandler, DialogEndOwner {
+export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   readonly id: string;
   readonly #context: CallContext;
   readonly #invite: IncomingInvite;
@@ -81,10 +79,16 @@ export class Call implements HuntHandler, DialogEndOwner {
   /** How codecs are chosen now, and how before the phone asked for anything. */
   #codecs: CodecChoice;
   #usualCodecs: CodecChoice;
-  /** Whose early media plays. */
-  #early: Attempt | undefined;
+  readonly #progress: CallerProgress;
   readonly #sounds: CallSounds;
-  readonly #release: () => void;
+  readonly #identity: CallerIdentity;
+  readonly #surroundings: CallSurroundings;
+  readonly transferDepth: number;
+  /** The ends that come from other calls. */
+  readonly #takeover: Takeover | undefined;
+  /** The end that another call wants. */
+  #leaving: Leaving | undefined;
+  #release: () => void;
   readonly #onEnded: (call: Call) => void;
   #state: CallState = "hunting";
   #caller: DialogEnd | undefined;
@@ -97,9 +101,6 @@ export class Call implements HuntHandler, DialogEndOwner {
   readonly #isLateOffer: boolean;
   #isRenegotiating = false;
   #hangsUpAtOnce = false;
-  /** SDP last sent to the caller in a provisional response. */
-  #earlySdp: string | undefined;
-  #lastProgress = 0;
   /** Whether the route wants the call recorded. */
   #isRecorded = false;
 
@@ -112,19 +113,24 @@ export class Call implements HuntHandler, DialogEndOwner {
     /** Gives the call's places under the limits back. */
     readonly release: () => void;
     readonly onEnded: (call: Call) => void;
+    readonly surroundings: CallSurroundings;
+    readonly taken?: TakenEnds | undefined;
   }) {
-    const { context, invite, decision } = options;
+    const { context, invite, decision, taken } = options;
     this.id = options.id;
+    this.#identity = options.identity;
+    this.#surroundings = options.surroundings;
+    this.transferDepth = taken?.depth ?? 0;
     this.#context = context;
     this.#invite = invite;
     this.#release = options.release;
     this.#onEnded = options.onEnded;
     this.#isLateOffer = invite.sdp === undefined;
     const trunk = invite.party.kind === "trunk" ? context.trunk(invite.party.trunkId) : undefined;
-    this.#callerLeg =
-      invite.party.kind === "user"
-        ? { tag: "caller", kind: "webrtc", video: context.hasVideo }
-        : { tag: "caller", ...trunkLeg(trunk, () => sourceOf(invite.request)) };
+    this.#callerLeg = {
+      ...(taken?.caller?.end.leg ?? callerLeg(invite, trunk, context)),
+      tag: "caller",
+    };
     this.#usualCodecs = chooseCodecs({
       route: undefined,
       calleeTrunk: undefined,
@@ -140,6 +146,9 @@ export class Call implements HuntHandler, DialogEndOwner {
         onAnchorChanged: (leg, changed) => this.#onAnchorChanged(leg, changed),
       },
     });
+    const log = context.logger.child({ call: options.id });
+    this.#progress = new CallerProgress(invite, this.#media, log);
+    this.#takeover = taken && new Takeover({ ...taken, media: this.#media });
     this.#keeper = new MediaKeeper({
       media: this.#media,
       clock: context.clock,
@@ -148,7 +157,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       ends: () => this.#ends(),
       reanchor: (ends) => this.#reanchor(ends),
       told: (event, detail) => {
-        this.#story.note(MEDIA_EVENTS[event], detail);
+        this.#story.mediaChanged(event, detail);
         callMedia.publish({ call: this.id, event, detail });
         this.#publishChange();
       },
@@ -174,10 +183,9 @@ export class Call implements HuntHandler, DialogEndOwner {
       clock: context.clock,
       invite,
       callerNumber: options.identity.shown.user,
-      route: decision.route,
+      decision,
       codecs: this.#codecs,
-      trace: decision.trace,
-      omitted: decision.omitted ?? 0,
+      transferredFrom: taken?.from,
     });
     this.#sounds = new CallSounds({
       context,
@@ -186,7 +194,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       story: this.#story,
       onChange: () => this.#publishChange(),
       pair: () =>
-        this.#state === "connected" && !this.#isRenegotiating
+        this.#state === "connected" && !this.#isBusy
           ? { branch: this.#exchange?.branch ?? "", policy: this.#codecs.policy }
           : undefined,
     });
@@ -194,7 +202,12 @@ export class Call implements HuntHandler, DialogEndOwner {
       context,
       media: this.#media,
       handler: this,
-      caller: { invite, leg: this.#callerLeg, identity: options.identity },
+      caller: {
+        invite,
+        leg: this.#callerLeg,
+        identity: options.identity,
+        isStandIn: taken?.caller !== undefined,
+      },
       dialled: invite.calledNumber,
       callerSdp: invite.sdp,
       action: decision.action,
@@ -213,7 +226,9 @@ export class Call implements HuntHandler, DialogEndOwner {
       onRequest: (request) => this.#digits.onInfo("caller", request),
     });
     if (callStarted.hasSubscribers) callStarted.publish(this.view());
-    this.#hunt.start();
+    const takeover = this.#takeover;
+    if (takeover?.callee === undefined) this.#hunt.start();
+    else this.#takeOver(takeover, takeover.callee);
   }
 
   /** Ends the call from our side: an operator, or the end of a drain. */
@@ -238,6 +253,29 @@ export class Call implements HuntHandler, DialogEndOwner {
     return callee !== undefined && this.#sounds.startRecording(this.#callerLeg, callee.leg);
   }
 
+  noteTransfer(transfer: TransferNote): void {
+    this.#story.transferNoted(transfer);
+    this.#publishChange();
+  }
+
+  leaveFrom(end: DialogEnd): Leaving | undefined {
+    const peer = this.#peerOf(end);
+    const isFree = this.#state === "connected" && this.#leaving === undefined;
+    if (!isFree || this.#isRenegotiating || peer?.kind !== "dialog") return undefined;
+    if (peer.end.remoteSdp === undefined || peer.end.isGone) return undefined;
+    this.#leaving = new Leaving(peer.end, {
+      id: this.id,
+      media: this.#media,
+      release: () => this.#letGo(peer.end),
+      stay: () => {
+        this.#leaving = undefined;
+      },
+      end: (reason) => this.#end(reason, "gateway"),
+      repair: () => this.#keeper.move("a transfer came to nothing"),
+    });
+    return this.#leaving;
+  }
+
   // The hunt
 
   onAttempt(attempt: Attempt): void {
@@ -248,30 +286,28 @@ export class Call implements HuntHandler, DialogEndOwner {
     if (this.#state !== "hunting") return;
     if (this.#story.attemptRang(attempt, response.status)) this.#publishChange();
     const { sdp } = response;
-    if (sdp === undefined || this.#isLateOffer) {
-      this.#sendProgress(response.status === 183 ? 180 : response.status, undefined);
+    if (sdp === undefined || this.#isLateOffer || this.#takeover !== undefined) {
+      this.#progress.send(response.status === 183 ? 180 : response.status, undefined);
       return;
     }
-    void this.#joinEarly(attempt, sdp);
+    void this.#progress.joinEarly(
+      attempt,
+      sdp,
+      (stage) => this.#state === (stage === "ringing" ? "hunting" : "answering"),
+    );
   }
 
   onMovedOn(reason: EndReason): void {
     // RFC 6228: a caller with several early dialogs loses this one; ringing begins anew.
     if (this.#invite.endEarlyDialog?.(reason) !== true) return;
-    this.#earlySdp = undefined;
-    this.#lastProgress = 0;
+    this.#progress.restart();
   }
 
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void {
-    const callee = new DialogEnd({
-      dialog,
-      leg: attempt.leg,
-      role: "callee",
-      owner: this,
-      context: this.#context,
+    const callee = this.#newEnd("callee", attempt.leg, dialog, attempt.callee, {
+      remoteSdp: sdp,
+      localSdp: attempt.offer,
     });
-    callee.remoteSdp = sdp;
-    callee.localSdp = attempt.offer;
     this.#callee = callee;
     this.#exchange = attempt.exchange;
     this.#usualCodecs = attempt.codecs;
@@ -285,48 +321,33 @@ export class Call implements HuntHandler, DialogEndOwner {
     }
     const { exchange } = attempt;
     void this.#join(async () =>
-      this.#isLateOffer
-        ? // The callee's 200 is the offer, the caller's ACK will bring the answer.
-          this.#media.offer({ ...exchange, offerer: callee.leg, answerer: this.#callerLeg }, sdp)
-        : this.#answerOf(callee, exchange, sdp),
+      this.#takeover !== undefined
+        ? this.#takeover.bring(exchange, sdp)
+        : this.#isLateOffer
+          ? // The callee's 200 is the offer, the caller's ACK will bring the answer.
+            this.#media.offer({ ...exchange, offerer: callee.leg, answerer: this.#callerLeg }, sdp)
+          : this.#answerOf(callee, exchange, sdp),
     );
   }
 
-  /** Takes the callee's answer to rtpengine, or the call to another one when that is lost. */
-  async #answerOf(callee: DialogEnd, exchange: Exchange, sdp: string): Promise<string> {
-    // A caller that has heard early media has an answer already; the call moves once it is joined.
-    const early = this.#earlySdp;
-    if (!this.#keeper.isLost) {
-      try {
-        return await this.#media.answer(exchange, sdp);
-      } catch (error) {
-        if (!isNodeLost(error)) throw error;
-        this.#keeper.move("its rtpengine was lost while it rang");
-      }
-    }
-    if (early !== undefined) return early;
-    const offer = this.#invite.sdp;
-    if (offer === undefined || this.#state !== "answering")
-      return this.#media.answer(exchange, sdp);
-    // The callee was offered a port that is gone: it gets another one before the caller hears of it.
-    const move = await this.#media.move();
-    const toCallee = await this.#media.offer(exchange, offer);
-    const result = await callee.dialog.reinvite(toCallee);
-    if (!result.ok || result.sdp === undefined) {
-      throw new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "the callee could not be moved");
-    }
-    callee.localSdp = toCallee;
-    callee.remoteSdp = result.sdp;
-    const answer = await this.#media.answer(exchange, result.sdp);
-    await move.keep();
-    this.#keeper.onMoved();
-    this.#story.note("media moved", "its rtpengine was lost while it rang");
-    return answer;
+  #answerOf(callee: DialogEnd, exchange: Exchange, sdp: string): Promise<string> {
+    return joinedAnswer({
+      media: this.#media,
+      keeper: this.#keeper,
+      callee,
+      exchange,
+      sdp,
+      early: this.#progress.sdp,
+      callerOffer: this.#invite.sdp,
+      isOver: () => this.#state !== "answering",
+      onMoved: (why) => this.#story.note("media moved", why),
+    });
   }
 
   onService(choice: ServiceChoice): void {
     this.#state = "answering";
-    const exchange = serviceExchange(this.#callerLeg, this.#isLateOffer);
+    const isStandIn = this.#takeover?.caller !== undefined;
+    const exchange = { ...serviceExchange(this.#callerLeg, this.#isLateOffer), isStandIn };
     this.#exchange = exchange;
     this.#story.serviceChosen(choice.kind);
     void this.#join(async () => {
@@ -339,7 +360,8 @@ export class Call implements HuntHandler, DialogEndOwner {
         return "";
       }
       this.#service = service;
-      return sdpForCaller(this.#media, service, exchange, this.#invite.sdp);
+      const answer = await sdpForCaller(this.#media, service, exchange, this.#invite.sdp);
+      return this.#takeover?.bring(exchange, service.sdp ?? "") ?? answer;
     });
   }
 
@@ -350,7 +372,8 @@ export class Call implements HuntHandler, DialogEndOwner {
   onExhausted(reason: EndReason, announce: string | undefined): void {
     const by = this.#story.hasCallee ? "callee" : "gateway";
     const offer = this.#invite.sdp;
-    if (announce === undefined || offer === undefined || this.#state === "ended") {
+    const isHeard = offer !== undefined && this.#takeover === undefined;
+    if (announce === undefined || !isHeard || this.#state === "ended") {
       this.#end(reason, by);
       return;
     }
@@ -359,7 +382,7 @@ export class Call implements HuntHandler, DialogEndOwner {
       context: this.#context,
       media: this.#media,
       callerLeg: this.#callerLeg,
-      progress: (sdp) => this.#sendProgress(183, sdp),
+      progress: (sdp) => this.#progress.send(183, sdp),
       onOver: () => this.#end(reason, by),
     });
     void this.#announcement.start(announce, completeReason(reason), offer);
@@ -387,7 +410,7 @@ export class Call implements HuntHandler, DialogEndOwner {
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void {
     const peer = this.#peerOf(end);
     if (this.#sounds.putsOff(() => this.onEndReinvite(end, reinvite))) return;
-    if (this.#state !== "connected" || peer === undefined || this.#isRenegotiating) {
+    if (this.#state !== "connected" || peer === undefined || this.#isBusy) {
       // RFC 3261 §14.2: the other side's change is under way; this one may be tried again.
       reinvite.reject(this.#state === "ended" ? 481 : 491);
       return;
@@ -397,13 +420,22 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   onEndInfo(end: DialogEnd, request: IncomingRequest): void {
     if (end.leg.kind === "webrtc" && QualityWatch.isReport(request)) {
-      void this.#onQuality(end, request);
+      const told = (detail: string): void => this.#story.note("loss", detail);
+      void this.#quality.answer(end, request, () => this.#state === "connected", told);
       return;
     }
     this.#digits.onInfo(end.leg.tag, request);
   }
 
+  onEndRefer(end: DialogEnd, refer: IncomingRefer): void {
+    this.#surroundings.onRefer(this, end, refer);
+  }
+
   onEndGone(end: DialogEnd, reason: EndReason): void {
+    if (this.#leaving?.outlives(end, reason) === true) {
+      this.#story.note("transferor left", end.leg.tag);
+      return;
+    }
     this.#end(reason, end.role);
   }
 
@@ -431,12 +463,13 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   #ends(): readonly [Peer, Peer] | undefined {
     if (this.#state !== "connected" || this.#caller === undefined) return undefined;
+    if (this.#leaving?.isMoving === true || this.#leaving?.isAlone === true) return undefined;
     const peer = this.#peerOf(this.#caller);
     return peer === undefined ? undefined : [{ kind: "dialog", end: this.#caller }, peer];
   }
 
   async #reanchor(ends: readonly [Peer, Peer]): Promise<ReanchorOutcome> {
-    if (this.#isRenegotiating) return { kind: "busy" };
+    if (this.#isBusy) return { kind: "busy" };
     this.#isRenegotiating = true;
     const outcome = await reanchor({
       media: this.#media,
@@ -452,6 +485,55 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   // Within
 
+  /** Whether the media must not be changed now. */
+  get #isBusy(): boolean {
+    const leaving = this.#leaving;
+    return this.#isRenegotiating || leaving?.isMoving === true || leaving?.isAlone === true;
+  }
+
+  #newEnd(
+    role: DialogEnd["role"],
+    leg: MediaLeg,
+    dialog: Dialog,
+    identity: CallerIdentity,
+    sdps: EndSdps,
+  ): DialogEnd {
+    const [context, index] = [this.#context, this.#surroundings.ends];
+    return new DialogEnd({ dialog, leg, role, owner: this, context, identity, index, sdps });
+  }
+
+  /** An end has gone over to another call: nothing is left to do for the other one. */
+  #letGo(end: DialogEnd): Handover {
+    const isWhole = end.role === "caller";
+    const places = isWhole ? [this.#release] : this.#hunt.takePlaces();
+    if (isWhole) this.#release = () => {};
+    const other = isWhole ? this.#callee : this.#caller;
+    this.#leaving = undefined;
+    end.release();
+    other?.hangUpSoon(NORMAL_CLEARING);
+    this.#end({ ...NORMAL_CLEARING, text: "Transferred" }, isWhole ? "callee" : "caller");
+    return { places, isWhole };
+  }
+
+  /** In place of a hunt: somebody who talks in another call is to be the callee. */
+  #takeOver(takeover: Takeover, callee: Leaving): void {
+    const { policy } = this.#codecs;
+    const exchange = takeover.exchangeWith(this.#callerLeg, callee.end.leg, policy);
+    this.#state = "answering";
+    this.#exchange = exchange;
+    this.#story.calleeTaken(exchange.answerer.tag, callee.end.dialog);
+    void this.#join(() => takeover.join(callee, exchange, this.#invite.sdp));
+  }
+
+  /** Everybody has gone over to this call: the others let go of them. */
+  #completeTakeover(takeover: Takeover): void {
+    takeover.complete();
+    if (takeover.callee === undefined || this.#exchange === undefined) return;
+    const { dialog, identity } = takeover.callee.end;
+    const { answerer } = this.#exchange;
+    this.#callee = this.#newEnd("callee", answerer, dialog, identity, takeover.calleeSdps);
+  }
+
   #peerOf(end: DialogEnd): Peer | undefined {
     if (end === this.#callee) {
       return this.#caller === undefined ? undefined : { kind: "dialog", end: this.#caller };
@@ -464,55 +546,14 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   /** How the digits of this call cross now. */
   #digitPath(): DigitPath | undefined {
-    const early = this.#early;
-    if (this.#state === "hunting" && early !== undefined) {
-      const send: SendInfo = (content) => early.sendInfo(content);
-      return {
-        exchange: early.exchange,
-        infoTo: (tag) => (tag === early.leg.tag ? send : undefined),
-      };
-    }
-    const exchange = this.#exchange;
-    if (exchange === undefined || this.#state === "ended") return undefined;
-    return {
-      exchange,
-      infoTo: (tag) => {
-        const end = [this.#caller, this.#callee].find((each) => each?.leg.tag === tag);
-        return end === undefined ? undefined : (content) => end.dialog.request("INFO", content);
-      },
-    };
+    if (this.#state === "ended") return undefined;
+    const early = this.#state === "hunting" ? this.#progress.early : undefined;
+    return digitPathOf({ early, exchange: this.#exchange, ends: [this.#caller, this.#callee] });
   }
 
   #choose(codecs: CodecChoice): void {
     this.#codecs = codecs;
     this.#story.codecsChosen(codecs);
-  }
-
-  #sendProgress(status: number, sdp: string | undefined): void {
-    const isNews = status !== this.#lastProgress || sdp !== this.#earlySdp;
-    // Once early media plays, a 180 without SDP must not stop it.
-    if (!isNews || (this.#earlySdp !== undefined && sdp === undefined)) return;
-    this.#lastProgress = status;
-    this.#earlySdp = sdp;
-    this.#invite.progress(status, sdp === undefined ? {} : { sdp });
-  }
-
-  /** Lets the caller hear what the callee sends before it answers. */
-  async #joinEarly(attempt: Attempt, sdp: string): Promise<void> {
-    try {
-      const answer = await this.#media.answer(attempt.exchange, sdp);
-      this.#early = attempt;
-      // The callee may have answered meanwhile. Its answer waits its turn in the media session, so the
-      // caller still hears of the two in their order.
-      if (this.#state === "hunting" || this.#state === "answering") this.#sendProgress(183, answer);
-    } catch (error) {
-      // The final answer brings another chance; ringing is told all the same.
-      this.#context.logger.warn("early media could not be joined", {
-        call: this.id,
-        reason: reasonOfMediaError(error).text,
-      });
-      if (this.#state === "hunting") this.#sendProgress(180, undefined);
-    }
   }
 
   /** Answers the caller with the SDP that `negotiate` brings, and connects the call. */
@@ -531,15 +572,11 @@ export class Call implements HuntHandler, DialogEndOwner {
       this.#end({ sipStatus: 487, q850: 16, text: "Cancelled by the caller" }, "caller");
       return;
     }
-    this.#caller = new DialogEnd({
-      dialog,
-      leg: this.#callerLeg,
-      role: "caller",
-      owner: this,
-      context: this.#context,
+    if (this.#takeover !== undefined) this.#completeTakeover(this.#takeover);
+    this.#caller = this.#newEnd("caller", this.#callerLeg, dialog, this.#identity, {
+      remoteSdp: this.#takeover?.callerSdp ?? this.#invite.sdp,
+      localSdp: sdp,
     });
-    this.#caller.remoteSdp = this.#invite.sdp;
-    this.#caller.localSdp = sdp;
     this.#state = "connected";
     this.#story.answered();
     this.#noteMedia();
@@ -551,20 +588,10 @@ export class Call implements HuntHandler, DialogEndOwner {
 
   /** Brings the caller's answer to a late offer to the callee, in our ACK, or to the service. */
   async #acknowledgeLate(exchange: Exchange, sdp: string): Promise<void> {
-    const callee = this.#callee;
+    const [media, callee, service] = [this.#media, this.#callee, this.#service];
     try {
-      if (callee === undefined) {
-        if (this.#service !== undefined) {
-          await acknowledgeService(this.#media, this.#service, exchange, sdp);
-        }
-        return;
-      }
-      const answer = await this.#media.answer(
-        { ...exchange, offerer: callee.leg, answerer: this.#callerLeg },
-        sdp,
-      );
-      callee.localSdp = answer;
-      callee.dialog.acknowledge(answer);
+      if (callee !== undefined) await acknowledgeCallee(media, callee, exchange, sdp);
+      else if (service !== undefined) await acknowledgeService(media, service, exchange, sdp);
     } catch (error) {
       this.#end(reasonOfMediaError(error), "gateway");
     }
@@ -616,19 +643,6 @@ export class Call implements HuntHandler, DialogEndOwner {
     this.#story.mediaReported(report, this.#digits.views(), this.#quality.view());
   }
 
-  /** A browser says how its sound is, and is told when it suffers, and when no more. */
-  async #onQuality(end: DialogEnd, request: IncomingRequest): Promise<void> {
-    const segment = await this.#quality.onReport(end.leg.tag, request);
-    if (segment === "refused" || this.#state !== "connected" || end.isGone) return;
-    if (segment === end.toldSegment) return;
-    end.toldSegment = segment;
-    if (segment !== undefined) this.#story.note("loss", `${end.leg.tag} ${segment}`);
-    await end.dialog.request("INFO", {
-      contentType: QUALITY_TYPE,
-      body: Buffer.from(JSON.stringify({ segment: segment ?? null })),
-    });
-  }
-
   #farEndOf(tag: string): string | undefined {
     const exchange = this.#exchange;
     if (exchange === undefined) return undefined;
@@ -645,6 +659,7 @@ export class Call implements HuntHandler, DialogEndOwner {
     const complete = completeReason(reason);
     const before = this.#state;
     this.#state = "ended";
+    this.#leaving?.cancel(complete);
     // Before anybody hears of the end: whoever dials again at once must find the place free.
     this.#release();
     this.#keeper.close();
@@ -652,11 +667,9 @@ export class Call implements HuntHandler, DialogEndOwner {
     else this.#hunt.releasePlaces();
     // Refusing an INVITE that was answered or cancelled does nothing.
     if (this.#caller === undefined) {
-      this.#invite.reject(complete.sipStatus < 300 ? 480 : complete.sipStatus, {
-        reason: complete,
-        ...(complete.sipStatus === 503 ? { headers: [["Retry-After", "5"]] } : {}),
-      });
+      rejectInvite(this.#invite, complete);
     }
+    this.#takeover?.abandon(complete);
     this.#caller?.hangUp(complete);
     this.#callee?.hangUp(complete);
     this.#service?.close();
@@ -676,26 +689,8 @@ export class Call implements HuntHandler, DialogEndOwner {
       this.#noteMedia(report);
     }
     const record = this.#story.record();
-    this.#context.logger.info("call ended", {
-      call: record.id,
-      from: record.from.id,
-      to: record.to,
-      route: record.route,
-      result: record.result,
-      sip: record.end.sipStatus,
-      q850: record.end.q850,
-      reason: record.end.text,
-      by: record.end.by,
-      setupMs: record.setupMs,
-      durationMs: record.durationMs,
-    });
+    logEnded(this.#context.logger, record);
     callEnded.publish(record);
     this.#onEnded(this);
   }
-}
-
-/** Where a request came from, as the transport has found it (RFC 3261 §18.2.1). */
-function sourceOf(request: SipRequest): string {
-  const via = request.topmostVia;
-  return via.received ?? via.host;
 }

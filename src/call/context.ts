@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CodecPolicy, MediaEngine, MediaLeg } from "../media/session.ts";
-import type { SignalingEngine } from "../signaling/engine.ts";
+import type { IncomingInvite, SignalingEngine } from "../signaling/engine.ts";
 import type { Action } from "../dialplan/decision.ts";
 import type { HeaderRules } from "./header-policy.ts";
 import type { HookQuestion } from "./hook.ts";
@@ -75,4 +75,18 @@ export function trunkLeg(
           },
         }),
   };
+}
+
+/** The leg of whoever called. */
+export function callerLeg(
+  invite: IncomingInvite,
+  trunk: TrunkTerms | undefined,
+  context: Pick<CallContext, "hasVideo">,
+): Omit<MediaLeg, "tag"> {
+  if (invite.party.kind === "user") return { kind: "webrtc", video: context.hasVideo };
+  return trunkLeg(trunk, () => {
+    // RFC 3261 §18.2.1: where it came from, as the transport has found it.
+    const via = invite.request.topmostVia;
+    return via.received ?? via.host;
+  });
 }

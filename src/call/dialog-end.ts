@@ -5,10 +5,15 @@ import type { MediaLeg } from "../media/session.ts";
 import type {
   Dialog,
   DialogHandler,
+  IncomingRefer,
   IncomingReinvite,
   IncomingRequest,
 } from "../signaling/engine.ts";
+import type { CallEnd, EndSdps } from "./call-end.ts";
 import type { CallContext } from "./context.ts";
+import type { EndIndex } from "./end-index.ts";
+import type { Leaving } from "./leaving.ts";
+import type { CallerIdentity } from "./presentation.ts";
 import type { Segment } from "./loss.ts";
 
 /** What happens on one end of a call, told to the call. */
@@ -17,10 +22,17 @@ export interface DialogEndOwner {
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void;
   /** An INFO without a package: a digit, if it is anything. The owner responds. */
   onEndInfo(end: DialogEnd, request: IncomingRequest): void;
+  /** A REFER. The owner responds. */
+  onEndRefer(end: DialogEnd, refer: IncomingRefer): void;
+  /** The end that this one talks to is to leave the call. @returns undefined: not now */
+  leaveFrom(end: DialogEnd): Leaving | undefined;
   /** The end is gone: it hung up, or it was lost. Final. */
   onEndGone(end: DialogEnd, reason: EndReason): void;
   onEndFlow(end: DialogEnd, isUp: boolean): void;
 }
+
+/** How long whoever has transferred a call may take to hang up by itself. */
+const FAREWELL_MS = 1000;
 
 /**
  * One established leg: a dialog with its place in the media session.
@@ -28,10 +40,12 @@ export interface DialogEndOwner {
  * It owns the grace period of a browser whose connection went: the dialog and its media stay, and
  * only when the instance has not come back in time is the end reported gone.
  */
-export class DialogEnd implements DialogHandler {
+export class DialogEnd implements CallEnd, DialogHandler {
   readonly dialog: Dialog;
   readonly leg: MediaLeg;
   readonly role: "caller" | "callee";
+  /** Who is there, as others are shown it. */
+  readonly identity: CallerIdentity;
   /** The last SDP that the far end sent, and the last that it was sent. */
   remoteSdp: string | undefined;
   localSdp: string | undefined;
@@ -41,6 +55,7 @@ export class DialogEnd implements DialogHandler {
   direction: MediaDirection = "sendrecv";
   readonly #owner: DialogEndOwner;
   readonly #context: CallContext;
+  readonly #index: EndIndex<DialogEnd>;
   #grace: Timer | undefined;
   #isGone = false;
 
@@ -50,12 +65,20 @@ export class DialogEnd implements DialogHandler {
     readonly role: "caller" | "callee";
     readonly owner: DialogEndOwner;
     readonly context: CallContext;
+    readonly identity: CallerIdentity;
+    readonly index: EndIndex<DialogEnd>;
+    readonly sdps: EndSdps;
   }) {
     this.dialog = options.dialog;
     this.leg = options.leg;
     this.role = options.role;
     this.#owner = options.owner;
     this.#context = options.context;
+    this.identity = options.identity;
+    this.remoteSdp = options.sdps.remoteSdp;
+    this.localSdp = options.sdps.localSdp;
+    this.#index = options.index;
+    this.#index.add(this);
     this.dialog.attach(this);
   }
 
@@ -68,6 +91,37 @@ export class DialogEnd implements DialogHandler {
     if (this.#isGone) return;
     this.#close();
     this.dialog.bye(reason);
+  }
+
+  /** The end goes on in another call, which attaches to its dialog; no callback follows. */
+  release(): void {
+    if (!this.#isGone) this.#close();
+  }
+
+  /** The far end may hang up by itself first: it has something else to hear before. */
+  hangUpSoon(reason: EndReason): void {
+    if (this.#isGone) return;
+    this.#close();
+    const timer = this.#context.clock.after(FAREWELL_MS, () => this.dialog.bye(reason));
+    const onGone = (): void => timer.cancel();
+    this.dialog.attach({
+      onConfirmed() {},
+      onReinvite: (reinvite) => reinvite.reject(488),
+      onRequest: (request) => request.respond(405),
+      onBye: onGone,
+      onLost: onGone,
+      onFlowLost() {},
+      onFlowRestored() {},
+    });
+  }
+
+  /** Whoever this end talks to is to leave the call. */
+  leavePeer(): Leaving | undefined {
+    return this.#isGone ? undefined : this.#owner.leaveFrom(this);
+  }
+
+  onRefer(refer: IncomingRefer): void {
+    this.#owner.onEndRefer(this, refer);
   }
 
   onConfirmed(sdp: string | undefined): void {
@@ -83,10 +137,10 @@ export class DialogEnd implements DialogHandler {
       this.#owner.onEndInfo(this, request);
       return;
     }
-    // REFER and MESSAGE inside a call each come with their own issue; until then the far end is
-    // told plainly, so that it can take its other way.
-    request.respond(request.request.method === "REFER" ? 603 : 405, {
-      headers: [["Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"]],
+    // MESSAGE inside a call is not carried; the far end is told plainly, so that it can take its
+    // other way.
+    request.respond(405, {
+      headers: [["Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER"]],
     });
   }
 
@@ -128,6 +182,7 @@ export class DialogEnd implements DialogHandler {
 
   #close(): void {
     this.#isGone = true;
+    this.#index.remove(this);
     this.#grace?.cancel();
     this.#grace = undefined;
   }

@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { DtmfWay, Exchange, MediaSession } from "../media/session.ts";
 import type { IncomingRequest } from "../signaling/engine.ts";
+import type { DialogEnd } from "./dialog-end.ts";
 import { DTMF, DTMF_RELAY, formatDigit, readDigit, type InfoDigit } from "./dtmf-info.ts";
 import { KeyPresses } from "./key-presses.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
@@ -18,6 +19,31 @@ export interface DigitPath {
   readonly exchange: Exchange;
   /** Undefined for an end that takes no INFO: a service of ours. */
   readonly infoTo: (tag: string) => SendInfo | undefined;
+}
+
+/** The path between the two ends of a call, or to the one whose early media plays. */
+export function digitPathOf(pair: {
+  readonly early: { readonly exchange: Exchange; sendInfo: SendInfo } | undefined;
+  readonly exchange: Exchange | undefined;
+  readonly ends: readonly (DialogEnd | undefined)[];
+}): DigitPath | undefined {
+  const { early, exchange, ends } = pair;
+  if (early !== undefined) {
+    const send: SendInfo = (content) => early.sendInfo(content);
+    const { answerer } = early.exchange;
+    return {
+      exchange: early.exchange,
+      infoTo: (tag) => (tag === answerer.tag ? send : undefined),
+    };
+  }
+  if (exchange === undefined) return undefined;
+  return {
+    exchange,
+    infoTo: (tag) => {
+      const end = ends.find((each) => each?.leg.tag === tag);
+      return end === undefined ? undefined : (content) => end.dialog.request("INFO", content);
+    },
+  };
 }
 
 /** Digits on their way to one end by INFO: each waits for the response to the one before it. */

@@ -71,6 +71,8 @@ interface Caller {
   readonly invite: IncomingInvite;
   readonly leg: MediaLeg;
   readonly identity: CallerIdentity;
+  /** Its SDP stands in for one that it will be asked for when somebody answers. */
+  readonly isStandIn: boolean;
 }
 
 const ANSWERED_ELSEWHERE: EndReason = {
@@ -160,6 +162,13 @@ export class Hunt implements AttemptHandler {
   releasePlaces(): void {
     for (const release of this.#releases) release();
     this.#releases = [];
+  }
+
+  /** Hands over the places that the callee has taken, who goes on in another call. */
+  takePlaces(): readonly (() => void)[] {
+    const places = this.#releases;
+    this.#releases = [];
+    return places;
   }
 
   onProgress(attempt: Attempt, response: ProvisionalResponse): void {
@@ -525,6 +534,7 @@ export class Hunt implements AttemptHandler {
         media: this.#media,
         handler: this,
         caller: this.#caller.leg,
+        isStandIn: this.#caller.isStandIn,
         onBehalfOf: this.#caller.invite,
         leg: { ...leg, tag: `callee-${this.#attemptCount}` },
         target,

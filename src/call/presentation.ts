@@ -7,7 +7,13 @@ import {
   preferredIdentity,
   wantsPrivacy,
 } from "../signaling/caller-claims.ts";
-import type { Diversion, ExtraHeaders, Identity, IncomingInvite } from "../signaling/engine.ts";
+import type {
+  Diversion,
+  ExtraHeaders,
+  Identity,
+  IncomingInvite,
+  InviteTarget,
+} from "../signaling/engine.ts";
 import {
   ANONYMOUS,
   diversionFields,
@@ -103,6 +109,20 @@ export function identifyCaller(
     kind: "user",
     diversions: [],
   };
+}
+
+/** Who has been called, for the time when a transfer makes a caller of it. */
+export function identifyCallee(target: InviteTarget, directory: Directory): CallerIdentity {
+  const rest = { isWithheld: false, diversions: [] };
+  if (target.kind === "trunk") {
+    const { number } = target;
+    return { ...rest, shown: { user: number }, number, displayName: undefined, kind: "trunk" };
+  }
+  const { userId } = target.binding;
+  const user = directory.user(userId);
+  const displayName = user?.name;
+  const shown = { user: userId, displayName };
+  return { ...rest, shown, number: user?.numbers[0], displayName, kind: "user" };
 }
 
 /** @param who undefined: nobody may know, or nobody knows */

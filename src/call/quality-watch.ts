@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { MediaReport, MediaSession, StreamQuality } from "../media/session.ts";
 import type { IncomingRequest } from "../signaling/engine.ts";
+import type { DialogEnd } from "./dialog-end.ts";
 import {
   describeLoss,
   lossBetween,
@@ -55,6 +56,24 @@ export class QualityWatch {
   /** Whether an INFO is one of a browser's reports. */
   static isReport(request: IncomingRequest): boolean {
     return request.request.contentType === QUALITY_TYPE;
+  }
+
+  /** A browser says how its sound is, and is told when it suffers, and when no more. */
+  async answer(
+    end: DialogEnd,
+    request: IncomingRequest,
+    isLive: () => boolean,
+    onTold: (detail: string) => void,
+  ): Promise<void> {
+    const segment = await this.onReport(end.leg.tag, request);
+    if (segment === "refused" || !isLive() || end.isGone) return;
+    if (segment === end.toldSegment) return;
+    end.toldSegment = segment;
+    if (segment !== undefined) onTold(`${end.leg.tag} ${segment}`);
+    await end.dialog.request("INFO", {
+      contentType: QUALITY_TYPE,
+      body: Buffer.from(JSON.stringify({ segment: segment ?? null })),
+    });
   }
 
   /** What is known; undefined as long as nothing is. */

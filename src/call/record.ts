@@ -93,6 +93,20 @@ export interface RecordingView {
   readonly detail?: string;
 }
 
+/** A transfer that an end of a call has asked for. */
+export interface TransferNote {
+  /** The leg of the one who asked, and who that is. */
+  readonly by: { readonly tag: string; readonly kind: "user" | "trunk"; readonly id: string };
+  /** `attended`: to somebody whom the same party was talking to. */
+  readonly kind: "blind" | "attended";
+  /** The number, or the user. */
+  readonly to: string;
+  readonly result: "pending" | "done" | "failed";
+  readonly sipStatus?: number;
+  /** The call that goes on with the transferred party. */
+  readonly call?: string;
+}
+
 /** A live call: plain JSON, the shape of `GET /api/v1/calls/{id}`. */
 export interface CallView {
   readonly id: string;
@@ -111,6 +125,10 @@ export interface CallView {
   readonly startedAt: string;
   readonly answeredAt?: string;
   readonly legs: readonly LegView[];
+  /** The last ones, in order. */
+  readonly transfers?: readonly TransferNote[];
+  /** The call that this one was transferred from, and by whom; Replaces has no `by`. */
+  readonly transferredFrom?: { readonly call: string; readonly by?: TransferNote["by"] };
   readonly media?: MediaView;
   readonly recordings?: readonly RecordingView[];
   readonly timeline: readonly TimelineEntry[];

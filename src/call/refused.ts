@@ -1,3 +1,4 @@
+import type { EndReason } from "../core/end-reason.ts";
 import type { Refusal } from "../dialplan/decision.ts";
 import type { IncomingInvite } from "../signaling/engine.ts";
 
@@ -26,4 +27,13 @@ export interface RefusedCall {
 /** Who called, as refusals name it. */
 export function partyOf({ party }: Pick<IncomingInvite, "party">): RefusedCall["from"] {
   return { kind: party.kind, id: party.kind === "user" ? party.userId : party.trunkId };
+}
+
+/** Refuses an INVITE; nothing happens to one that was answered or cancelled. */
+export function rejectInvite(invite: IncomingInvite, reason: EndReason): void {
+  const status = reason.sipStatus < 300 ? 480 : reason.sipStatus;
+  invite.reject(status, {
+    reason,
+    ...(reason.sipStatus === 503 ? { headers: [["Retry-After", "5"]] } : {}),
+  });
 }

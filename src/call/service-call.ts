@@ -8,6 +8,7 @@ import type {
   ServiceKind,
 } from "../media/session.ts";
 import type { CallContext } from "./context.ts";
+import type { DialogEnd } from "./dialog-end.ts";
 import { SERVICE_LEG } from "./service-leg.ts";
 
 /** A service of ours in the callee's place. */
@@ -58,4 +59,16 @@ export async function acknowledgeService(
   answer: string,
 ): Promise<void> {
   await service.accept(await media.answer(exchange, answer));
+}
+
+/** Brings the caller's answer to a late offer to the callee, in our ACK. @throws MediaError */
+export async function acknowledgeCallee(
+  media: MediaSession,
+  callee: DialogEnd,
+  { offerer, ...exchange }: Exchange,
+  sdp: string,
+): Promise<void> {
+  const answer = await media.answer({ ...exchange, offerer: callee.leg, answerer: offerer }, sdp);
+  callee.localSdp = answer;
+  callee.dialog.acknowledge(answer);
 }

@@ -1,12 +1,14 @@
 import { ownCopy } from "../core/own-copy.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
-import type { TraceStep } from "../dialplan/decision.ts";
+import type { Logger } from "../core/logger.ts";
+import type { Decision, TraceStep } from "../dialplan/decision.ts";
 import type { MediaDirection } from "../media/direction.ts";
 import type { MediaReport } from "../media/session.ts";
 import type { Dialog, IncomingInvite, InviteTarget } from "../signaling/engine.ts";
 import { octetsToText } from "../signaling/message/syntax.ts";
 import type { Attempt } from "./attempt.ts";
+import type { CallMediaFact } from "./channels.ts";
 import type { CodecChoice } from "./codec-choice.ts";
 import type {
   CallRecord,
@@ -19,10 +21,20 @@ import type {
   QualityView,
   RecordingView,
   TimelineEntry,
+  TransferNote,
 } from "./record.ts";
 
 /** Entries that one call may keep: enough for an hour of holds, not for an attack. */
 const MAX_TIMELINE = 200;
+const MAX_TRANSFERS = 20;
+
+/** How the timeline names what happens to the media. */
+const MEDIA_EVENTS = {
+  moved: "media moved",
+  "move-failed": "media not moved",
+  repaired: "media repaired",
+  "timed-out": "media timed out",
+} as const;
 
 /**
  * What is told of a call: its legs, its times, its timeline. It decides nothing; the call writes
@@ -49,16 +61,17 @@ export class Story {
   #result: CallResult = "indeterminate";
   #media: MediaView | undefined;
   #recordings: () => readonly RecordingView[] = () => [];
+  #transfers: readonly TransferNote[] = [];
+  readonly #transferredFrom: CallView["transferredFrom"];
 
   constructor(options: {
     readonly id: string;
     readonly clock: Clock;
     readonly invite: IncomingInvite;
     readonly callerNumber: string;
-    readonly route: string | undefined;
+    readonly decision: Decision;
     readonly codecs: CodecChoice;
-    readonly trace: readonly TraceStep[];
-    readonly omitted: number;
+    readonly transferredFrom: CallView["transferredFrom"];
   }) {
     const { party } = options.invite;
     this.#id = options.id;
@@ -70,10 +83,12 @@ export class Story {
     };
     // Records are kept by the thousand: none may keep the messages of its call.
     this.#to = ownCopy(options.invite.calledNumber);
-    this.#route = options.route;
+    const { route, trace, omitted = 0 } = options.decision;
+    this.#route = route;
     this.#codecs = options.codecs;
-    this.#trace = options.trace;
-    this.#omitted = options.omitted;
+    this.#trace = trace;
+    this.#omitted = omitted;
+    this.#transferredFrom = options.transferredFrom;
     this.#startedWallMs = options.clock.wallMs();
     this.#startedMs = options.clock.monotonicMs();
     const agent = ownCopy(options.invite.request.headers.get("User-Agent"));
@@ -87,7 +102,7 @@ export class Story {
       ...(agent === undefined ? {} : { remoteAgent: agent }),
       state: "trying",
     });
-    this.note("invite", options.route);
+    this.note("invite", route);
   }
 
   /** Whether anyone was called at all. */
@@ -132,6 +147,32 @@ export class Story {
       sipCallId: dialog.callId,
       ...(agent === undefined ? {} : { remoteAgent: agent }),
     });
+  }
+
+  /** Somebody who was talking in another call is to be the callee. */
+  calleeTaken(tag: string, { party, callId, remoteAgent }: Dialog): void {
+    const agent = ownCopy(remoteAgent);
+    this.#legs.set(tag, {
+      tag,
+      ...(party.kind === "user"
+        ? { kind: "user", id: party.userId, instanceId: party.instanceId }
+        : { kind: "trunk", id: party.trunkId }),
+      direction: "out",
+      sipCallId: callId,
+      ...(agent === undefined ? {} : { remoteAgent: agent }),
+      state: "answered",
+    });
+  }
+
+  /** A transfer begins (`pending`), or has come out. */
+  transferNoted(transfer: TransferNote): void {
+    const { kind, result, sipStatus, by } = transfer;
+    const isNew = result === "pending";
+    const to = ownCopy(transfer.to);
+    const others = isNew ? this.#transfers : this.#transfers.slice(0, -1);
+    this.#transfers = [...others, { ...transfer, to }].slice(-MAX_TRANSFERS);
+    if (isNew) this.note("transfer", `${kind} by ${by.tag} to ${to}`);
+    else this.note(`transfer ${result}`, sipStatus === undefined ? undefined : String(sipStatus));
   }
 
   serviceChosen(kind: string): void {
@@ -188,6 +229,10 @@ export class Story {
     };
   }
 
+  mediaChanged(event: CallMediaFact["event"], detail: string): void {
+    this.note(MEDIA_EVENTS[event], detail);
+  }
+
   /** @param recordings gives them as they are when somebody looks */
   recordingsChanged(recordings: () => readonly RecordingView[]): void {
     this.#recordings = recordings;
@@ -242,6 +287,8 @@ export class Story {
       startedAt: this.#iso(this.#startedMs),
       ...(this.#answeredMs === undefined ? {} : { answeredAt: this.#iso(this.#answeredMs) }),
       legs: [...this.#legs.values()],
+      ...(this.#transfers.length === 0 ? {} : { transfers: this.#transfers }),
+      ...(this.#transferredFrom === undefined ? {} : { transferredFrom: this.#transferredFrom }),
       ...(this.#media === undefined ? {} : { media: this.#media }),
       ...(recordings.length === 0 ? {} : { recordings }),
       timeline: [...this.#timeline],
@@ -252,6 +299,23 @@ export class Story {
   #iso(monotonicMs: number): string {
     return new Date(this.#startedWallMs + (monotonicMs - this.#startedMs)).toISOString();
   }
+}
+
+/** One line for a call that is over. */
+export function logEnded(logger: Logger, record: CallRecord): void {
+  logger.info("call ended", {
+    call: record.id,
+    from: record.from.id,
+    to: record.to,
+    route: record.route,
+    result: record.result,
+    sip: record.end.sipStatus,
+    q850: record.end.q850,
+    reason: record.end.text,
+    by: record.end.by,
+    setupMs: record.setupMs,
+    durationMs: record.durationMs,
+  });
 }
 
 function idOfTarget(target: InviteTarget): Pick<LegView, "kind" | "id" | "instanceId"> {

@@ -46,7 +46,9 @@ import type {
 } from "./session-state.ts";
 import {
   adaptProfile,
+  adopted,
   agreedBetween,
+  forgetPath,
   hasTranscodingFlag,
   isReplacedWay,
   keepSecurity,
@@ -93,7 +95,6 @@ export class RtpengineSession implements MediaSession, PooledSession {
   /** Branches that rtpengine has ever had. */
   #attempts = 0;
   #node: RtpengineNode | undefined;
-  #moves = 0;
   /** The old call, as long as a move has not been decided. */
   #left: Anchorage | undefined;
   /** What the calls before the last move have counted. */
@@ -159,6 +160,11 @@ export class RtpengineSession implements MediaSession, PooledSession {
     };
   }
 
+  adopt(tag: string, from: MediaSession, fromTag: string): void {
+    const known = from instanceof RtpengineSession ? from.#legs.get(fromTag) : undefined;
+    if (known !== undefined) this.#legs.set(tag, adopted(this.#legs.get(tag), known));
+  }
+
   health(): Promise<Readonly<Record<string, LegHealth>>> {
     return this.#inTurn(async () =>
       readLegHealth(await this.#command("query", {}), this.#legs.keys()),
@@ -213,21 +219,12 @@ export class RtpengineSession implements MediaSession, PooledSession {
         ]),
       ),
     };
-    this.#moves += 1;
     this.#rename(randomToken(22));
     this.#node = undefined;
     this.#branches.clear();
     this.#blocked.clear();
     this.#attempts = 0;
-    for (const leg of this.#legs.values()) {
-      leg.anchor = undefined;
-      leg.ufrag = undefined;
-      leg.fingerprint = undefined;
-      leg.endpoint = undefined;
-      leg.promised = undefined;
-      // RFC 8842 §4: another tls-id, another DTLS association.
-      leg.tlsId = randomToken(24);
-    }
+    for (const leg of this.#legs.values()) forgetPath(leg);
     this.#left = left;
     return left;
   }
@@ -431,7 +428,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const profile = profileOf({ sender: { ...sender, host }, receiver, hasVideo });
     const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
     const { isIceLite } = this.#options;
-    return adaptProfile(profile, { kind: receiver.kind, moves: this.#moves, role, isIceLite });
+    const { moves } = this.#leg(receiver.tag);
+    return adaptProfile(profile, { kind: receiver.kind, moves, role, isIceLite });
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {

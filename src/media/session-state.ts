@@ -29,6 +29,8 @@ export interface LegState {
   /** What its last offer changed, for the answer that it gets. */
   pending: BrowserChanges;
   version: number;
+  /** How often the leg has gone to another rtpengine call. */
+  moves: number;
   /** The last SDP that the leg got. */
   lastSent: string | undefined;
   layout: LegLayout | undefined;
@@ -100,6 +102,7 @@ export function newLegState(): LegState {
     fingerprint: undefined,
     pending: UNCHANGED,
     version: 0,
+    moves: 0,
     lastSent: undefined,
     layout: undefined,
     codec: undefined,
@@ -112,6 +115,31 @@ export function newLegState(): LegState {
     endpoint: undefined,
     promised: undefined,
     address: undefined,
+  };
+}
+
+/** The leg goes to another rtpengine call, where every port, key and credential is new. */
+export function forgetPath(leg: LegState): void {
+  leg.moves += 1;
+  leg.anchor = undefined;
+  leg.ufrag = undefined;
+  leg.fingerprint = undefined;
+  leg.endpoint = undefined;
+  leg.promised = undefined;
+  // RFC 8842 §4: another tls-id, another DTLS association.
+  leg.tlsId = randomToken(24);
+}
+
+/**
+ * A leg that comes from another session, or that has been there: it goes on with the numbers that
+ * its far end has seen.
+ */
+export function adopted(own: LegState | undefined, from: LegState): LegState {
+  if (own === undefined) return { ...from };
+  return {
+    ...own,
+    moves: Math.max(own.moves, from.moves),
+    ...(from.version > own.version ? { version: from.version, lastSent: from.lastSent } : {}),
   };
 }
 

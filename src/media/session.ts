@@ -232,6 +232,12 @@ export interface MediaSession {
    * browser, made from the other leg's last SDP. Fails as `offer` when there is no rtpengine.
    */
   move(): Promise<MediaMove>;
+  /**
+   * Takes over what another session knows of a leg, whose far end goes on in this one: its origin,
+   * its ICE, its role in DTLS. Before the first exchange; `move` follows, as if the leg had been
+   * here. Again later: only what its far end has seen meanwhile.
+   */
+  adopt(tag: string, from: MediaSession, fromTag: string): void;
   /** What has come from each leg, by tag, from rtpengine. @throws MediaError */
   health(): Promise<Readonly<Record<string, LegHealth>>>;
   /** Drops a lost attempt. Never throws. */

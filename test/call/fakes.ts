@@ -222,6 +222,9 @@ export class ScriptedMedia implements MediaEngine {
           },
         });
       },
+      adopt: (tag, _from, fromTag) => {
+        this.log.push(`adopt ${fromTag} as ${tag}`);
+      },
       health: () => this.health(),
       sounds: {
         play: ({ to, instead, isLooped }) => {
@@ -282,7 +285,8 @@ export class ScriptedMedia implements MediaEngine {
 /** The caller's INVITE, with everything that was sent back on it. */
 export class ScriptedInvite implements IncomingInvite {
   readonly party: Party;
-  readonly callId = "in-1";
+  readonly callId: string;
+  readonly replaces: Dialog | undefined;
   readonly calledNumber: string;
   readonly callerIdentity = { user: "+4930999", displayName: "Caller" };
   readonly sdp: string | undefined;
@@ -298,7 +302,12 @@ export class ScriptedInvite implements IncomingInvite {
     to: string;
     sdp?: string | undefined;
     calledInstance?: CalledInstance | undefined;
+    /** Default `in-1`. */
+    callId?: string;
+    replaces?: Dialog;
   }) {
+    this.callId = options.callId ?? "in-1";
+    this.replaces = options.replaces;
     this.party = options.party;
     this.calledInstance = options.calledInstance;
     this.calledNumber = options.to;

@@ -8,7 +8,7 @@ import type { Flow } from "../transport/flow.ts";
 export const PRODUCT = "Offhook";
 
 /** The methods that we take inside and outside a dialog (RFC 3261 §20.5). */
-export const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY, PRACK";
+export const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, NOTIFY, PRACK, REFER";
 
 /**
  * Option tags that we understand (RFC 3261 §20.37): RFC 5626, 3327 and 5627, all in REGISTER; then

@@ -78,7 +78,11 @@ export function optionsResponse(
 
 /** 405 or 501 with Allow (RFC 3261 §8.2.1). */
 export function methodResponse(request: SipRequest): SipResponse {
-  return ourResponse(request, methodRefusal(request.method), { fields: [["Allow", ALLOW]] });
+  // A method may be fine in a dialog and refused outside of it: whoever reads this must not try again.
+  const allowed = ALLOW.split(", ").filter((method) => method !== request.method);
+  return ourResponse(request, methodRefusal(request.method), {
+    fields: [["Allow", allowed.join(", ")]],
+  });
 }
 
 /** 420 when the request requires what we do not do (RFC 3261 §8.2.2.3); undefined when it does not. */

@@ -1,0 +1,17 @@
+import type { MediaLeg } from "../media/session.ts";
+import type { Dialog } from "../signaling/engine.ts";
+import type { CallerIdentity } from "./presentation.ts";
+
+/** The last SDP that a far end sent, and the last that it was sent. */
+export interface EndSdps {
+  readonly remoteSdp: string | undefined;
+  readonly localSdp: string | undefined;
+}
+
+/** An end of a call as other calls see it. */
+export interface CallEnd extends EndSdps {
+  readonly dialog: Dialog;
+  readonly leg: MediaLeg;
+  /** Who is there, as others are shown it. */
+  readonly identity: CallerIdentity;
+}

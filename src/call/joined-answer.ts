@@ -1,0 +1,52 @@
+import { MediaError } from "../media/errors.ts";
+import type { Exchange, MediaSession } from "../media/session.ts";
+import type { DialogEnd } from "./dialog-end.ts";
+import { isNodeLost } from "./media-reason.ts";
+import type { MediaKeeper } from "./media-keeper.ts";
+
+/**
+ * Takes the callee's answer to rtpengine, or the call to another one when that is lost.
+ *
+ * @returns the SDP for the caller
+ * @throws MediaError
+ */
+export async function joinedAnswer(join: {
+  readonly media: MediaSession;
+  readonly keeper: MediaKeeper;
+  readonly callee: DialogEnd;
+  readonly exchange: Exchange;
+  /** What the callee has answered. */
+  readonly sdp: string;
+  /** What the caller has got as early media. */
+  readonly early: string | undefined;
+  readonly callerOffer: string | undefined;
+  isOver(): boolean;
+  onMoved(why: string): void;
+}): Promise<string> {
+  const { media, keeper, callee, exchange, sdp, early, callerOffer } = join;
+  // A caller that has heard early media has an answer already; the call moves once it is joined.
+  if (!keeper.isLost) {
+    try {
+      return await media.answer(exchange, sdp);
+    } catch (error) {
+      if (!isNodeLost(error)) throw error;
+      keeper.move("its rtpengine was lost while it rang");
+    }
+  }
+  if (early !== undefined) return early;
+  if (callerOffer === undefined || join.isOver()) return media.answer(exchange, sdp);
+  // The callee was offered a port that is gone: it gets another one before the caller hears of it.
+  const move = await media.move();
+  const toCallee = await media.offer(exchange, callerOffer);
+  const result = await callee.dialog.reinvite(toCallee);
+  if (!result.ok || result.sdp === undefined) {
+    throw new MediaError("ERR_OFFHOOK_MEDIA_UNAVAILABLE", "the callee could not be moved");
+  }
+  callee.localSdp = toCallee;
+  callee.remoteSdp = result.sdp;
+  const answer = await media.answer(exchange, result.sdp);
+  await move.keep();
+  keeper.onMoved();
+  join.onMoved("its rtpengine was lost while it rang");
+  return answer;
+}

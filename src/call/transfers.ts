@@ -1,0 +1,237 @@
+import type { Clock } from "../core/clock.ts";
+import type { Logger } from "../core/logger.ts";
+import type { CallQuery, Decision } from "../dialplan/decision.ts";
+import type { IncomingRefer, ReferProgress } from "../signaling/engine.ts";
+import type { Replaces } from "../signaling/message/replaces.ts";
+import { callRefused } from "./channels.ts";
+import type { DialogEnd } from "./dialog-end.ts";
+import type { EndIndex } from "./end-index.ts";
+import type { Leaving } from "./leaving.ts";
+import type { TransferNote } from "./record.ts";
+import type { RefusedReason } from "./refused.ts";
+import { TransferredCaller } from "./transferred-caller.ts";
+
+/** The call whose end asks for a transfer. */
+export interface TransferringCall {
+  readonly id: string;
+  /** Calls that were made one from another before this one. */
+  readonly transferDepth: number;
+  /** The other end of the call leaves it. @returns undefined when that cannot be now */
+  leaveFrom(end: DialogEnd): Leaving | undefined;
+  noteTransfer(transfer: TransferNote): void;
+}
+
+/** What a call needs of the other calls. */
+export interface CallSurroundings {
+  readonly ends: EndIndex<DialogEnd>;
+  onRefer(call: TransferringCall, end: DialogEnd, refer: IncomingRefer): void;
+}
+
+/** A call that a transfer makes. */
+export interface TransferCall {
+  readonly invite: TransferredCaller;
+  readonly decision: Decision;
+  readonly caller: Leaving;
+  /** Somebody who is talking already; undefined: whoever the decision finds. */
+  readonly callee: Leaving | undefined;
+  readonly depth: number;
+  readonly from: { readonly call: string; readonly by: TransferNote["by"] };
+}
+
+export interface TransfersOptions {
+  readonly ends: EndIndex<DialogEnd>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** The SIP domain of the web users. */
+  readonly domain: string;
+  /** Decides as if the end had dialled the number. */
+  decide(query: Pick<CallQuery, "to"> & { readonly end: DialogEnd }): Decision;
+  /**
+   * Takes the call up.
+   *
+   * @param ready the id of the call, before it does anything
+   * @returns the status of the refusal when there is no room for it
+   */
+  begin(call: TransferCall, ready: (id: string) => void): number | undefined;
+}
+
+/** Transfers of transfers; a PBX that sends every call back would go on for ever. */
+const MAX_DEPTH = 10;
+const SCHEMES: ReadonlySet<string> = new Set(["sip", "sips", "tel"]);
+/** No dialplan decides between two that are talking. */
+export const NOTHING_TO_DECIDE: Decision = {
+  route: undefined,
+  action: { kind: "reject", status: 500, reasonPhrase: undefined },
+  trace: [],
+};
+
+/**
+ * Carries out REFER (RFC 3515, RFC 5589), in the gateway: whoever asks for a transfer never learns
+ * more than how it goes, and whoever is transferred never learns that it was asked for. The number
+ * goes through the dialplan with the rights of the one who asks.
+ *
+ * A refusal is a 403, 488, 491 or 603: other statuses of a request within a call could end that call
+ * (RFC 5057 §5.1).
+ */
+export class Transfers {
+  readonly #options: TransfersOptions;
+
+  constructor(options: TransfersOptions) {
+    this.#options = options;
+  }
+
+  onRefer(call: TransferringCall, end: DialogEnd, refer: IncomingRefer): void {
+    const { referTo } = refer;
+    if (referTo.method !== "INVITE") {
+      refer.reject(603, { reasonPhrase: "Only calls are transferred" });
+      return;
+    }
+    if (!this.#isOurs(refer, end) || referTo.user === "") {
+      this.#refuse(end, refer, "foreign", 403);
+      return;
+    }
+    if (call.transferDepth >= MAX_DEPTH) {
+      this.#refuse(end, refer, "loop", 482);
+      return;
+    }
+    if (referTo.replaces !== undefined) {
+      this.#joinTwo(call, end, refer, referTo.replaces);
+      return;
+    }
+    const decision = this.#options.decide({ to: referTo.user, end });
+    const { action, refusal, route } = decision;
+    if (action.kind === "reject" || refusal !== undefined) {
+      const status = action.kind === "reject" ? action.status : 403;
+      this.#refuse(end, refer, refusal, status, route);
+      return;
+    }
+    const caller = call.leaveFrom(end);
+    if (caller === undefined) {
+      refer.reject(491);
+      return;
+    }
+    this.#begin({ call, end, refer, caller, decision, to: referTo.user });
+  }
+
+  /** A transfer with consultation: the two that the same party talks to talk to each other. */
+  #joinTwo(
+    call: TransferringCall,
+    end: DialogEnd,
+    refer: IncomingRefer,
+    { callId, toTag, fromTag, isEarlyOnly }: Replaces,
+  ): void {
+    // RFC 3891 §6.1: the tags stand as whoever gets the INVITE has them, and that is us.
+    const own = { callId, localTag: toTag, remoteTag: fromTag };
+    const other = isEarlyOnly ? undefined : this.#options.ends.find(own);
+    // Knowing the tags is not enough (RFC 3891 §8): both calls must be the transferor's.
+    if (other === undefined || other === end || !isSameParty(other, end)) {
+      this.#refuse(end, refer, other === undefined ? undefined : "not-allowed", 481);
+      return;
+    }
+    const caller = call.leaveFrom(end);
+    const callee = caller === undefined ? undefined : other.leavePeer();
+    if (caller === undefined || callee === undefined) {
+      caller?.abandon({ sipStatus: 491 });
+      refer.reject(491);
+      return;
+    }
+    const to = callee.end.identity.shown.user;
+    this.#begin({ call, end, refer, caller, callee, decision: NOTHING_TO_DECIDE, to });
+  }
+
+  #begin(transfer: {
+    readonly call: TransferringCall;
+    readonly end: DialogEnd;
+    readonly refer: IncomingRefer;
+    readonly caller: Leaving;
+    readonly callee?: Leaving;
+    readonly decision: Decision;
+    readonly to: string;
+  }): void {
+    const { call, end, refer, caller, callee, decision, to } = transfer;
+    let progress: ReferProgress | undefined;
+    const note: TransferNote = {
+      by: { tag: end.leg.tag, ...partyOfEnd(end) },
+      kind: callee === undefined ? "blind" : "attended",
+      to,
+      result: "pending",
+    };
+    let made: string | undefined;
+    const tell = (result: TransferNote["result"], sipStatus?: number): void =>
+      call.noteTransfer({
+        ...note,
+        result,
+        ...(made === undefined ? {} : { call: made }),
+        ...(sipStatus === undefined ? {} : { sipStatus }),
+      });
+    const invite = new TransferredCaller({
+      leaving: caller,
+      calledNumber: to,
+      maxForwards: refer.request.maxForwards,
+      outcome: {
+        onProgress: (status) => progress?.notify(status),
+        onAnswered: () => {
+          tell("done", 200);
+          progress?.notify(200);
+        },
+        onFailed: (status, reasonPhrase) => {
+          tell("failed", status);
+          progress?.notify(status, reasonPhrase);
+        },
+      },
+    });
+    const ready = (id: string): void => {
+      made = id;
+      progress = refer.accept();
+      tell("pending");
+    };
+    const from = { call: call.id, by: note.by };
+    const depth = call.transferDepth + 1;
+    const refused = this.#options.begin({ invite, decision, caller, callee, depth, from }, ready);
+    if (refused === undefined) return;
+    caller.abandon({ sipStatus: refused });
+    callee?.abandon({ sipStatus: refused });
+    this.#refuse(end, refer, "limit", refused);
+  }
+
+  /** @param status what the INVITE would have got */
+  #refuse(
+    end: DialogEnd,
+    refer: IncomingRefer,
+    why: RefusedReason | undefined,
+    status: number,
+    route?: string,
+  ): void {
+    const { id, kind } = partyOfEnd(end);
+    const to = refer.referTo.user === "" ? refer.referTo.host : refer.referTo.user;
+    if (why !== undefined) callRefused.publish({ reason: why, from: { kind, id }, to, route });
+    this.#options.logger.info("a transfer was refused", { by: id, to, sip: status, why });
+    refer.reject(403, { reason: { sipStatus: status } });
+  }
+
+  /** Whether the target is a number of this gateway: other domains are not ours to reach. */
+  #isOurs({ referTo, request }: IncomingRefer, end: DialogEnd): boolean {
+    const { scheme, host } = referTo;
+    if (!SCHEMES.has(scheme)) return false;
+    if (host === "" || host === this.#options.domain.toLowerCase()) return true;
+    // As we are known to the one who asks; a trunk may name itself too: its numbers are dialled
+    // here like any other number that it asks for.
+    const known =
+      end.dialog.party.kind === "trunk"
+        ? [request.uri.host, request.to.sipUri.host, request.from.sipUri.host]
+        : [request.uri.host];
+    return known.includes(host);
+  }
+}
+
+function isSameParty(one: DialogEnd, other: DialogEnd): boolean {
+  const [a, b] = [partyOfEnd(one), partyOfEnd(other)];
+  return a.kind === b.kind && a.id === b.id;
+}
+
+/** Who is at an end. */
+export function partyOfEnd({ dialog: { party } }: Pick<DialogEnd, "dialog">) {
+  return party.kind === "user"
+    ? ({ kind: "user", id: party.userId } as const)
+    : ({ kind: "trunk", id: party.trunkId } as const);
+}
