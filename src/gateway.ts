@@ -586,11 +586,7 @@ export class Gateway implements GatewayView {
 
   simulate(query: Parameters<GatewayView["simulate"]>[0]) {
     const { config, dialplan } = this.#current;
-    return simulate(
-      query,
-      { dialplan, users: config.users, trunks: config.trunks, facts: this.#facts.now(0) },
-      new Date(),
-    );
+    return simulate(query, { ...config, dialplan, facts: this.#facts.now(0) }, new Date());
   }
 
   #httpSettings(): HttpSettings {

@@ -34,7 +34,7 @@ trunks:
 - **Lists** of one may be written without brackets: \`to: "*43"\` is \`to: ["*43"]\`.
 - **Empty** values, \`~\` and \`null\` count as absent.
 - **Paths** of files are relative to the configuration file.
-- **Anchors**, aliases and \`<<\` work as in YAML; a file may unfold to 200,000 values at most.
+- **Anchors**, aliases and \`<<\` work as in YAML; aliases may unfold to 200,000 values at most, and a file may have 16 MiB.
 - **Unknown keys** are mistakes, with the key that was probably meant.
 
 Some keys are valid although this version does not act on them yet; \`check\` and the start print one warning for each, which says what happens instead.

@@ -38,7 +38,7 @@ export const routeCommand: Command = (args, context) => {
   const { config, dialplan } = result;
   const outcome = simulate(
     { from, to, trunk: options.text("trunk"), at: options.text("at") },
-    { dialplan, users: config.users, trunks: config.trunks },
+    { ...config, dialplan },
     new Date(),
   );
   if (!outcome.ok) {

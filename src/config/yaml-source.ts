@@ -27,8 +27,8 @@ export interface Place {
   readonly path: readonly PropertyKey[];
 }
 
-/** Values that a file may unfold to; aliases of aliases stop here. */
-const MAX_VALUES = 200_000;
+/** Values that aliases may unfold to; those that are written out are bounded by the text. */
+const MAX_UNFOLDED = 200_000;
 const MAX_DEPTH = 50;
 const MAX_OCTETS = 16 * 1024 * 1024;
 
@@ -77,7 +77,9 @@ class Reader {
   readonly #positions: Map<string, Position>;
   readonly #environment: Environment;
   readonly #anchors = new Map<string, Node>();
-  #count = 0;
+  /** Values of aliases so far, and how many aliases the present one is in. */
+  #unfolded = 0;
+  #aliases = 0;
 
   constructor(
     file: string,
@@ -111,9 +113,9 @@ class Reader {
   }
 
   #node(node: unknown, path: readonly PropertyKey[], keyOffset: number): unknown {
-    this.#count += 1;
-    if (this.#count > MAX_VALUES || path.length > MAX_DEPTH) {
-      const limit = path.length > MAX_DEPTH ? `${MAX_DEPTH} levels` : `${MAX_VALUES} values`;
+    if (this.#aliases > 0) this.#unfolded += 1;
+    if (this.#unfolded > MAX_UNFOLDED || path.length > MAX_DEPTH) {
+      const limit = path.length > MAX_DEPTH ? `${MAX_DEPTH} levels` : `${MAX_UNFOLDED} values`;
       if (!this.problems.some((problem) => problem.message.startsWith("unfolds"))) {
         this.#problem(keyOffset, path, `unfolds to more than ${limit}`);
       }
@@ -140,7 +142,10 @@ class Reader {
       );
       return undefined;
     }
-    return this.#node(target, path, keyOffset);
+    this.#aliases += 1;
+    const value = this.#node(target, path, keyOffset);
+    this.#aliases -= 1;
+    return value;
   }
 
   #scalar(node: Scalar, path: readonly PropertyKey[], keyOffset: number): unknown {

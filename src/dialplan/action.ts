@@ -1,7 +1,6 @@
 import { unreadable } from "./action-plan.ts";
 import type { ActionPlan, OutcomesPlan } from "./action-plan.ts";
 import { didYouMean } from "./closest.ts";
-import { checkTrunk } from "./condition.ts";
 import type { Path, Surroundings } from "./condition.ts";
 import type { Action } from "./decision.ts";
 import { compileDial } from "./dial-action.ts";
@@ -10,6 +9,7 @@ import { compileRing } from "./ring-action.ts";
 import { compact } from "./schema-tools.ts";
 import type { ActionSource, OutcomesSource } from "./source.ts";
 import { checkTemplate, expandTemplate } from "./template.ts";
+import { compileVoicemail } from "./voicemail-action.ts";
 
 /**
  * Compiles one action with all that follow it.
@@ -40,7 +40,13 @@ export function compileAction(
         outcomesOf(source, path, groupCount, around),
       );
     case "voicemail":
-      return compileVoicemail(source, path, groupCount, around);
+      return compileVoicemail(
+        source,
+        path,
+        groupCount,
+        around,
+        outcomesOf(source, path, groupCount, around),
+      );
     case "forward":
       return compileForward(source, path, groupCount, around);
     case "go":
@@ -84,13 +90,11 @@ function outcomesOf(
   const asides = compact({ announce, record, codecPolicy });
   return {
     all: (context, onFailure) => {
-      if (codecPolicy !== undefined) context.note({ kind: "codecs", policy: codecPolicy });
+      const next = { ...asides, then: then(context, onFailure) };
+      if (on.length === 0) return next;
       return {
-        ...asides,
-        then: then(context, onFailure),
-        ...(on.length > 0 && {
-          on: Object.fromEntries(on.map(([outcome, plan]) => [outcome, plan(context, onFailure)])),
-        }),
+        ...next,
+        on: Object.fromEntries(on.map(([outcome, plan]) => [outcome, plan(context, onFailure)])),
       };
     },
     after: (outcome) => on.find(([name]) => name === outcome)?.[1] ?? then,
@@ -106,7 +110,7 @@ function compileList(
   const plans = sources.map((source, index) =>
     compileAction(source, [...path, index], groupCount, around),
   );
-  if (plans.length === 0) return () => [];
+  if (plans.length === 0) return () => NOTHING;
   return (context, onFailure) => {
     // What follows decides nothing about who has decided.
     const { innerRoute } = context;
@@ -116,42 +120,11 @@ function compileList(
   };
 }
 
-function compileVoicemail(
-  source: ActionSource & { kind: "voicemail" },
-  path: Path,
-  groupCount: number,
-  around: Surroundings,
-): ActionPlan {
-  const { trunk, number, mailbox, timeoutMs } = source;
-  checkTrunk(trunk, [...path, "voicemail"], around);
-  for (const [key, template] of [
-    ["number", number],
-    ["mailbox", mailbox],
-  ] as const) {
-    if (template !== undefined) checkTemplate(template, [...path, key], groupCount, around);
-  }
-  const outcomes = outcomesOf(source, path, groupCount, around);
-  return (context, onFailure) => {
-    const [user] = context.dialledUsers;
-    const whose =
-      mailbox === undefined ? (user ?? context.query.to) : expandTemplate(mailbox, context.groups);
-    context.note({ kind: "trunk", id: trunk, state: context.facts.trunkState(trunk) });
-    return [
-      {
-        kind: "voicemail",
-        trunk,
-        number: number === undefined ? whose : expandTemplate(number, context.groups),
-        mailbox: whose,
-        timeoutMs,
-        ...outcomes.all(context, onFailure),
-      },
-    ];
-  };
-}
-
 const LOOP_STATUS = 482;
 /** Forwards in a row; RFC 3261 has 70 hops, a person has patience for fewer. */
 const MAX_FORWARDS = 10;
+
+const NOTHING: readonly Action[] = [];
 
 function compileForward(
   source: ActionSource & { kind: "forward" },

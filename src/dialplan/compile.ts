@@ -13,16 +13,23 @@ import { compileMatcher } from "./pattern.ts";
 import type { NumberMatcher } from "./pattern.ts";
 import { Limits, Permissions } from "./permission.ts";
 import { RateTable } from "./rates.ts";
-import { RouteTable, nameOfRoute } from "./route-table.ts";
+import { RouteTable, nameOfRoute, worse } from "./route-table.ts";
 import type { TableDecision } from "./route-table.ts";
 import { WallClock } from "./schedule.ts";
-import type { DialplanSource, LimitSource } from "./source.ts";
+import type { CodecPolicyName, DialplanSource, LimitSource } from "./source.ts";
 
 /** What the routes may name. */
 export interface DialplanWorld {
   readonly users: ReadonlyMap<string, DialplanUser>;
   /** By trunk id. */
-  readonly trunks: ReadonlyMap<string, unknown>;
+  readonly trunks: ReadonlyMap<string, DialplanTrunk>;
+  /** How codecs are chosen where neither route nor trunk says it; undefined: `auto`. */
+  readonly media?: { readonly codecs: CodecPolicyName };
+}
+
+/** What the dialplan knows of a trunk. */
+export interface DialplanTrunk {
+  readonly codecPolicy?: CodecPolicyName;
 }
 
 /** A compiled plan, or every mistake in it. */
@@ -150,7 +157,7 @@ export class Dialplan implements Interior {
       run: { interior: this, jumpsLeft: MAX_JUMPS, isExplained: false },
     });
     let failure: ActionFailure | undefined;
-    const actions = plan(context, (met) => (failure ??= met));
+    const actions = plan(context, (met) => (failure = worse(failure, met)));
     if (actions.length > 0) return actions;
     if (failure?.refusal !== undefined) onRefusal(failure.refusal);
     return [{ kind: "reject", status: failure?.status ?? 404, reasonPhrase: undefined }];
@@ -210,6 +217,7 @@ export class Dialplan implements Interior {
         id,
         state: context.facts.trunkState(id),
       })),
+      { kind: "identity", number: from.numbers[0] ?? caller ?? from.id },
     ];
     return {
       route: EMERGENCY_RULE,
@@ -314,6 +322,10 @@ export function compileDialplan(source: DialplanSource, world: DialplanWorld): C
     holidays: new Map(Object.entries(source.holidays ?? {})),
     headers: new Set(source.headers ?? []),
     safety: safetyOf(source, problems),
+    codecs: {
+      usual: world.media?.codecs ?? "auto",
+      ofTrunk: (id) => world.trunks.get(id)?.codecPolicy,
+    },
     clockOf: (timeZone) => {
       const clock = clocks.get(timeZone) ?? new WallClock(timeZone);
       clocks.set(timeZone, clock);

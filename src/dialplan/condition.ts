@@ -3,6 +3,7 @@ import type { DateRange } from "./calendar.ts";
 import type { CallContext } from "./call-context.ts";
 import type { Caller } from "./decision.ts";
 import { didYouMean } from "./closest.ts";
+import type { PlanCodecs } from "./codec-note.ts";
 import type { Directory } from "./directory.ts";
 import type { UserState } from "./facts.ts";
 import { classify } from "./number-class.ts";
@@ -63,6 +64,7 @@ export interface Surroundings {
   /** Names of header fields that may be looked at, in lower case. */
   readonly headers: ReadonlySet<string>;
   readonly safety: Safety;
+  readonly codecs: PlanCodecs;
   readonly clockOf: (timeZone: string) => WallClock;
   readonly problem: (path: Path, message: string) => void;
   readonly warn: (path: Path, message: string) => void;

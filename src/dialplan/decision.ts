@@ -136,9 +136,17 @@ export type TraceDetail =
       readonly price?: number;
     }
   | {
-      /** How the route chooses codecs; missing: the trunk's way, else that of media.codecs. */
+      /** How codecs are chosen, and who says so; `trunk`: over this trunk, where trunks differ. */
       readonly kind: "codecs";
       readonly policy: string;
+      readonly by: "route" | "trunk" | "default";
+      readonly trunk?: string;
+    }
+  | {
+      /** Who the callee sees. */
+      readonly kind: "identity";
+      readonly number: string;
+      readonly name?: string;
     }
   | { readonly kind: "set"; readonly set: string; readonly trace: readonly TraceStep[] }
   | {

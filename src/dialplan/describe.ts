@@ -107,7 +107,11 @@ function describeDetail(detail: TraceDetail, indent: string): readonly string[] 
       return [`${indent}trunk ${detail.id} ${state}${price}`];
     }
     case "codecs":
-      return [`${indent}codecs: ${detail.policy}`];
+      return [describeCodecs(detail, indent)];
+    case "identity":
+      return [
+        `${indent}the callee sees ${[detail.name, detail.number].filter(Boolean).join(", ")}`,
+      ];
     case "set":
       return [
         `${indent}the set ${detail.set} decides:`,
@@ -119,6 +123,20 @@ function describeDetail(detail: TraceDetail, indent: string): readonly string[] 
         ...describeTrace(detail.trace, `${indent}  `),
       ];
   }
+}
+
+const WHO_SAYS = {
+  route: "as the route says",
+  trunk: "as the trunk says",
+  default: "as media.codecs says",
+} as const;
+
+function describeCodecs(
+  { policy, by, trunk }: TraceDetail & { kind: "codecs" },
+  indent: string,
+): string {
+  const where = trunk === undefined ? "" : ` over ${trunk}`;
+  return `${indent}codecs: ${policy}${where}, ${WHO_SAYS[by]}`;
 }
 
 function article(word: string): string {

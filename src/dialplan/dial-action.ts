@@ -1,11 +1,12 @@
 import { unreadable } from "./action-plan.ts";
 import type { ActionPlan, OutcomesPlan } from "./action-plan.ts";
 import type { CallContext } from "./call-context.ts";
+import { noteCodecs } from "./codec-note.ts";
 import { checkTrunk } from "./condition.ts";
 import type { Path, Surroundings } from "./condition.ts";
-import type { Charge, Refusal } from "./decision.ts";
+import type { Charge } from "./decision.ts";
 import { tryParseNumber } from "./e164.ts";
-import type { NumberClass } from "./number-class.ts";
+import { noTrunkLeft, notAllowed, overLimit } from "./outgoing.ts";
 import { compileMatcher } from "./pattern.ts";
 import type { NumberMatcher } from "./pattern.ts";
 import { reachedLimit } from "./permission.ts";
@@ -31,6 +32,8 @@ export function compileDial(
   const rewrite = compileRewrite(source.rewrite, path, groupCount, around);
   const callerOf = compileCaller(source, path, groupCount, around);
   const { safety } = around;
+  const ids = trunks.map(({ id }) => id);
+  const hasLimits = ids.some((id) => safety.limits.ofTrunk(id) !== undefined);
   return (context, onFailure) => {
     const rewritten = rewrite(context);
     if (!rewritten.ok) {
@@ -38,78 +41,49 @@ export function compileDial(
       return outcomes.after("rejected")(context, onFailure);
     }
     const { number } = rewritten;
-    const permission = safety.permissions.allows(number, context);
-    if (!permission.isAllowed) {
-      onFailure({
-        status: 403,
-        refusal: refusalOf(permission.class),
-        failed: {
-          condition: "allow",
-          expected: [...safety.permissions.classesOf(context.query.from)].join(" or "),
-          saw: `${number} (${permission.class})`,
-        },
-      });
+    const refused = notAllowed(number, context, safety);
+    if (refused !== undefined) {
+      onFailure(refused);
       return outcomes.after("rejected")(context, onFailure);
     }
     const { from } = context.query;
-    const userKey = `user ${from.id}`;
-    const routeKey = `route ${context.route}`;
     const routeLimit = safety.limitOfRoute(context.route);
     const userLimit = safety.limits.ofUser(from);
     const reached =
-      reachedLimit(userKey, userLimit, context) ?? reachedLimit(routeKey, routeLimit, context);
+      reachedLimit("user", from.id, userLimit, context) ??
+      reachedLimit("route", context.route, routeLimit, context);
     if (reached !== undefined) {
-      onFailure({
-        status: 403,
-        refusal: "limit",
-        failed: {
-          condition: `limits.${reached.limit}`,
-          expected: `less than ${reached.max} of ${reached.of}`,
-          saw: String(reached.used),
-        },
-      });
+      onFailure(overLimit(reached));
       return outcomes.after("rejected")(context, onFailure);
     }
-    const prices = pricesOf(number, context, trunks, around);
-    const open = ordered(trunks, source.by, prices, context).filter(
-      (id) => reachedLimit(`trunk ${id}`, safety.limits.ofTrunk(id), context) === undefined,
-    );
+    const prices = pricesOf(number, context, ids, around);
+    const inOrder = ordered(trunks, ids, source.by, prices, context);
+    const open = hasLimits
+      ? inOrder.filter(
+          (id) => reachedLimit("trunk", id, safety.limits.ofTrunk(id), context) === undefined,
+        )
+      : inOrder;
     if (open.length === 0) {
-      onFailure({
-        status: 503,
-        refusal: "limit",
-        failed: {
-          condition: "limits",
-          expected: "a trunk that has not reached its limit",
-          saw: trunks.map(({ id }) => id).join(", "),
-        },
-      });
+      onFailure(noTrunkLeft(ids));
       return outcomes.after("unreachable")(context, onFailure);
     }
-    for (const id of open) {
-      const price = prices.get(id);
-      context.note({
-        kind: "trunk",
-        id,
-        state: context.facts.trunkState(id),
-        ...(price !== undefined && { price }),
-      });
-    }
     const callerNumber = callerOf(context);
-    if (displayName !== undefined) {
-      context.note({
-        kind: "rewrite",
-        subject: "display-name",
-        by: "display-name",
-        before: "",
-        after: displayName,
-      });
+    if (context.details !== undefined) {
+      for (const id of open) {
+        const price = prices.get(id);
+        context.note({
+          kind: "trunk",
+          id,
+          state: context.facts.trunkState(id),
+          ...(price !== undefined && { price }),
+        });
+      }
+      noteIdentity(callerNumber, displayName, context);
+      noteCodecs(source.codecPolicy, open, context, around.codecs);
     }
     const charge = chargeOf(
-      [
-        ...(userLimit === undefined ? [] : [userKey]),
-        ...(routeLimit === undefined ? [] : [routeKey]),
-      ],
+      userLimit === undefined ? undefined : `user ${from.id}`,
+      routeLimit === undefined ? undefined : `route ${context.route}`,
       prices,
     );
     return [
@@ -128,31 +102,46 @@ export function compileDial(
   };
 }
 
-function refusalOf(numberClass: NumberClass): Refusal {
-  return numberClass === "premium" || numberClass === "unknown" ? numberClass : "not-allowed";
+/** Who the callee sees: what the route says, else the caller's own first number, else its id. */
+function noteIdentity(
+  callerNumber: string | undefined,
+  displayName: string | undefined,
+  context: CallContext,
+): void {
+  const { from } = context.query;
+  const own = from.kind === "user" ? (from.numbers[0] ?? from.id) : (from.number ?? "anonymous");
+  context.note({
+    kind: "identity",
+    number: callerNumber ?? own,
+    ...(displayName !== undefined && { name: displayName }),
+  });
 }
 
 function chargeOf(
-  keys: readonly string[],
+  userKey: string | undefined,
+  routeKey: string | undefined,
   prices: ReadonlyMap<string, number>,
 ): Charge | undefined {
-  if (keys.length === 0 && prices.size === 0) return undefined;
+  if (userKey === undefined && routeKey === undefined && prices.size === 0) return undefined;
+  const keys = [userKey, routeKey].filter((key) => key !== undefined);
   return { keys, prices: Object.fromEntries(prices) };
 }
+
+const NO_PRICES: ReadonlyMap<string, number> = new Map();
 
 /** What a minute to this number costs, by trunk. */
 function pricesOf(
   number: string,
   context: CallContext,
-  trunks: DialSource["trunks"],
+  trunkIds: readonly string[],
   { safety }: Surroundings,
 ): ReadonlyMap<string, number> {
+  if (safety.rates.size === 0) return NO_PRICES;
   const prices = new Map<string, number>();
-  if (safety.rates.size === 0) return prices;
   const { home, query } = context;
   const e164 = (tryParseNumber(number, home) ?? tryParseNumber(query.to, home))?.e164;
   if (e164 === undefined) return prices;
-  for (const { id } of trunks) {
+  for (const id of trunkIds) {
     const price = safety.rates.get(id)?.priceOf(e164);
     if (price !== undefined) prices.set(id, price);
   }
@@ -161,18 +150,18 @@ function pricesOf(
 
 function ordered(
   trunks: DialSource["trunks"],
+  ids: readonly string[],
   by: DialSource["by"],
   prices: ReadonlyMap<string, number>,
   { facts }: CallContext,
 ): readonly string[] {
   switch (by) {
     case "order":
-      return trunks.map(({ id }) => id);
+      return ids;
     case "weight":
       return byWeight(trunks, facts.chance);
     case "least-cost": {
       const priceOf = (id: string): number => prices.get(id) ?? Number.POSITIVE_INFINITY;
-      const ids = trunks.map(({ id }) => id);
       // Equal prices keep the order of the file; trunks without a price come last.
       return ids.toSorted((a, b) => (priceOf(a) === priceOf(b) ? 0 : priceOf(a) - priceOf(b)));
     }

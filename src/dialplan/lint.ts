@@ -40,11 +40,24 @@ export function lintDialplan(
   ];
 }
 
+/** One way that a route may be dialled. */
+interface Dialled {
+  readonly text: string;
+  readonly matcher: NumberMatcher;
+  /** Which characters may stand in the first places: what differs there has no number in common. */
+  readonly starts: readonly number[];
+}
+
 interface Comparable {
   readonly name: string;
   readonly route: RouteSource;
-  readonly matchers: readonly NumberMatcher[] | undefined;
+  /** Undefined: anything. */
+  readonly dialled: readonly Dialled[] | undefined;
+  readonly hasUsers: boolean;
+  /** Everything but `to` and `from`. */
   readonly rest: string;
+  readonly from: string;
+  readonly action: string;
 }
 
 function compareRoutes(path: Path, routes: readonly RouteSource[]): readonly DialplanProblem[] {
@@ -76,18 +89,53 @@ function compareRoutes(path: Path, routes: readonly RouteSource[]): readonly Dia
 }
 
 function comparable(route: RouteSource, index: number): Comparable {
-  const matchers = route.to?.flatMap((text) => {
-    if (text === "@users") return [];
-    const matcher = compileMatcher(text);
-    return matcher.kind === "problem" ? [] : [matcher];
-  });
   const { class: classes, at, headers, state } = route;
   return {
     name: nameOfRoute(route, index),
     route,
-    matchers: route.to?.includes("@users") === true ? [] : matchers,
+    dialled: route.to?.flatMap((text) => {
+      const matcher = text === USERS ? undefined : compileMatcher(text);
+      if (matcher === undefined || matcher.kind === "problem") return [];
+      return [{ text, matcher, starts: startsOf(matcher) }];
+    }),
+    hasUsers: route.to?.includes(USERS) === true,
     rest: JSON.stringify({ classes, at, headers, state }),
+    from: JSON.stringify(route.from) ?? "",
+    action: JSON.stringify(route.do),
   };
+}
+
+const USERS = "@users";
+/** Places that are looked at first; long rows of numbers often begin alike. */
+const STARTS = 10;
+const ANY_CHARACTER = -1;
+
+function startsOf(matcher: NumberMatcher): readonly number[] {
+  switch (matcher.kind) {
+    case "literal":
+      return Array.from(matcher.text.slice(0, STARTS), maskOf);
+    case "pattern":
+      return matcher.pattern.elements.slice(0, STARTS).map(maskOf);
+    case "expression":
+      return Array.from(matcher.prefix.slice(0, STARTS), maskOf);
+  }
+}
+
+/** A bit for each character; different ones may share a bit, equal ones have the same. */
+function maskOf(characters: string): number {
+  let mask = 0;
+  for (let index = 0; index < characters.length; index += 1) {
+    mask |= 1 << (characters.charCodeAt(index) & 31);
+  }
+  return mask;
+}
+
+function mayMeet(left: readonly number[], right: readonly number[]): boolean {
+  const count = Math.min(left.length, right.length);
+  for (let index = 0; index < count; index += 1) {
+    if (((left[index] ?? ANY_CHARACTER) & (right[index] ?? ANY_CHARACTER)) === 0) return false;
+  }
+  return true;
 }
 
 function hasConditions({ from, to, class: classes, at, headers, state }: RouteSource): boolean {
@@ -96,9 +144,8 @@ function hasConditions({ from, to, class: classes, at, headers, state }: RouteSo
 
 /** Whether every call of `later` is one of `earlier`. */
 function covers(earlier: Comparable, later: Comparable): boolean {
-  const isUnconditional = earlier.rest === "{}";
-  if (!isUnconditional && earlier.rest !== later.rest) return false;
-  return coversFrom(earlier.route, later.route) && coversTo(earlier, later);
+  if (earlier.rest !== "{}" && earlier.rest !== later.rest) return false;
+  return coversTo(earlier, later) && coversFrom(earlier.route, later.route);
 }
 
 function coversFrom({ from: wide }: RouteSource, { from: narrow }: RouteSource): boolean {
@@ -110,27 +157,25 @@ function coversFrom({ from: wide }: RouteSource, { from: narrow }: RouteSource):
   });
 }
 
-function coversTo(earlier: Comparable, later: Comparable): boolean {
-  if (earlier.route.to === undefined) return true;
-  const { to } = later.route;
-  if (to === undefined) return false;
-  return to.every(
-    (text) =>
-      earlier.route.to?.includes(text) === true ||
-      (text !== "@users" && earlier.matchers?.some((wide) => takesAll(wide, text)) === true),
+function coversTo({ dialled: wide, hasUsers }: Comparable, later: Comparable): boolean {
+  if (wide === undefined) return true;
+  if (later.dialled === undefined || (later.hasUsers && !hasUsers)) return false;
+  return later.dialled.every((narrow) =>
+    wide.some((one) => mayMeet(one.starts, narrow.starts) && takesAll(one, narrow)),
   );
 }
 
 /** Whether a matcher takes every number of another one. */
-function takesAll(wide: NumberMatcher, text: string): boolean {
-  const narrow = compileMatcher(text);
-  switch (narrow.kind) {
+function takesAll(wide: Dialled, narrow: Dialled): boolean {
+  if (wide.text === narrow.text) return true;
+  switch (narrow.matcher.kind) {
     case "literal":
-      return takes(wide, narrow.text);
+      return takes(wide.matcher, narrow.matcher.text);
     case "pattern":
-      return wide.kind === "pattern" && isWithin(narrow.pattern, wide.pattern);
+      return (
+        wide.matcher.kind === "pattern" && isWithin(narrow.matcher.pattern, wide.matcher.pattern)
+      );
     case "expression":
-    case "problem":
       return false;
   }
 }
@@ -177,15 +222,14 @@ function doMeet(left: NumberPattern, right: NumberPattern): boolean {
 
 /** Two patterns that share numbers, neither of which is the special case of the other. */
 function crossing(earlier: Comparable, later: Comparable): string | undefined {
-  if (earlier.rest !== later.rest) return undefined;
-  if (JSON.stringify(earlier.route.from) !== JSON.stringify(later.route.from)) return undefined;
-  if (JSON.stringify(earlier.route.do) === JSON.stringify(later.route.do)) return undefined;
-  for (const [index, left] of (earlier.matchers ?? []).entries()) {
-    for (const [other, right] of (later.matchers ?? []).entries()) {
-      if (left.kind !== "pattern" || right.kind !== "pattern") continue;
-      if (!doMeet(left.pattern, right.pattern)) continue;
-      if (isWithin(left.pattern, right.pattern) || isWithin(right.pattern, left.pattern)) continue;
-      return `"${later.route.to?.[other] ?? ""}" shares numbers with "${earlier.route.to?.[index] ?? ""}" of "${earlier.name}", which takes them and does something else`;
+  if (earlier.rest !== later.rest || earlier.from !== later.from) return undefined;
+  if (earlier.action === later.action) return undefined;
+  for (const { text: left, matcher: one, starts } of earlier.dialled ?? []) {
+    for (const { text: right, matcher: other, starts: otherStarts } of later.dialled ?? []) {
+      if (one.kind !== "pattern" || other.kind !== "pattern") continue;
+      if (!mayMeet(starts, otherStarts) || !doMeet(one.pattern, other.pattern)) continue;
+      if (isWithin(one.pattern, other.pattern) || isWithin(other.pattern, one.pattern)) continue;
+      return `"${right}" shares numbers with "${left}" of "${earlier.name}", which takes them and does something else`;
     }
   }
   return undefined;

@@ -1,6 +1,4 @@
-import { Metadata } from "libphonenumber-js/core";
-import metadata from "libphonenumber-js/max/metadata";
-
+import { beginsCostly, isCostlyShort } from "./costly-numbers.ts";
 import { emergencyNumbers } from "./emergency.ts";
 import { COSTLY_CODES, tryParseNumber } from "./e164.ts";
 import type { Home } from "./e164.ts";
@@ -25,21 +23,6 @@ export interface Classified {
   readonly e164: string | undefined;
 }
 
-/** Short numbers that cost extra, by country: inquiries, voting, content. ITU-T E.129. */
-const COSTLY_SHORT_NUMBERS: ReadonlyMap<string, RegExp> = new Map([
-  ["AT", /^118[0-9]{2,3}$/],
-  ["BE", /^1[0-9]{3}$/],
-  ["CH", /^18[0-9]{2}$/],
-  ["DE", /^118[0-9]{2,3}$/],
-  ["ES", /^(?:118[0-9]{2}|2[0-9]{4,5}|[3-9][0-9]{4,5})$/],
-  ["FR", /^(?:118[0-9]{3}|3[0-9]{3}|[4-8][0-9]{4})$/],
-  ["GB", /^118[0-9]{3}$/],
-  ["IT", /^(?:12[0-9]{2,4}|4[0-9]{4,6}|89[24][0-9]{3})$/],
-  ["NL", /^18[0-9]{2}$/],
-  ["PL", /^118[0-9]{3}$/],
-  ["SE", /^118[0-9]{3}$/],
-]);
-
 /** A number that is this short and no emergency is one of the house or of a PBX. */
 const MAX_INTERNAL_DIGITS = 6;
 
@@ -59,18 +42,23 @@ export function classify(dialled: string, number: string, home: Home): Classifie
 }
 
 function classOf(number: string, home: Home): Classified {
-  if (home.country !== undefined) {
-    if (COSTLY_SHORT_NUMBERS.get(home.country)?.test(number) === true) {
-      return { class: "premium", e164: undefined };
-    }
-  }
-  const [likeliest] = e164Candidates(number, home.country);
+  if (isCostlyShort(number, home.country)) return { class: "premium", e164: undefined };
+  const candidates = e164Candidates(number, home.country);
+  const [likeliest] = candidates;
   if (likeliest !== undefined && likeliest !== `+${number}` && COSTLY_CODES.test(likeliest)) {
     // Their plans are not published: length and shape prove nothing.
     return { class: "premium", e164: likeliest };
   }
   const isShort = /^[0-9*#]+$/.test(number) && number.length <= MAX_INTERNAL_DIGITS;
   const parsed = tryParseNumber(number, home);
+  const isKnown = parsed !== undefined && parsed.line !== "unknown";
+  // An extension may begin with any digit but the 0 that leads out of the house.
+  const isExtension = isShort && !number.startsWith("0");
+  // A lone candidate without its plus is but a guess.
+  const isRead = number.startsWith("+") || candidates.length > 1;
+  if (!isKnown && !isExtension && isRead && likeliest !== undefined && beginsCostly(likeliest)) {
+    return { class: "premium", e164: likeliest };
+  }
   if (parsed === undefined) return { class: isShort ? "internal" : "unknown", e164: undefined };
   const { e164, country, line } = parsed;
   switch (line) {
@@ -89,65 +77,4 @@ function classOf(number: string, home: Home): Classified {
 
 function isAt(home: Home, country: string | undefined): boolean {
   return home.country !== undefined && home.country === country;
-}
-
-interface PlanReader {
-  type(name: string): { pattern(): string | undefined } | undefined;
-}
-
-interface CodePlan {
-  readonly costly: readonly RegExp[];
-}
-
-/** Of each calling code, what its costly numbers look like: national significant numbers. */
-const plansByCode = new Map<string, CodePlan>();
-
-function planOf(code: string): CodePlan {
-  const known = plansByCode.get(code);
-  if (known !== undefined) return known;
-  const countries = metadata.country_calling_codes as unknown as Readonly<
-    Record<string, readonly string[]>
-  >;
-  const patterns = new Set<string>();
-  const reader = new Metadata(metadata);
-  for (const country of countries[code] ?? []) {
-    try {
-      reader.selectNumberingPlan(country as never);
-    } catch {
-      continue;
-    }
-    // The library's types leave this method out.
-    const plan = reader.numberingPlan as unknown as PlanReader | undefined;
-    for (const type of ["PREMIUM_RATE", "SHARED_COST"] as const) {
-      const pattern = plan?.type(type)?.pattern();
-      if (pattern !== undefined && pattern !== "") patterns.add(pattern);
-    }
-  }
-  const plan = { costly: Array.from(patterns, (pattern) => new RegExp(`^(?:${pattern})$`)) };
-  plansByCode.set(code, plan);
-  return plan;
-}
-
-/**
- * Whether an E.164 number may cost extra, without reading it in full: false is certain, true is
- * for `classify` to confirm.
- */
-export function mayBeCostly(e164: string): boolean {
-  if (COSTLY_CODES.test(e164)) return true;
-  for (let length = 1; length <= 3; length += 1) {
-    const code = e164.slice(1, 1 + length);
-    if (!Object.hasOwn(metadata.country_calling_codes, code)) continue;
-    const national = e164.slice(1 + length);
-    // Italy's and others' numbers keep their 0; elsewhere a 0 too many is taken off by carriers.
-    return planOf(code).costly.some(
-      (pattern) => pattern.test(national) || pattern.test(national.replace(/^0/, "")),
-    );
-  }
-  // No country has this code, so nobody is reached by it.
-  return false;
-}
-
-/** Whether a short number of this country may cost extra. */
-export function isCostlyShort(number: string, country: string | undefined): boolean {
-  return country !== undefined && COSTLY_SHORT_NUMBERS.get(country)?.test(number) === true;
 }

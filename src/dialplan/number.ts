@@ -39,6 +39,16 @@ const planByCountry = new Map<string, NumberingPlan>(
 export const knownCountries: readonly string[] = [...planByCountry.keys()];
 
 const MAX_LENGTH = 40;
+const PLUS = 0x2b;
+
+/** Whether one digit at least, and nothing else, begins at `start`. */
+function isDigits(text: string, start: number): boolean {
+  for (let index = start; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return text.length > start;
+}
 
 /**
  * Every E.164 number that a dialled or presented number may stand for, the likeliest first.
@@ -47,11 +57,27 @@ const MAX_LENGTH = 40;
  * @returns empty when the text is not a number
  */
 export function e164Candidates(number: string, country: string | undefined): readonly string[] {
+  // One decision asks for the same number several times.
+  if (number === lastNumber && country === lastCountry) return lastCandidates;
+  lastCandidates = candidatesOf(number, country);
+  lastNumber = number;
+  lastCountry = country;
+  return lastCandidates;
+}
+
+let lastNumber: string | undefined;
+let lastCountry: string | undefined;
+let lastCandidates: readonly string[] = [];
+
+function candidatesOf(number: string, country: string | undefined): readonly string[] {
   if (number.length > MAX_LENGTH) return [];
+  const hasDigitsAlone = isDigits(number, 0);
   // RFC 3966 §3: visual separators carry no meaning.
-  const plain = number.replace(/[-.() ]/g, "");
-  if (/^\+[0-9]+$/.test(plain)) return [plain];
-  if (!/^[0-9]+$/.test(plain)) return [];
+  const plain = hasDigitsAlone ? number : number.replace(/[-.() ]/g, "");
+  if (!hasDigitsAlone) {
+    if (plain.charCodeAt(0) === PLUS && isDigits(plain, 1)) return [plain];
+    if (!isDigits(plain, 0)) return [];
+  }
   const candidates: string[] = [];
   const plan = country === undefined ? undefined : planByCountry.get(country);
   if (plan !== undefined) {

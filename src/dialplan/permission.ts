@@ -2,7 +2,8 @@ import type { CallContext } from "./call-context.ts";
 import type { Caller, TraceDetail } from "./decision.ts";
 import type { UsageCount } from "./facts.ts";
 import { e164Candidates } from "./number.ts";
-import { classify, isCostlyShort, mayBeCostly } from "./number-class.ts";
+import { isCostlyShort, mayBeCostly } from "./costly-numbers.ts";
+import { classify } from "./number-class.ts";
 import type { Classified, NumberClass } from "./number-class.ts";
 import type { NumberMatcher } from "./pattern.ts";
 import type { AllowSource, DialplanSource, LimitSource, LimitsSource } from "./source.ts";
@@ -16,6 +17,9 @@ const USUAL: ReadonlySet<NumberClass> = new Set([
   "emergency",
   "unknown",
 ]);
+/** Of no number that is refused; what it is exactly, nobody asks. */
+const CHEAP = { class: "unknown", e164: undefined, isAllowed: true } as const;
+
 /** Of a plan with `allow` that does not name the caller. */
 const LEAST: readonly NumberClass[] = ["internal", "emergency"];
 
@@ -35,8 +39,10 @@ export class Permissions {
     const { home, query } = context;
     if (this.#allow === undefined && context.details === undefined) {
       // Nothing but a number that costs extra is refused: most numbers are plainly none.
-      const isCheap = [number, query.to].every((text) => this.#isCheap(text, home.country));
-      if (isCheap) return { class: "unknown", e164: undefined, isAllowed: true };
+      const isCheap =
+        this.#isCheap(number, home.country) &&
+        (number === query.to || this.#isCheap(query.to, home.country));
+      if (isCheap) return CHEAP;
     }
     const classified = this.#classify(number, context);
     const isAllowed = this.classesOf(query.from).has(classified.class);
@@ -71,9 +77,10 @@ export class Permissions {
 
   #isCheap(text: string, country: string | undefined): boolean {
     if (isCostlyShort(text, country)) return false;
-    return e164Candidates(text, country).every(
-      (e164) => !mayBeCostly(e164) && !this.#isListed(e164),
-    );
+    for (const e164 of e164Candidates(text, country)) {
+      if (mayBeCostly(e164) || this.#isListed(e164)) return false;
+    }
+    return true;
   }
 
   #isListed(e164: string): boolean {
@@ -127,11 +134,13 @@ export class Limits {
  * @returns the first one that is reached; undefined when there is room
  */
 export function reachedLimit(
-  key: string,
+  kind: "user" | "route" | "trunk",
+  id: string,
   limit: LimitSource | undefined,
   context: CallContext,
 ): ReachedLimit | undefined {
   if (limit === undefined) return undefined;
+  const key = `${kind} ${id}`;
   const usage: UsageCount = context.facts.usage(key);
   const rows: readonly (readonly [string, number | undefined, number])[] = [
     ["concurrent", limit.concurrent, usage.concurrent],

@@ -1,5 +1,6 @@
 import type { ActionPlan, OutcomesPlan } from "./action-plan.ts";
 import type { CallContext } from "./call-context.ts";
+import { noteCodecs } from "./codec-note.ts";
 import { didYouMean } from "./closest.ts";
 import type { Path, Surroundings } from "./condition.ts";
 import type { ActionSource, RingTargetSource } from "./source.ts";
@@ -38,8 +39,11 @@ export function compileRing(
     }
     const users = inOrder([...delays.keys()], by, turn, context);
     if (users.length > 0) {
-      for (const id of users) {
-        context.note({ kind: "user", id, state: context.facts.userState(id) });
+      if (context.details !== undefined) {
+        for (const id of users) {
+          context.note({ kind: "user", id, state: context.facts.userState(id) });
+        }
+        noteCodecs(source.codecPolicy, [], context, around.codecs);
       }
       const late = [...delays].filter(([, afterMs]) => afterMs > 0);
       return [

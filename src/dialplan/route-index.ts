@@ -6,7 +6,9 @@ import type { FromSource } from "./source.ts";
 /** The routes of one number or pattern, by whom they take calls from; each list in order. */
 interface Bucket {
   anyone: number[] | undefined;
-  byCaller: Map<string, number[]> | undefined;
+  byUser: Map<string, number[]> | undefined;
+  byGroup: Map<string, number[]> | undefined;
+  byTrunk: Map<string, number[]> | undefined;
 }
 
 /** What a route's `to` may be; undefined: anything. */
@@ -77,13 +79,12 @@ export class RouteIndex {
     const { from, to } = query;
     const take = (bucket: Bucket): void => {
       if (bucket.anyone !== undefined) lists.push(bucket.anyone);
-      const { byCaller } = bucket;
-      if (byCaller === undefined) return;
-      const own = byCaller.get(from.kind === "user" ? `user ${from.id}` : `trunk ${from.id}`);
+      const own = (from.kind === "user" ? bucket.byUser : bucket.byTrunk)?.get(from.id);
       if (own !== undefined) lists.push(own);
-      if (from.kind === "trunk") return;
+      const { byGroup } = bucket;
+      if (byGroup === undefined || from.kind === "trunk") return;
       for (const group of from.groups) {
-        const grouped = byCaller.get(`group ${group}`);
+        const grouped = byGroup.get(group);
         if (grouped !== undefined) lists.push(grouped);
       }
     };
@@ -97,26 +98,31 @@ export class RouteIndex {
 }
 
 function emptyBucket(): Bucket {
-  return { anyone: undefined, byCaller: undefined };
+  return { anyone: undefined, byUser: undefined, byGroup: undefined, byTrunk: undefined };
+}
+
+interface CallerKeys {
+  readonly by: "byUser" | "byGroup" | "byTrunk";
+  readonly names: readonly string[];
 }
 
 /** Of the keys of `from`, all of which must hold, the one that leaves out most calls. */
-function callerKeys(from: FromSource | undefined): readonly string[] | undefined {
-  if (from?.user !== undefined) return from.user.map((id) => `user ${id}`);
-  if (from?.group !== undefined) return from.group.map((name) => `group ${name}`);
-  return from?.trunk?.map((id) => `trunk ${id}`);
+function callerKeys(from: FromSource | undefined): CallerKeys | undefined {
+  if (from?.user !== undefined) return { by: "byUser", names: from.user };
+  if (from?.group !== undefined) return { by: "byGroup", names: from.group };
+  return from?.trunk === undefined ? undefined : { by: "byTrunk", names: from.trunk };
 }
 
-function put(bucket: Bucket, keys: readonly string[] | undefined, index: number): void {
+function put(bucket: Bucket, keys: CallerKeys | undefined, index: number): void {
   if (keys === undefined) {
     bucket.anyone ??= [];
     append(bucket.anyone, index);
     return;
   }
-  bucket.byCaller ??= new Map();
-  for (const key of keys) {
-    const list = bucket.byCaller.get(key);
-    if (list === undefined) bucket.byCaller.set(key, [index]);
+  const lists = (bucket[keys.by] ??= new Map<string, number[]>());
+  for (const name of keys.names) {
+    const list = lists.get(name);
+    if (list === undefined) lists.set(name, [index]);
     else append(list, index);
   }
 }
@@ -140,11 +146,12 @@ export class Candidates {
   /** @returns undefined after the last one */
   next(): number | undefined {
     let best: number | undefined;
-    for (const [which, list] of this.#lists.entries()) {
+    for (let which = 0; which < this.#lists.length; which += 1) {
+      const list = this.#lists[which];
       let position = this.#positions[which] ?? 0;
-      while ((list[position] ?? Number.POSITIVE_INFINITY) <= this.#last) position += 1;
+      while ((list?.[position] ?? Number.POSITIVE_INFINITY) <= this.#last) position += 1;
       this.#positions[which] = position;
-      const index = list[position];
+      const index = list?.[position];
       if (index !== undefined && (best === undefined || index < best)) best = index;
     }
     if (best !== undefined) this.#last = best;

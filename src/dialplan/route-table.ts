@@ -85,7 +85,7 @@ export class RouteTable {
     let failure: ActionFailure | undefined;
     context.route = route.name;
     if (context.run.isExplained) context.details = [];
-    const chained = chainActions(route.plan(context, (met) => (failure ??= met)));
+    const chained = chainActions(route.plan(context, (met) => (failure = worse(failure, met))));
     const steps = context.details;
     trace.push({
       route: route.name,
@@ -111,8 +111,8 @@ export class RouteTable {
       isUser: () => context.dialledUsers.length > 0,
     });
     for (let index = candidates.next(); index !== undefined; index = candidates.next()) {
-      const route = this.#routes[index];
-      if (route?.conditions.every((condition) => condition.holds(context)) === true) return index;
+      const conditions = this.#routes[index]?.conditions;
+      if (conditions !== undefined && doAllHold(conditions, context)) return index;
     }
     return undefined;
   }
@@ -129,6 +129,17 @@ export class RouteTable {
       }),
     };
   }
+}
+
+/** Of two failures the one that somebody might have had to pay for, else the first. */
+export function worse(known: ActionFailure | undefined, next: ActionFailure): ActionFailure {
+  if (known === undefined) return next;
+  return known.refusal === undefined && next.refusal !== undefined ? next : known;
+}
+
+function doAllHold(conditions: readonly Condition[], context: CallContext): boolean {
+  for (const condition of conditions) if (!condition.holds(context)) return false;
+  return true;
 }
 
 /** A route's name, as explanations and records have it. */

@@ -238,6 +238,8 @@ media: { turn: { urls: [], secret: "hunter2\\u0007" } }
     expect(mistakes(`a: ${"[".repeat(100)}${"]".repeat(100)}`).join()).toContain(
       "more than 50 levels",
     );
+    // What is written out is bounded by the size of the file alone: 100,000 routes have room.
+    expect(mistakes(`x: [${"a, ".repeat(250_000)}a]`).join()).not.toContain("unfolds");
   });
 
   it("are found in keys of JavaScript's own", () => {

@@ -122,11 +122,35 @@ describe("an explanation", () => {
 });
 
 describe("a step of the explanation", () => {
-  it("names the codec policy of the route, and the sentence says it", () => {
-    const routes = [{ to: "_0.", do: { dial: "office", "codec-policy": "opus" } }];
-    const { trace } = planOf({ routes }).decide({ from: ann, to: "030123456", at: new Date() });
-    expect(trace[0]?.steps).toContainEqual({ kind: "codecs", policy: "opus" });
-    expect(describeTrace(trace).join("\n")).toContain("codecs: opus");
+  const told = (world: object, action: object, from: Caller = ann): string => {
+    const plan = planOf({ routes: [{ to: "_0.", do: action }, { do: action }] }, world);
+    const at = new Date();
+    const { trace } = plan.decide({ from, to: "030123456", at });
+    return describeTrace(trace).join("\n");
+  };
+
+  it("names the codec policy, and who says so", () => {
+    const dial = { dial: ["office", "backup"] };
+    expect(told({}, { ...dial, "codec-policy": "opus" })).toContain(
+      "codecs: opus, as the route says",
+    );
+    expect(told({}, dial)).toContain("codecs: auto, as media.codecs says");
+    const trunks = new Map([
+      ["office", { codecPolicy: "narrow" }],
+      ["backup", {}],
+    ]);
+    const differ = told({ trunks, media: { codecs: "opus" } }, dial);
+    expect(differ).toContain("codecs: narrow over office, as the trunk says");
+    expect(differ).toContain("codecs: opus over backup, as media.codecs says");
+    expect(told({ trunks }, { ring: "1001" }, pbx)).toContain("codecs: narrow, as the trunk says");
+  });
+
+  it("names what the callee sees", () => {
+    expect(told({}, { dial: "office" })).toContain("the callee sees +493012345601");
+    expect(told({}, { dial: "office" }, bob)).toContain("the callee sees 1002");
+    expect(told({}, { dial: "office" }, pbx)).toContain("the callee sees +4989999");
+    const shown = { dial: "office", caller: "+4930777", "display-name": "Example Ltd" };
+    expect(told({}, shown)).toContain("the callee sees Example Ltd, +4930777");
   });
 });
 

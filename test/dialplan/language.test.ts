@@ -266,11 +266,59 @@ describe("safety", () => {
     ["11833", 403],
     ["+8835100123", 403],
     ["008816312345", 403],
+    ["0900", 403],
+    ["0137", 403],
+    ["09002", 403],
+    ["0190123", 403],
+    ["00419011", 403],
+    ["0031909", 403],
+    ["+1900555", 403],
+    ["+371901", 403],
+    ["0900123456789012", 403],
   ])("premium number %s is refused without a word in the file", (to, status) => {
     expect(decide(out, { to }).action).toMatchObject({ kind: "reject", status });
     expect(
       planOf({ ...base, ...out }).decide({ from: ann, to, at: friday }, { explain: false }).action,
     ).toMatchObject({ kind: "reject", status });
+  });
+
+  it("takes no extension and no service for an unfinished premium number", () => {
+    for (const to of ["900", "137", "0800", "030", "0170", "08001"]) {
+      expect(decide(out, { to }).action.kind).toBe("dial");
+    }
+    const abroad = (country: string, to: string) =>
+      planOf({ country, ...out }).decide({ from: ann, to, at: friday }).action.kind;
+    expect(abroad("US", "1900")).toBe("dial");
+    expect(abroad("ES", "803")).toBe("dial");
+    for (const [country = "", to = ""] of [
+      ["US", "19005551"],
+      ["CH", "0901"],
+      ["NL", "0906"],
+      ["AT", "0930"],
+      ["GB", "0909"],
+      ["FR", "0899"],
+      ["ES", "8031234"],
+      ["IT", "8991234"],
+    ]) {
+      expect(`${country} ${to} ${abroad(country, to)}`).toBe(`${country} ${to} reject`);
+    }
+  });
+
+  it("lets no voicemail be a way around what the caller may dial", () => {
+    const plan = routes({ to: "_X!", do: { ring: "@to", then: { voicemail: "office" } } });
+    expect(decide(plan, { to: "09001234567" })).toMatchObject({
+      action: { kind: "reject", status: 403 },
+      refusal: "premium",
+    });
+    expect(decide(plan, { to: "1002" }).action).toMatchObject({
+      then: [{ kind: "voicemail", number: "1002" }],
+    });
+    const limits = { trunk: { office: { "per-minute": 0 } } };
+    expect(decide({ limits, ...plan }, { to: "600" }).action).toMatchObject({ status: 503 });
+    const given = routes({ do: { voicemail: "office", number: "+493012340" } });
+    expect(
+      decide({ allow: { everyone: ["internal"] }, ...given }, { from: pbx, to: "1" }).action.kind,
+    ).toBe("voicemail");
   });
 
   it("asks the user, then its groups, then everyone", () => {

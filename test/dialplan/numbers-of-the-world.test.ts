@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { tryParseNumber } from "../../src/dialplan/e164.ts";
-import { classify, mayBeCostly } from "../../src/dialplan/number-class.ts";
+import { mayBeCostly } from "../../src/dialplan/costly-numbers.ts";
+import { classify } from "../../src/dialplan/number-class.ts";
 import { emergencyNumbers } from "../../src/dialplan/emergency.ts";
 
 /**

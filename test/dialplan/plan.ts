@@ -23,14 +23,17 @@ export function sourceOf(section: unknown): DialplanSource {
   return { ...parsed, routes: parsed.routes ?? defaultPlan(world.users.keys(), ["office"]).routes };
 }
 
-/** Compiles a section over `world`. */
-export function compileSection(section: unknown): CompileResult {
-  return compileDialplan(sourceOf(section), world);
+/** Compiles a section over `world`, with some of it replaced. */
+export function compileSection(
+  section: unknown,
+  other: Partial<DialplanWorld> = {},
+): CompileResult {
+  return compileDialplan(sourceOf(section), { ...world, ...other });
 }
 
 /** The compiled plan; a plan with mistakes fails the test. */
-export function planOf(section: unknown): Dialplan {
-  const result = compileSection(section);
+export function planOf(section: unknown, other: Partial<DialplanWorld> = {}): Dialplan {
+  const result = compileSection(section, other);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   return result.dialplan;
 }
