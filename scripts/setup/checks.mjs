@@ -19,7 +19,14 @@ export function staticChecks(root) {
   return [
     { name: "types", command: bin("tsc"), args: ["-p", "."] },
     ...(existsSync(join(root, "web-phone/tsconfig.json"))
-      ? [{ name: "types of the web phone", command: bin("tsc"), args: ["-p", "web-phone"] }]
+      ? [
+          { name: "types of the web phone", command: bin("tsc"), args: ["-p", "web-phone"] },
+          {
+            name: "types of its service worker",
+            command: bin("tsc"),
+            args: ["-p", "web-phone/service-worker"],
+          },
+        ]
       : []),
     { name: "lint", ...tool("oxlint/bin/oxlint") },
     { name: "format", ...tool("oxfmt/bin/oxfmt", "--check", ".") },

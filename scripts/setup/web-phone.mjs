@@ -43,16 +43,7 @@ export async function ensureWebPhone(root) {
   const isBuilt = existsSync(join(root, "web-phone/dist/index.html"));
   if (isBuilt && existsSync(stamp) && readFileSync(stamp, "utf8").trim() === hash) return;
   await step("Building the web phone", () =>
-    mustRun(
-      pinnedNode(root),
-      [
-        join(root, "node_modules/vite/bin/vite.js"),
-        "build",
-        "--config",
-        join(root, "web-phone/vite.config.ts"),
-      ],
-      { cwd: root },
-    ),
+    mustRun(pinnedNode(root), [join(root, "scripts/build-phone.mjs")], { cwd: root }),
   );
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, `${hash}\n`);

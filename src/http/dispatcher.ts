@@ -82,7 +82,9 @@ export class Dispatcher {
     const isApi = target.path === "/api" || target.path.startsWith("/api/");
     const match = this.#table.match(target.path);
     if (match === undefined && !isApi) {
-      await this.#files.serve(request, response, target.path);
+      const { origin } = request.headers;
+      const isEmbedder = origin !== undefined && this.#settings.isOriginAllowed(origin, request);
+      await this.#files.serve(request, response, target.path, isEmbedder ? origin : undefined);
       return;
     }
     const reply =

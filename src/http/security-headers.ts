@@ -54,3 +54,15 @@ export function pageSecurityHeaders(request: IncomingMessage): Readonly<Record<s
     "X-Frame-Options": "DENY",
   };
 }
+
+/**
+ * For the custom element's scripts: pages of the origins that may use the gateway load them too.
+ *
+ * @param origin the request's Origin, when it may
+ */
+export function embedSecurityHeaders(origin: string): Readonly<Record<string, string>> {
+  return {
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Access-Control-Allow-Origin": origin,
+  };
+}

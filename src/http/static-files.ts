@@ -4,12 +4,14 @@ import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import { tryParseRange } from "./byte-range.ts";
 import { sendReply, textReply } from "./reply.ts";
-import { pageSecurityHeaders } from "./security-headers.ts";
+import { embedSecurityHeaders, pageSecurityHeaders } from "./security-headers.ts";
 import { loadStaticIndex, type Coding, type StaticFile, type StaticIndex } from "./static-index.ts";
 
 /** A rebuilt phone is noticed by the first request after this time. */
 const RECHECK_MS = 1000;
 const YEAR_SECONDS = 31_536_000;
+/** Where the custom element's files are, for pages of other origins. */
+const EMBED_PATH = "/embed/";
 
 /** Shown while there is no build; it needs no script and no style of its own. */
 const MISSING_PAGE = `<!doctype html>
@@ -40,8 +42,17 @@ export class StaticFiles {
     this.#clock = options.clock;
   }
 
-  /** Answers with the file at `path`, decoded; 404 when there is none. */
-  async serve(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+  /**
+   * Answers with the file at `path`, decoded; 404 when there is none.
+   *
+   * @param embedder origin of a page that may embed the phone, which gets the files of `/embed/`
+   */
+  async serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    embedder?: string,
+  ): Promise<void> {
     const withBody = request.method !== "HEAD";
     if (request.method !== "GET" && withBody) {
       const reply = textReply(405, "This path takes GET, HEAD.", { Allow: "GET, HEAD" });
@@ -49,7 +60,11 @@ export class StaticFiles {
       return;
     }
     await this.#refresh();
-    const headers = pageSecurityHeaders(request);
+    const isEmbedded = path.startsWith(EMBED_PATH);
+    const headers = {
+      ...pageSecurityHeaders(request),
+      ...(isEmbedded && embedder !== undefined ? embedSecurityHeaders(embedder) : {}),
+    };
     if (this.#index === undefined) {
       const body = Buffer.from(MISSING_PAGE);
       response.writeHead(503, {
@@ -66,7 +81,7 @@ export class StaticFiles {
       sendReply(response, textReply(404, "There is nothing here."), withBody);
       return;
     }
-    await sendFile(request, response, file, headers);
+    await sendFile(request, response, file, headers, isEmbedded ? ["Origin"] : []);
   }
 
   /** Reads the directory again when index.html is another one than at the last look. */
@@ -95,6 +110,7 @@ async function sendFile(
   response: ServerResponse,
   file: StaticFile,
   securityHeaders: Readonly<Record<string, string>>,
+  varies: readonly string[],
 ): Promise<void> {
   const withBody = request.method !== "HEAD";
   const coding = file.isCompressible
@@ -105,8 +121,10 @@ async function sendFile(
     ...securityHeaders,
     ETag: etag,
     "Cache-Control": file.isImmutable ? `public, max-age=${YEAR_SECONDS}, immutable` : "no-cache",
-    ...(file.isCompressible ? { Vary: "Accept-Encoding" } : { "Accept-Ranges": "bytes" }),
+    ...(file.isCompressible ? {} : { "Accept-Ranges": "bytes" }),
   };
+  const vary = [...varies, ...(file.isCompressible ? ["Accept-Encoding"] : [])].join(", ");
+  if (vary !== "") headers["Vary"] = vary;
   if (isKnownToClient(request.headers["if-none-match"], etag)) {
     response.writeHead(304, headers);
     response.end();

@@ -36,7 +36,7 @@ const MAX_FILE_OCTETS = 16 * 1024 * 1024;
 const MAX_TOTAL_OCTETS = 64 * 1024 * 1024;
 
 /** Vite writes `assets/name-<8 characters of the content's hash>.ext`: such a URL never changes. */
-const HASHED = /^\/assets\/[^/]+-[\w-]{8}\.[\w.]+$/;
+const HASHED = /^(?:\/embed)?\/assets\/[^/]+-[\w-]{8}\.[\w.]+$/;
 
 /** A file of the web phone, held in memory, with its compressed forms. */
 export class StaticFile {

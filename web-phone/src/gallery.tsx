@@ -298,6 +298,7 @@ async function show(look: Look): Promise<void> {
         canRing
         shell={initialShell(DEFAULT_PREFERENCES)}
         onShell={() => undefined}
+        presetUser=""
       />
     ),
     root,

@@ -15,7 +15,7 @@ import { isInCall } from "./state.ts";
 import { watchNetwork } from "./network-watch.ts";
 import { Phone } from "./phone.ts";
 import { signIn } from "./session-client.ts";
-import { changeShell, initialShell, type ShellEvent } from "./shell.ts";
+import { changeShell, initialShell, preferencesOf, type Shell, type ShellEvent } from "./shell.ts";
 import type { PhoneState } from "./state.ts";
 import {
   claimInstanceId,
@@ -86,12 +86,16 @@ export interface MountOptions {
   readonly server: URL;
   /** The page is the phone: its title, and keys that nothing has the focus for, are ours. */
   readonly isPage: boolean;
+  /** The user who is asked for the password; default: asked for too. */
+  readonly user?: string;
 }
 
 /** A phone that is up. */
 export interface MountedPhone {
   readonly phone: Phone<OpenMicrophone>;
   readonly state: ReadonlySignal<PhoneState>;
+  readonly shell: ReadonlySignal<Shell>;
+  readonly onShell: (event: ShellEvent) => void;
   /** Ends calls and registration and takes the screens away. */
   dispose(): void;
 }
@@ -209,12 +213,12 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
   }
 
   const stopLanguage = effect(() => {
-    void useLanguage(chooseLanguage(shell.value.preferences.language, navigator.languages));
+    void useLanguage(chooseLanguage(preferencesOf(shell.value).language, navigator.languages));
   });
   const stopFrame = effect(() => {
     frame.lang = languageTag();
     frame.dir = languageDirection();
-    frame.dataset["theme"] = shell.value.preferences.theme;
+    frame.dataset["theme"] = preferencesOf(shell.value).theme;
     if (options.isPage) document.title = titleOf(state.value);
   });
 
@@ -270,7 +274,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       metaKey: event.metaKey,
       // Letters of a page around the phone are not the phone's.
       isInTextField: isTextField(target) || !(isInside || options.isPage),
-      hasShortcuts: shell.value.preferences.hasShortcuts,
+      hasShortcuts: preferencesOf(shell.value).hasShortcuts,
     });
     if (command === undefined) return;
     event.preventDefault();
@@ -390,6 +394,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
         canRing={canRing.value}
         shell={shell.value}
         onShell={dispatchToShell}
+        presetUser={options.user ?? ""}
       />
     );
   }
@@ -401,6 +406,8 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
   return {
     phone,
     state,
+    shell,
+    onShell: dispatchToShell,
     dispose: () => {
       life.abort();
       clearInterval(ticking);

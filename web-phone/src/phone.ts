@@ -132,6 +132,13 @@ export class Phone<Audio extends OutgoingAudio> {
     this.#begin(session);
   }
 
+  /** Goes on with a session that the page around the phone has. */
+  begin(session: Session): void {
+    if (this.#state.signIn.kind === "signed-in") this.signOut();
+    this.#ports.saveSession(session);
+    this.#begin(session);
+  }
+
   async signIn(user: string, password: string): Promise<void> {
     if (this.#state.signIn.kind !== "signed-out") return;
     this.#dispatch({ type: "sign-in-started" });

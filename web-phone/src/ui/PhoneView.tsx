@@ -24,6 +24,8 @@ export interface PhoneViewProps {
   readonly canRing: boolean;
   readonly shell: Shell;
   readonly onShell: (event: ShellEvent) => void;
+  /** Stands in the sign-in form; `""` leaves it empty. */
+  readonly presetUser: string;
 }
 
 function Head(props: { readonly state: PhoneState; readonly actions: PhoneActions }) {
@@ -102,7 +104,8 @@ function Screen(props: PhoneViewProps) {
   const { state, actions } = props;
   const { call } = state;
   const screen = screenOf(state);
-  if (screen === "sign-in") return <SignInScreen signIn={state.signIn} actions={actions} />;
+  if (screen === "sign-in")
+    return <SignInScreen signIn={state.signIn} actions={actions} presetUser={props.presetUser} />;
   if (call === undefined || screen === "dial")
     return <DialScreen state={state} actions={actions} />;
   if (screen === "incoming") return <IncomingScreen call={call} actions={actions} />;

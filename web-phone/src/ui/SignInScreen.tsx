@@ -10,8 +10,9 @@ import { signInProblemTextOf } from "./wording.ts";
 export function SignInScreen(props: {
   readonly signIn: SignIn;
   readonly actions: Pick<PhoneActions, "signIn">;
+  readonly presetUser: string;
 }) {
-  const [user, setUser] = useState("");
+  const [user, setUser] = useState(props.presetUser);
   const [password, setPassword] = useState("");
   const userField = useFocusWhenLost<HTMLInputElement>();
   const isBusy = props.signIn.kind === "signing-in";

@@ -1,0 +1,158 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TestBrowser } from "../harness/chromium.ts";
+import { type Gateway, startGateway } from "../harness/gateway.ts";
+
+/** Rules of WCAG 2.2 A and AA; `target-size` is one of them. */
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+let gateway: Gateway;
+let chromium: TestBrowser;
+let axe: string;
+const pages: Page[] = [];
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  chromium = await TestBrowser.launch();
+  axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+});
+
+afterAll(async () => {
+  await chromium?.close();
+  await gateway?.stop();
+});
+
+/** The gallery as the gateway serves it, under its own Content-Security-Policy. */
+async function openGallery(
+  width: number,
+  height: number,
+  options: { readonly forcedColors?: "active" } = {},
+): Promise<Page> {
+  const context = await chromium.browser.newContext({
+    viewport: { width, height },
+    reducedMotion: "reduce",
+    ...options,
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") problems.push(message.text());
+  });
+  await page.goto(`${gateway.httpUrl}/gallery.html`);
+  await page.waitForFunction("window.offhookGallery !== undefined");
+  pages.push(page);
+  return page;
+}
+
+const problems: string[] = [];
+
+/** Runs `look`, the text of a function of a state's name, in every state; gives all its findings. */
+async function walk(page: Page, theme: string, lang: string, look: string): Promise<string[]> {
+  return await page.evaluate<string[]>(`(async () => {
+    const look = ${look};
+    const found = [];
+    const { states, show } = window.offhookGallery;
+    for (const state of states) {
+      await show({ state, theme: ${JSON.stringify(theme)}, lang: ${JSON.stringify(lang)} });
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      for (const line of await look(state)) found.push(state + ": " + line);
+    }
+    if (states.length < 40) found.push("only " + states.length + " states");
+    return found;
+  })()`);
+}
+
+/** Sideways scrolling of the page, and controls that stand out of it or cut their own words. */
+const CLIPPED = `() => {
+  const found = [];
+  const page = document.documentElement;
+  if (page.scrollWidth > page.clientWidth) found.push("scrolls sideways: " + page.scrollWidth);
+  const open = document.querySelector("dialog[open]");
+  for (const part of (open ?? document).querySelectorAll("button, a, input, select, label, h1, h2, h3, p, dt")) {
+    if (part.closest(".visually-hidden") !== null || !part.checkVisibility()) continue;
+    const name = part.dataset.testid ?? part.className ?? part.tagName;
+    const box = part.getBoundingClientRect();
+    if (box.left < -1 || box.right > innerWidth + 1) found.push(name + " stands out of the page");
+    const mayShorten = getComputedStyle(part).textOverflow === "ellipsis";
+    if (!mayShorten && part.tagName !== "INPUT" && part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0) {
+      found.push(name + " cuts " + part.textContent.trim().slice(0, 40));
+    }
+  }
+  return found;
+}`;
+
+const AXE = `async () => {
+  const { violations } = await axe.run(document, {
+    runOnly: ${JSON.stringify(RULES)},
+    resultTypes: ["violations"],
+  });
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map((node) => id + " at " + node.target.join(" ") + " " + (node.any[0]?.message ?? node.all[0]?.message ?? "")),
+  );
+}`;
+
+describe("every state of the phone", () => {
+  it.each([
+    ["light", 1280, 800],
+    ["dark", 1280, 800],
+    // Also what 400 % zoom of a page of 1280 × 1024 comes to.
+    ["light", 320, 256],
+    ["dark", 320, 640],
+  ])(
+    "breaks no rule of WCAG 2.2 AA: %s, %d × %d",
+    async (theme, width, height) => {
+      const page = await openGallery(width, height);
+      await page.evaluate(axe);
+      expect(await walk(page, theme, "en", AXE)).toEqual([]);
+      expect(await walk(page, theme, "en", CLIPPED)).toEqual([]);
+      await page.context().close();
+    },
+    180_000,
+  );
+
+  it("breaks none with the system's own colours", async () => {
+    const page = await openGallery(360, 640, { forcedColors: "active" });
+    await page.evaluate(axe);
+    expect(await walk(page, "auto", "en", AXE)).toEqual([]);
+    await page.context().close();
+  }, 90_000);
+
+  it.each(["ar", "pseudo", "de", "fr", "es"])(
+    "cuts nothing in %s at 320 px and 1280 px",
+    async (lang) => {
+      const page = await openGallery(320, 640);
+      expect(await walk(page, "light", lang, CLIPPED)).toEqual([]);
+      await page.setViewportSize({ width: 1280, height: 800 });
+      expect(await walk(page, "light", lang, CLIPPED)).toEqual([]);
+      await page.context().close();
+    },
+  );
+
+  it("reads from right to left in Arabic, with numbers from left to right", async () => {
+    const page = await openGallery(360, 640);
+    await page.goto(`${gateway.httpUrl}/gallery.html?state=connected&lang=ar`);
+    await page.getByTestId("end").waitFor();
+    expect(await page.evaluate("document.documentElement.dir")).toBe("rtl");
+    expect(await page.evaluate("document.documentElement.lang")).toBe("ar");
+    const number = page.locator(".call__number");
+    expect(await number.getAttribute("dir")).toBe("ltr");
+    const [mute, keypad] = [page.getByTestId("mute"), page.getByTestId("keypad")];
+    expect((await mute.boundingBox())?.x).toBeGreaterThan((await keypad.boundingBox())?.x ?? 0);
+    await page.context().close();
+  });
+
+  it("puts the keyboard's place inside the phone, and no error into the console", async () => {
+    const page = await openGallery(1280, 800);
+    const lost = await walk(
+      page,
+      "light",
+      "en",
+      `(state) => document.activeElement === document.body && state !== "" ? ["nothing has the focus"] : []`,
+    );
+    expect(lost).toEqual([]);
+    expect(problems).toEqual([]);
+    await page.context().close();
+  });
+});

@@ -1,0 +1,4 @@
+declare module "*.css?inline" {
+  export const text: string;
+  export default text;
+}
