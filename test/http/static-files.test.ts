@@ -3,6 +3,7 @@ import { mkdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { createOriginPolicy } from "../../src/http/origin-policy.ts";
 import { ManualClock } from "../harness/manual-clock.ts";
 import { directoryOf, rawRequest, startServer, statusOf } from "./fixture.ts";
 
@@ -13,6 +14,8 @@ const FILES = {
   "assets/ring.wav": Buffer.from(Array.from({ length: 100 }, (_, index) => index)),
   "favicon.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
   "help/index.html": "<title>Help</title>",
+  "embed/sip-phone.js": SCRIPT,
+  "embed/assets/de-B3xk_9-Q.js": SCRIPT,
   ".env": "SECRET=1",
 };
 
@@ -161,6 +164,35 @@ describe("the web phone's files", () => {
     expect(response.status).toBe(status);
     expect(response.headers.get("content-range")).toBe(contentRange);
     expect((await response.arrayBuffer()).byteLength).toBe(length);
+  });
+
+  it("gives the custom element, and nothing else, to pages of the origins that may use it", async () => {
+    const root = await directoryOf(FILES);
+    const page = "https://intranet.example.com";
+    const { url } = await startServer({
+      webRoot: root,
+      settings: { isOriginAllowed: createOriginPolicy({ origins: [page] }) },
+    });
+    const ask = async (path: string, origin: string) => {
+      const response = await fetch(url + path, { headers: { Origin: origin } });
+      return {
+        allowed: response.headers.get("access-control-allow-origin"),
+        policy: response.headers.get("cross-origin-resource-policy"),
+        vary: response.headers.get("vary"),
+        cache: response.headers.get("cache-control"),
+      };
+    };
+    const open = { allowed: page, policy: "cross-origin", vary: "Origin, Accept-Encoding" };
+    expect(await ask("/embed/sip-phone.js", page)).toEqual({ ...open, cache: "no-cache" });
+    expect(await ask("/embed/assets/de-B3xk_9-Q.js", page)).toMatchObject({
+      ...open,
+      cache: expect.stringContaining("immutable"),
+    });
+    const closed = { allowed: null, policy: "same-origin" };
+    expect(await ask("/embed/sip-phone.js", "https://evil.example")).toMatchObject(closed);
+    expect(await ask("/embed/sip-phone.js", "null")).toMatchObject(closed);
+    expect(await ask("/assets/index-B3xk_9-Q.js", page)).toMatchObject(closed);
+    expect(await ask("/", page)).toMatchObject(closed);
   });
 
   it("says which command builds a missing phone, and serves it once it is there", async () => {

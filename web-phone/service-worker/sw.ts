@@ -96,7 +96,7 @@ async function hideCalls(): Promise<void> {
 async function clicked(action: string, callId: unknown): Promise<void> {
   const pages = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
   for (const client of pages) {
-    client.postMessage({ type: "call-notification", action, callId });
+    client.postMessage({ type: "call-notification", action, callId }, []);
   }
   if (action === "decline") return;
   const [first] = pages;

@@ -36,10 +36,10 @@ async function start(root: HTMLElement): Promise<void> {
     if (ringingCallOf(state.value)?.id !== callId) return;
     switch (action) {
       case "answer":
-        phone.answer();
+        phone.answer(callId);
         return;
       case "decline":
-        phone.end();
+        phone.end(callId);
         return;
       case "show":
     }

@@ -3,6 +3,7 @@
  * installed app's icon, and a notification of the system with Answer and Decline.
  */
 import { t } from "./i18n/text.ts";
+import { callsOf } from "./lines.ts";
 import type { PhoneState } from "./state.ts";
 import { callerOf } from "./ui/wording.ts";
 
@@ -11,7 +12,7 @@ export type NotificationAction = "answer" | "decline" | "show";
 
 /** The call that rings now: the one in the pane, or one that waits. */
 export function ringingCallOf(state: PhoneState): PhoneState["call"] {
-  return state.call?.phase === "incoming" ? state.call : undefined;
+  return callsOf(state).find(({ phase }) => phase === "incoming");
 }
 
 /** See the head of this file. */

@@ -1,5 +1,6 @@
 /** From two states of the phone to what a page around it is told. Pure. */
 import type { EndKind } from "../call-end.ts";
+import { callsOf } from "../lines.ts";
 import type { Call, PhoneState } from "../state.ts";
 
 /** What the page is told of a call. */
@@ -42,12 +43,8 @@ function detailOf(call: Call): CallDetail {
 function endOf(state: PhoneState, call: Call): EndDetail | undefined {
   const record = state.recent.find(({ id }) => id === call.id);
   if (record === undefined) return undefined;
-  const status = state.call?.id === call.id ? state.call.end?.details.status : undefined;
-  return { ...detailOf(call), kind: record.kind, status, durationMs: record.durationMs };
-}
-
-function callsOf(state: PhoneState): readonly Call[] {
-  return state.call === undefined ? [] : [state.call];
+  const { kind, status, durationMs } = record;
+  return { ...detailOf(call), kind, status, durationMs };
 }
 
 function isLive(call: Call | undefined): call is Call {

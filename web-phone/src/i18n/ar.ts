@@ -47,8 +47,6 @@ export const ar: LanguageTexts = {
     "dial.call": "اتصل",
     "dial.erase": "احذف الرقم الأخير",
     "dial.pad": "لوحة الأرقام",
-    "dial.key": "{key}",
-    "dial.key-letters": "{key} {letters}",
     "dial.key.star": "نجمة",
     "dial.key.hash": "مربع",
     "dial.hint.echo": "جرّب ‎*43‎ لاختبار الصدى",

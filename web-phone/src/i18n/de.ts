@@ -52,8 +52,6 @@ export const de: LanguageTexts = {
     "dial.call": "Anrufen",
     "dial.erase": "Letzte Ziffer löschen",
     "dial.pad": "Wähltasten",
-    "dial.key": "{key}",
-    "dial.key-letters": "{key} {letters}",
     "dial.key.star": "Stern",
     "dial.key.hash": "Raute",
     "dial.hint.echo": "*43 ist ein Echotest",

@@ -45,8 +45,6 @@ export const en = {
   "dial.call": "Call",
   "dial.erase": "Erase the last digit",
   "dial.pad": "Number pad",
-  "dial.key": "{key}",
-  "dial.key-letters": "{key} {letters}",
   "dial.key.star": "star",
   "dial.key.hash": "hash",
   "dial.hint.echo": "Try *43 for an echo test",

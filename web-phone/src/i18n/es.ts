@@ -51,8 +51,6 @@ export const es: LanguageTexts = {
     "dial.call": "Llamar",
     "dial.erase": "Borrar la última cifra",
     "dial.pad": "Teclado telefónico",
-    "dial.key": "{key}",
-    "dial.key-letters": "{key} {letters}",
     "dial.key.star": "asterisco",
     "dial.key.hash": "almohadilla",
     "dial.hint.echo": "*43 es una prueba de eco",

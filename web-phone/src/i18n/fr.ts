@@ -50,8 +50,6 @@ export const fr: LanguageTexts = {
     "dial.call": "Appeler",
     "dial.erase": "Effacer le dernier chiffre",
     "dial.pad": "Clavier téléphonique",
-    "dial.key": "{key}",
-    "dial.key-letters": "{key} {letters}",
     "dial.key.star": "étoile",
     "dial.key.hash": "dièse",
     "dial.hint.echo": "*43 est un test d’écho",

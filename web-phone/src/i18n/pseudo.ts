@@ -7,6 +7,7 @@ import { ENGLISH, type LanguageTexts, type PluralForms } from "./text.ts";
 const PLAIN = "aceinosuyACEINOSUY";
 const ACCENTED = "áçéîñöšûýÁÇÉÎÑÖŠÛÝ";
 const GROWTH = 0.4;
+const WORD = 7;
 
 function stretch(text: string): string {
   let depth = 0;
@@ -16,8 +17,11 @@ function stretch(text: string): string {
     const at = depth > 0 ? -1 : PLAIN.indexOf(character);
     return at < 0 ? character : (ACCENTED[at] ?? character);
   });
-  const more = Math.max(0, Math.ceil(text.length * GROWTH) - 2);
-  return `[${letters.join("")}${"~".repeat(more)}]`;
+  // In words, as a translation would be, so that it can break across lines.
+  const more = Array.from({ length: Math.max(0, Math.ceil(text.length * GROWTH) - 2) }, (_, at) =>
+    at % WORD === WORD - 1 ? " " : "~",
+  );
+  return `[${letters.join("")}${more.join("")}]`;
 }
 
 function mapValues<Key extends string, From, To>(

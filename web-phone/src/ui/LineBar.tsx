@@ -70,7 +70,7 @@ function Line(props: { readonly call: Call; readonly now: number; readonly actio
         class="line__call"
         data-testid="line-activate"
         disabled={call.phase !== "connected"}
-        aria-label={t("call.resume-line", { caller })}
+        title={t("call.resume-line", { caller })}
         onClick={() => actions.activate(call.id)}
       >
         <span class="line__who">{caller}</span>

@@ -4,18 +4,15 @@ import { lettersOf, PAD_KEYS, type PadKey } from "../number.ts";
 
 const LONG_PRESS_MS = 500;
 
-function nameOf(key: PadKey): string {
+/** Digits and letters say themselves; the two signs have words. */
+function nameOf(key: PadKey): string | undefined {
   switch (key) {
     case "*":
       return t("dial.key.star");
     case "#":
       return t("dial.key.hash");
-    default: {
-      const letters = lettersOf(key);
-      return letters === ""
-        ? t("dial.key", { key })
-        : t("dial.key-letters", { key, letters: letters === "+" ? "plus" : letters });
-    }
+    default:
+      return undefined;
   }
 }
 
@@ -66,8 +63,7 @@ export function Pad(props: {
             else onPress(key);
           }}
         >
-          <span class="pad__digit">{key}</span>
-          <span class="pad__letters">{lettersOf(key)}</span>
+          <span class="pad__digit">{key}</span> <span class="pad__letters">{lettersOf(key)}</span>
         </button>
       ))}
     </div>

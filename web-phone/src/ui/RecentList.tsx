@@ -61,10 +61,10 @@ export function RecentList(props: {
                 type="button"
                 class={isMissed(call) ? "recent__call recent__call--missed" : "recent__call"}
                 disabled={isBlocked || call.number === ""}
-                aria-label={`${t("recent.call", { caller: callerOf(call) })}. ${wordOf(call)}, ${whenOf(call, props.now)}`}
                 onClick={() => actions.dial(call.number)}
               >
                 <Icon name={iconOf(call)} />
+                <span class="visually-hidden">{t("dial.call")} </span>
                 <span class="recent__who">{callerOf(call)}</span>
                 <span class="recent__when">{whenOf(call, props.now)}</span>
                 <span class="recent__what">{wordOf(call)}</span>

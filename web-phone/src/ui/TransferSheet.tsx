@@ -136,7 +136,7 @@ export function TransferSheet(props: {
         </div>
       )}
       {referral === undefined ? null : (
-        <div class="notice" role="alert" data-testid="referral">
+        <div class="notice notice--link" role="alert" data-testid="referral">
           <span>{t("call.referral", { caller: callerOf(call), target: referral })}</span>
           <div class="line__actions">
             <button
