@@ -21,6 +21,7 @@ const PORTS = {
   ng: 22222,
   offhook: [8080, 5060],
   kamailio: [8081, 5061],
+  "kamailio-same": [8083, 5063],
   floor: [8082, 5062],
 } as const;
 const START_MS = 20_000;
@@ -32,7 +33,7 @@ const MAX_PAGES = 200;
 /** Users that both gateways know; not all sign in. */
 export const MAX_USERS = 5000;
 
-export type GatewayName = "offhook" | "kamailio" | "floor";
+export type GatewayName = "offhook" | "kamailio" | "kamailio-same" | "floor";
 
 /** A gateway under test. */
 export interface GatewayUnderTest {
@@ -64,8 +65,8 @@ export class Bench implements AsyncDisposable {
   static async start(options: {
     readonly rtpengines: number;
     readonly gatewayArguments?: readonly string[];
-    /** Whether the calls go through Node alone too. */
-    readonly withFloor?: boolean;
+    /** Whether the calls go through Node alone, and through the Kamailio that does it all, too. */
+    readonly withAll?: boolean;
   }): Promise<Bench> {
     const directory = await mkdtemp(join(tmpdir(), "offhook-bench-"));
     const children: Child[] = [];
@@ -84,7 +85,7 @@ export class Bench implements AsyncDisposable {
     }
     await start("sipp", "sipp", sippArguments());
     const nodes = rtpengines.map((_, index) => `udp:127.0.0.1:${PORTS.ng + index}`);
-    const kamailio = await start("kamailio", "kamailio", kamailioArguments(nodes));
+    const kamailio = await start("kamailio", "kamailio", kamailioArguments(nodes, "kamailio"));
     const file = join(directory, "offhook.yaml");
     await writeFile(file, offhookConfiguration(nodes));
     const offhook = await start("offhook", process.execPath, [
@@ -96,7 +97,9 @@ export class Bench implements AsyncDisposable {
       file,
     ]);
     const gateways = [underTest("kamailio", kamailio), underTest("offhook", offhook)];
-    if (options.withFloor === true) {
+    if (options.withAll === true) {
+      const args = kamailioArguments(nodes, "kamailio-same");
+      gateways.push(underTest("kamailio-same", await start("kamailio-same", "kamailio", args)));
       const ports = [...PORTS.floor, PORTS.trunk, PORTS.ng].map(String);
       const script = join(import.meta.dirname, "floor.ts");
       const floor = await start("floor", process.execPath, [...NODE_FLAGS, script, ...ports]);
@@ -228,8 +231,11 @@ function sippArguments(): readonly string[] {
   ];
 }
 
-function kamailioArguments(nodes: readonly string[]): readonly string[] {
-  const [webSocketPort, sipPort] = PORTS.kamailio;
+function kamailioArguments(
+  nodes: readonly string[],
+  name: "kamailio" | "kamailio-same",
+): readonly string[] {
+  const [webSocketPort, sipPort] = PORTS[name];
   return [
     "-DD",
     "-f",
@@ -248,6 +254,7 @@ function kamailioArguments(nodes: readonly string[]): readonly string[] {
     `NG="${nodes.join(" ")}"`,
     "-A",
     `USERS=${MAX_USERS}`,
+    ...(name === "kamailio-same" ? ["-A", "SAME_WORK"] : []),
   ];
 }
 

@@ -118,7 +118,7 @@ export async function measureMemory(effort: Effort, say: Progress): Promise<Memo
 
 /** Whole calls, the same ones through each gateway in turn, and so round by round. */
 export async function measureCalls(effort: Effort, say: Progress): Promise<CallStage> {
-  await using bench = await Bench.start({ rtpengines: 1, withFloor: true });
+  await using bench = await Bench.start({ rtpengines: 1, withAll: true });
   const direct: Subject = { kind: "direct", port: bench.trunkPort };
   await bench.load({ do: "users", subject: direct, users: 1 });
   const figures: CallFigures[] = [];

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { randomToken } from "../core/ids.ts";
 import type { IncomingInvite, Party } from "./engine.ts";
 import type { HeaderField } from "./message/headers.ts";
@@ -29,7 +29,7 @@ const DEFAULT_HOPS = 70;
  */
 export class LoopGuard {
   readonly #id = randomToken(ID_LENGTH);
-  readonly #key = createSecretKey(randomBytes(32));
+  readonly #key = randomBytes(32).toString("base64url");
 
   /** Whether this call has been here before in the same way (RFC 5393 §4.2: 482). */
   isLoop(passage: Passage): boolean {
@@ -55,11 +55,13 @@ export class LoopGuard {
     return own === undefined ? [] : own.slice(ID_LENGTH + 1).split(".");
   }
 
+  /**
+   * One hash instead of HMAC's two, and no objects for it: this is done for every call. What HMAC
+   * adds is worth nothing here, for of the 256 bits only 48 leave the gateway.
+   */
   #passOf({ party, calledNumber }: Passage): string {
-    return createHmac("sha256", this.#key)
-      .update(`${sideOf(party)}\n${calledNumber}`)
-      .digest("base64url")
-      .slice(0, PASS_LENGTH);
+    const passage = `${this.#key}\n${sideOf(party)}\n${calledNumber}`;
+    return hash("sha256", passage, "base64url").slice(0, PASS_LENGTH);
   }
 }
 
