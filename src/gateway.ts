@@ -19,6 +19,7 @@ import type { Logger, LogLevel } from "./core/logger.ts";
 import type { Dialplan } from "./dialplan/compile.ts";
 import type { ComparedPlans } from "./dialplan/diff.ts";
 import { simulate } from "./dialplan/simulate.ts";
+import { userOwners } from "./dialplan/user-owners.ts";
 import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
 import type {
   BanView,
@@ -29,6 +30,7 @@ import type {
   TrunkView,
 } from "./http/ports.ts";
 import type { HttpSettings } from "./http/route.ts";
+import { passThroughTerms } from "./pass-through-terms.ts";
 import { trunkTerms } from "./trunk-terms.ts";
 import { trunkHealthView } from "./trunk-view.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
@@ -141,10 +143,8 @@ export class Gateway implements GatewayView {
       isIceLite: config.media.ice === "lite",
       digitEvents: config.media.digitEvents,
     });
-    const credentials = new SessionCredentials({
-      clock: this.#clock,
-      key: keepKey(options.dataDirectory),
-    });
+    const sessionKey = keepKey(options.dataDirectory);
+    const credentials = new SessionCredentials({ clock: this.#clock, key: sessionKey });
     const { limits } = config;
     const exempt = new AddressSet(limits.exempt);
     const attempts = new AttemptLimit({ clock: this.#clock, ...limits.signIns, exempt });
@@ -223,6 +223,10 @@ export class Gateway implements GatewayView {
         ...trunk,
         isPhone: trunk.identity.isPhone,
       })),
+      passThrough: passThroughTerms(config.trunks.values(), {
+        key: sessionKey,
+        isOwnUser: (userId) => this.#current.config.users.has(userId),
+      }),
       handler: { onInvite: (invite) => this.#calls.onInvite(invite) },
     });
     this.#limits = new CallLimits({
@@ -284,7 +288,7 @@ export class Gateway implements GatewayView {
     this.#calls = new CallTable({
       context,
       decide: (query) => this.#current.dialplan.decide(query, { explain: TOLD_RULES }),
-      groupsOf: (id) => this.#current.config.users.get(id)?.groups ?? [],
+      groupsOf: (id) => this.#current.config.users.get(id)?.groups ?? userOwners(config.trunks),
     });
     this.#metrics = new Metrics({
       version: options.version,

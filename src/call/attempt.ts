@@ -25,6 +25,8 @@ export interface AttemptHandler {
   /** The handler attaches to the dialog before it returns. */
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void;
   onFailed(attempt: Attempt, reason: EndReason, mayFailOver: boolean): void;
+  /** In place of `onFailed`: the far end asks the caller, and not us, who it is. */
+  onChallenged(attempt: Attempt, reason: EndReason, challenge: ExtraHeaders): void;
   /** An INFO of the callee's before it answers. The handler responds. */
   onInfo(attempt: Attempt, request: IncomingRequest): void;
 }
@@ -173,6 +175,12 @@ export class Attempt {
   #onFailed(failure: InviteFailure): void {
     if (this.#state === "ended") return;
     const hasRung = this.#state === "ringing";
+    if (failure.challenge !== undefined) {
+      this.#state = "ended";
+      void this.#media.dropBranch(this.exchange.branch);
+      this.#handler.onChallenged(this, failure.reason, failure.challenge);
+      return;
+    }
     if (failure.cause === "response" && failure.reason.sipStatus < 400) {
       // A redirect is not followed: where it leads to is the far end's wish, and the caller's cost.
       const { calledNumber } = this.#onBehalfOf;

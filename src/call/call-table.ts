@@ -110,16 +110,12 @@ export class CallTable implements EngineHandler {
       return;
     }
     const places = this.#takePlaces(invite);
-    const { facts } = this.#context;
     const identity = identifyCaller(invite, this.#context);
+    const { calledInstance, isToContact } = invite;
     const decide = (): Decision =>
-      this.#decide({
-        from: this.#callerOf(invite, identity),
-        to: invite.calledNumber,
-        at: new Date(this.#context.clock.wallMs()),
-        headers: (name) => invite.request.headers.get(name),
-        facts: facts.now(),
-      });
+      isToContact === true && calledInstance !== undefined
+        ? toContact(calledInstance.userId)
+        : this.#decideByPlan(invite, identity);
     if ("refused" in places) {
       // No limit holds an emergency call; without media there is none.
       const isPossible = this.#context.media.isReady && invite.calledNumber.length <= 10;
@@ -133,6 +129,17 @@ export class CallTable implements EngineHandler {
       return;
     }
     this.#begin(invite, identity, decide(), places.releases);
+  }
+
+  #decideByPlan(invite: IncomingInvite, identity: CallerIdentity): Decision {
+    const { facts, clock } = this.#context;
+    return this.#decide({
+      from: this.#callerOf(invite, identity),
+      to: invite.calledNumber,
+      at: new Date(clock.wallMs()),
+      headers: (name) => invite.request.headers.get(name),
+      facts: facts.now(),
+    });
   }
 
   #begin(
@@ -278,6 +285,17 @@ export class CallTable implements EngineHandler {
     for (const resolve of waiting) resolve();
   }
 }
+
+/** The PBX that owns the user has decided; how long it rings is the PBX's matter too. */
+function toContact(userId: string): Decision {
+  return {
+    route: undefined,
+    action: { kind: "ring", users: [userId], timeoutMs: CONTACT_RING_MS, then: [] },
+    trace: [],
+  };
+}
+
+const CONTACT_RING_MS = 180_000;
 
 function refuse(invite: IncomingInvite, reason: EndReason): void {
   invite.attach({ onCancelled() {} });

@@ -13,11 +13,13 @@ import type {
   ProvisionalResponse,
 } from "../signaling/engine.ts";
 import { Attempt, type AttemptHandler } from "./attempt.ts";
+import { completeReason } from "./cause.ts";
 import { chooseCodecs, type CodecChoice } from "./codec-choice.ts";
 import { trunkLeg, type CallContext, type TrunkTerms } from "./context.ts";
 import { crossingHeaders, type HeaderRules } from "./header-policy.ts";
 import type { HookQuestion } from "./hook.ts";
 import { presentToTrunk, type CallerIdentity } from "./presentation.ts";
+import { rejectInvite } from "./refused.ts";
 import type { ServiceChoice } from "./service-call.ts";
 
 /** What a hunt reports. `onAnswered`, `onService` or `onExhausted` comes once, last. */
@@ -203,6 +205,16 @@ export class Hunt implements AttemptHandler {
       this.#stopStage(ANSWERED_ELSEWHERE);
       this.#next();
     }
+  }
+
+  onChallenged(attempt: Attempt, reason: EndReason, challenge: ExtraHeaders): void {
+    this.#live.delete(attempt);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#stopStage(reason);
+    // RFC 3261 §22.3: the caller answers it, and calls again.
+    rejectInvite(this.#caller.invite, completeReason(reason), challenge);
+    this.#handler.onExhausted(reason, undefined);
   }
 
   #next(): void {

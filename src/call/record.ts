@@ -147,3 +147,11 @@ export interface CallRecord extends Omit<CallView, "state"> {
     readonly by: "caller" | "callee" | "gateway";
   };
 }
+
+/**
+ * Whether a call ended only because the PBX that owns the caller asked who it is: the caller calls
+ * again at once with the answer, and that is the call.
+ */
+export function isChallenge({ end }: Pick<CallRecord, "end">): boolean {
+  return end.by === "callee" && (end.sipStatus === 401 || end.sipStatus === 407);
+}

@@ -1,6 +1,6 @@
 import type { EndReason } from "../core/end-reason.ts";
 import type { Refusal } from "../dialplan/decision.ts";
-import type { IncomingInvite } from "../signaling/engine.ts";
+import type { ExtraHeaders, IncomingInvite } from "../signaling/engine.ts";
 
 /** Why a call was not placed; `foreign`: the far end sent it elsewhere, or a party asked for it. */
 export type RefusedReason = Refusal | "foreign";
@@ -30,10 +30,14 @@ export function partyOf({ party }: Pick<IncomingInvite, "party">): RefusedCall["
 }
 
 /** Refuses an INVITE; nothing happens to one that was answered or cancelled. */
-export function rejectInvite(invite: IncomingInvite, reason: EndReason): void {
+export function rejectInvite(
+  invite: IncomingInvite,
+  reason: EndReason,
+  headers: ExtraHeaders = reason.sipStatus === 503 ? [["Retry-After", "5"]] : [],
+): void {
   const status = reason.sipStatus < 300 ? 480 : reason.sipStatus;
   invite.reject(status, {
     reason,
-    ...(reason.sipStatus === 503 ? { headers: [["Retry-After", "5"]] } : {}),
+    headers,
   });
 }

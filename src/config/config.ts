@@ -186,11 +186,21 @@ export interface TrunkConfig {
   readonly failoverAfterMs: number;
   /** How TLS connections to the peer are made; undefined: as `sip.tls` and the peer's URI say. */
   readonly tls?: TrunkTlsConfig;
+  /** Browsers' REGISTER passes through to this PBX, which owns the users. */
   readonly registrar: boolean;
   /** Who is shown to the peer, and what it is believed. */
   readonly identity: TrunkIdentityConfig;
   /** Header fields that cross. */
   readonly headers: HeaderRulesConfig;
+  /** How they pass, with `registrar`. */
+  readonly passThrough?: {
+    /** REGISTERs a second toward the PBX. */
+    readonly registersPerSecond: number;
+    /** What leads the PBX's calls back to a browser: a Contact of ours, or a Path (RFC 3327). */
+    readonly contact: "gateway" | "path";
+    /** A browser registers again after at most this long. */
+    readonly maxExpiresSeconds: number;
+  };
   /** What calls with the peer agree to beside themselves. */
   readonly terms: {
     /** RFC 3262. */

@@ -144,7 +144,11 @@ function load(text: string, file: string | undefined, options: LoadOptions): Loa
     return { ok: false, problems: problems.sorted(), files };
   }
   if (syntax.length > 0) return { ok: false, problems: problems.sorted(), files };
-  const demo = parsed.data.users === undefined ? demoAccess(options.dataDirectory) : undefined;
+  // A PBX that owns the users leaves none for the demo.
+  const hasUsers =
+    parsed.data.users !== undefined ||
+    Object.values(parsed.data.trunks ?? {}).some(({ registrar }) => registrar === true);
+  const demo = hasUsers ? undefined : demoAccess(options.dataDirectory);
   if (typeof demo === "string")
     return { ok: false, problems: [{ file: name, key: "", message: demo }], files };
   const config = resolveConfig(parsed.data, {

@@ -12,8 +12,5 @@ export function notBuiltYet(config: Config): readonly string[] {
   if (config.sip.engine.kind === "drachtio") {
     warn("sip.engine.drachtio", "the embedded engine is used");
   }
-  for (const trunk of config.trunks.values()) {
-    if (trunk.registrar) warn(`trunks.${trunk.id}.registrar`, "users register at this gateway");
-  }
   return warnings;
 }

@@ -151,11 +151,22 @@ function toTrunk(
     tls: trunk.tls === undefined ? undefined : toTrunkTls(trunk.tls, directory, tls),
     registrar: trunk.registrar ?? false,
     ...toTrunkIdentity(trunk, trunk.peer),
+    passThrough: trunk.registrar === true ? toPassThrough(trunk) : undefined,
     terms: {
       reliable: trunk["100rel"] ?? "supported",
       session: own === undefined ? session : toSessionTimer(own, session),
     },
   });
+}
+
+function toPassThrough(
+  trunk: NonNullable<FileValues["trunks"]>[string],
+): NonNullable<TrunkConfig["passThrough"]> {
+  return {
+    registersPerSecond: trunk["register-rate"] ?? 20,
+    contact: trunk["register-contact"] ?? "gateway",
+    maxExpiresSeconds: Math.round((trunk["register-max"] ?? 600_000) / 1000),
+  };
 }
 
 function addressFamilyOf(
@@ -310,7 +321,7 @@ function toDialplan(
   users: ReadonlyMap<string, unknown>,
   trunks: ReadonlyMap<string, unknown>,
 ): DialplanSource {
-  const builtIn = defaultPlan(users.keys(), trunks.keys());
+  const builtIn = defaultPlan(users.keys(), trunks);
   if (plan === undefined) return builtIn;
   return withAbsoluteFiles({ ...plan, routes: plan.routes ?? builtIn.routes }, (file) =>
     resolve(directory, file),

@@ -15,6 +15,7 @@ import {
   word,
 } from "../dialplan/scalar.ts";
 import { limitsSchema } from "./limits.ts";
+import { oneRegistrar, registrarKeys } from "./registrar-keys.ts";
 import { reloadSchema } from "./reload.ts";
 import { trunkIdentityKeys } from "./trunk-identity.ts";
 import {
@@ -567,10 +568,7 @@ const trunkSchema = z
       default: "`sip.session-timer`",
       example: "off",
     }),
-    registrar: flag().optional().meta({
-      description: "true: browsers' REGISTER passes through to this PBX, which owns the users",
-      default: "false",
-    }),
+    ...registrarKeys,
     ...trunkIdentityKeys,
   })
   .transform((value) => compact(value));
@@ -619,6 +617,7 @@ export const fileSchema = z.strictObject({
   }),
   trunks: z
     .record(idKey("trunk"), trunkSchema)
+    .superRefine(oneRegistrar)
     .optional()
     .meta({ description: "PBXs and carriers by id", default: "none" }),
   dialplan: dialplanSchema

@@ -17,6 +17,7 @@ import { RouteTable, nameOfRoute, worse } from "./route-table.ts";
 import type { TableDecision } from "./route-table.ts";
 import { WallClock } from "./schedule.ts";
 import type { CodecPolicyName, DialplanSource, LimitSource } from "./source.ts";
+import { userOwners } from "./user-owners.ts";
 
 /** What the routes may name. */
 export interface DialplanWorld {
@@ -30,6 +31,8 @@ export interface DialplanWorld {
 /** What the dialplan knows of a trunk. */
 export interface DialplanTrunk {
   readonly codecPolicy?: CodecPolicyName;
+  /** It owns users: they are the group that is named like it. */
+  readonly registrar?: boolean;
 }
 
 /** A compiled plan, or every mistake in it. */
@@ -315,7 +318,10 @@ export function compileDialplan(source: DialplanSource, world: DialplanWorld): C
   const clocks = new Map<string, WallClock>();
   const around: Surroundings = {
     directory,
-    groups: new Set([...world.users.values()].flatMap((user) => user.groups)),
+    groups: new Set([
+      ...[...world.users.values()].flatMap((user) => user.groups),
+      ...userOwners(world.trunks),
+    ]),
     trunks: world.trunks,
     sets: new Set(Object.keys(source.sets ?? {})),
     hooks: new Set(Object.keys(source.hooks ?? {})),

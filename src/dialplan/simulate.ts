@@ -103,7 +103,7 @@ function compileSection(section: unknown, world: DialplanWorld): Dialplan | stri
       .map(({ path, message }) => line(path, message))
       .join("\n");
   }
-  const { routes = defaultPlan(world.users.keys(), world.trunks.keys()).routes } = parsed.data;
+  const { routes = defaultPlan(world.users.keys(), world.trunks).routes } = parsed.data;
   const compiled = compileDialplan({ ...parsed.data, routes }, world);
   if (compiled.ok) return compiled.dialplan;
   return compiled.problems.map(({ path, message }) => line(path, message)).join("\n");

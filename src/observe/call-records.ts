@@ -1,4 +1,5 @@
 import { callEnded } from "../call/channels.ts";
+import { isChallenge } from "../call/record.ts";
 import type { CallRecord } from "../call/record.ts";
 import type { FactChannel } from "../core/channels.ts";
 import { Ring, type RingPage } from "./ring.ts";
@@ -22,7 +23,7 @@ export class CallRecords {
   ) {
     this.#ring = new Ring(options.capacity ?? DEFAULT_RECORD_CAPACITY);
     this.#unsubscribe = (options.channel ?? callEnded).subscribe((record) => {
-      this.#ring.push(record);
+      if (!isChallenge(record)) this.#ring.push(record);
     });
   }
 

@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { callEnded, callRefused, callMedia, type CallMediaFact } from "../call/channels.ts";
 import { SEGMENTS, type Segment } from "../call/loss.ts";
 import { REFUSED_REASONS, type RefusedReason } from "../call/refused.ts";
+import { isChallenge } from "../call/record.ts";
 import type { CallRecord, CallResult, QualityView } from "../call/record.ts";
 import type { FactChannel } from "../core/channels.ts";
 import { anchorAlarms } from "../media/facts.ts";
@@ -103,7 +104,7 @@ export class Metrics {
     this.#eventLoop.enable();
     this.#unsubscribe = [
       (options.channel ?? callEnded).subscribe((record) => {
-        this.#count(record);
+        if (!isChallenge(record)) this.#count(record);
       }),
       callRefused.subscribe(({ reason }) => {
         this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);

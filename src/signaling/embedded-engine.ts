@@ -11,6 +11,7 @@ import type { EngineHandler, SignalingEngine } from "./engine.ts";
 import type { Overload } from "./guard/overload.ts";
 import type { SourceLimit } from "./guard/source-limit.ts";
 import type { ParserLimits } from "./message/limits.ts";
+import type { PassThroughTerms, PasswordVerdict } from "./pass-through.ts";
 import type { LocationStore } from "./registrar/location-store.ts";
 import type { RegistrarLimits } from "./registrar/registrar.ts";
 import type { SubscriptionLimits } from "./standalone-requests.ts";
@@ -110,6 +111,8 @@ export interface EmbeddedEngineOptions {
   readonly attempts?: AttemptLimit;
   readonly locations: LocationStore;
   readonly trunks: readonly EngineTrunk[];
+  /** The trunk that owns users, to which their REGISTER passes through; default: none. */
+  readonly passThrough?: PassThroughTerms | undefined;
   readonly handler: EngineHandler;
   /** Default: those of RFC 3261. */
   readonly timers?: BaseTimerValues;
@@ -141,6 +144,11 @@ export interface GuardCounts {
 export interface EmbeddedEngine extends SignalingEngine {
   /** Takes a WebSocket upgrade from the HTTP server (RFC 7118). */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /**
+   * Asks the PBX that owns a user whether a password is right; undefined: no PBX owns the user.
+   * Costs it two requests.
+   */
+  checkPassword(userId: string, password: string): Promise<PasswordVerdict> | undefined;
   /** Whether what comes from this address comes from a trunk. */
   isTrunk(host: string): boolean;
   readonly guardCounts: GuardCounts;

@@ -28,6 +28,8 @@ import { addressesOf, inviteParameters } from "./invite-parameters.ts";
 import type { InviteEnvironment } from "./invite-parameters.ts";
 import { SCANNERS } from "./guard/scanners.ts";
 import { inviteRefusal } from "./invite-refusal.ts";
+import { PassThrough } from "./pass-through.ts";
+import type { PasswordVerdict } from "./pass-through.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import { SipResponse } from "./message/message.ts";
 import type { SipMessage, SipRequest } from "./message/message.ts";
@@ -70,6 +72,7 @@ export function createEmbeddedEngine(options: EmbeddedEngineOptions): EmbeddedEn
 }
 
 const DEFAULT_SUBSCRIPTION_SECONDS = 3600;
+const MAX_CONTACTS = 10;
 const RETRY_AFTER_SECONDS = "30";
 /** How long the stop waits for the registrars of trunks. */
 const UNREGISTER_MS = 2000;
@@ -89,6 +92,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   readonly #authenticator: Authenticator;
   readonly #paths: InstancePaths;
   readonly #registrar: Registrar;
+  readonly #passThrough: PassThrough | undefined;
   readonly #resolver: NodeResolver;
   readonly #trunks: TrunkTable;
   readonly #refusals: RefusalLog;
@@ -159,11 +163,12 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       this.#dialogs,
       options.subscriptions,
     );
+    const attempts = options.attempts ?? new AttemptLimit({ clock });
     this.#authenticator = new Authenticator({
       realm: domain,
       credentials: options.credentials,
       nonces: new Nonces({ clock, realm: domain }),
-      limit: options.attempts ?? new AttemptLimit({ clock }),
+      limit: attempts,
     });
     this.#paths = new InstancePaths(this.#authenticator);
     this.#registrar = new Registrar({
@@ -191,7 +196,24 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       transactions: this.#transactions,
       trunks: options.trunks.map((trunk) => withChallenges(trunk)),
     });
+    const { passThrough } = options;
+    this.#passThrough =
+      passThrough &&
+      new PassThrough({
+        terms: passThrough,
+        domain,
+        clock,
+        logger,
+        random: options.random ?? Math.random,
+        trunks: this.#trunks,
+        transactions: this.#transactions,
+        registrar: this.#registrar,
+        authenticator: this.#authenticator,
+        attempts,
+        maxContactsPerUser: options.registrar?.maxBindings ?? MAX_CONTACTS,
+      });
     this.#screen = new Screen({
+      passThrough: this.#passThrough,
       authenticator: this.#authenticator,
       dialogs: this.#dialogs,
       trunks: this.#trunks,
@@ -201,6 +223,13 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       overload: options.overload,
       scanners: options.scanners ?? SCANNERS,
     });
+  }
+
+  checkPassword(userId: string, password: string): Promise<PasswordVerdict> | undefined {
+    const passThrough = this.#passThrough;
+    return passThrough?.owns(userId) === true
+      ? passThrough.checkPassword(userId, password)
+      : undefined;
   }
 
   isTrunk(host: string): boolean {
@@ -242,6 +271,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     this.#dialogs.close();
     this.#transactions.close();
     await this.#transport.stop();
+    this.#passThrough?.close();
     this.#registrar.close();
     this.#refusals.close();
     this.#clock.close();
@@ -345,6 +375,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   onFlowClosed(flow: Flow, reason: string): void {
     // Dialogs learn of it before their transactions fail: they then know that it is the way, and
     // not the far end, that has gone.
+    this.#passThrough?.onFlowClosed(flow);
     this.#registrar.onFlowClosed(flow);
     this.#paths.onFlowClosed(flow);
     this.#transactions.onFlowClosed(flow, reason);
@@ -378,7 +409,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
         this.#onInvite(request, transaction, flow);
         return;
       case "REGISTER":
-        transaction.respond(this.#onRegister(request, flow));
+        this.#onRegister(request, transaction, flow);
         return;
       case "OPTIONS":
         transaction.respond(this.#onOptions(request, flow));
@@ -405,7 +436,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       return;
     }
     const peer = this.#senderOf(request, flow);
-    const called = this.#registrar.calledBy(request);
+    const contact = this.#calledContact(request, peer.party);
+    const called = contact ?? this.#registrar.calledBy(request);
     if (typeof called === "number") {
       transaction.respond(this.#screen.refuse(request, called));
       return;
@@ -425,9 +457,16 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     const invite = this.#dialogs.receive(transaction, peer, {
       ...replaced,
       calledInstance: called,
+      isToContact: contact !== undefined,
       calledUser,
     });
     if (invite !== undefined) this.#options.handler.onInvite(invite);
+  }
+
+  /** Whom a PBX calls by a contact that it has of us. */
+  #calledContact(request: SipRequest, party: Peer["party"]): ReturnType<PassThrough["calledBy"]> {
+    if (party.kind !== "trunk") return undefined;
+    return this.#passThrough?.calledBy(request, party.trunkId);
   }
 
   /** Whom an INVITE calls. To our registered Contact a peer sends calls to any number of ours. */
@@ -451,8 +490,10 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   #onMessage(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
     // As with calls: other domains are not ours to reach.
     const isOurs = !isBrowser(flow) || this.#isOurHost(request.uri.host, flow);
-    const called = isOurs ? this.#registrar.calledBy(request) : 404;
-    this.#standalone.onMessage(transaction, this.#senderOf(request, flow), called);
+    const peer = this.#senderOf(request, flow);
+    const contact = this.#calledContact(request, peer.party);
+    const called = isOurs ? (contact ?? this.#registrar.calledBy(request)) : 404;
+    this.#standalone.onMessage(transaction, peer, called);
   }
 
   /** What an INVITE with Replaces takes over; a number refuses it (RFC 3891 §3). */
@@ -483,6 +524,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       trunk: (id) => this.#trunks.get(id),
       path: (userId, instanceId) => this.#paths.of(userId, instanceId),
       hostToward: (flow) => this.#hostToward(flow),
+      callOf: (caller, target) => this.#passThrough?.callOf(caller, target),
     };
   }
 
@@ -504,10 +546,17 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       : undefined;
   }
 
-  #onRegister(request: SipRequest, flow: Flow): SipResponse {
-    if (!isBrowser(flow)) return methodResponse(request);
-    const missing = requireRefusal(request, ["outbound", "path", "gruu"]);
-    if (missing !== undefined) return missing;
+  #onRegister(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
+    const refusal = isBrowser(flow)
+      ? requireRefusal(request, ["outbound", "path", "gruu"])
+      : methodResponse(request);
+    if (refusal !== undefined) transaction.respond(refusal);
+    else if (this.#passThrough?.owns(request.from.sipUri.user ?? "") === true) {
+      this.#passThrough.onRegister(request, transaction, flow);
+    } else transaction.respond(this.#registered(request, flow));
+  }
+
+  #registered(request: SipRequest, flow: Flow): SipResponse {
     const response = this.#registrar.register(request, flow, request.from.sipUri.user ?? "");
     this.#options.logger.debug("answered a REGISTER", {
       user: request.from.sipUri.user,
@@ -520,6 +569,9 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   #onOptions(request: SipRequest, flow: Flow): SipResponse {
     const missing = requireRefusal(request, []);
     if (missing !== undefined) return missing;
+    // What a PBX qualifies its contacts with: the answer is that of the browser's connection.
+    const contact = this.#calledContact(request, this.#senderOf(request, flow).party);
+    if (typeof contact === "number") return this.#screen.refuse(request, contact);
     const response = optionsResponse(request, this.#standalone.fields);
     const { handlesReplaces = false } = this.#options.handler;
     const more = [...this.#standalone.methods, ...(isBrowser(flow) ? ["REGISTER"] : [])];

@@ -117,6 +117,11 @@ export interface InviteFailure {
    * them: whoever answers a call does not decide where the gateway calls, and at whose cost.
    */
   readonly contacts?: readonly string[];
+  /**
+   * The challenge of a 401 or 407 that is for the caller and not for us: the far end owns the user
+   * (`registrar: true`). It is told in the response to the caller.
+   */
+  readonly challenge?: ExtraHeaders;
 }
 
 export interface OutgoingInviteHandler {
@@ -186,6 +191,11 @@ export interface IncomingInvite {
    * flow token (RFC 5626 §5.3): it alone is to be called. It is registered now.
    */
   readonly calledInstance?: CalledInstance | undefined;
+  /**
+   * The PBX that owns the user calls the contact that `calledInstance` has there: it has decided,
+   * and no dialplan does.
+   */
+  readonly isToContact?: boolean | undefined;
   /** The confirmed dialog that this call takes the place of (RFC 3891); hang it up after accepting. */
   readonly replaces?: Dialog | undefined;
   /** The call of ours that is still ringing there, and that this one takes the place of. */

@@ -7,6 +7,7 @@ import type { ExtraHeaders, Identity, InviteTarget, OutgoingInviteOptions } from
 import { uriOf } from "./identity-headers.ts";
 import { buildSipUri } from "./message/uri.ts";
 import type { Flow } from "./transport/flow.ts";
+import type { PassThrough } from "./pass-through.ts";
 import type { Trunk } from "./trunk/trunk.ts";
 
 /** Where the addresses of a new leg come from. */
@@ -16,6 +17,8 @@ export interface InviteEnvironment {
   readonly path: (userId: string, instanceId: string) => Peer;
   /** The host of our own addresses on a flow. */
   readonly hostToward: (flow: Flow | undefined) => string;
+  /** What a call of a user that the trunk owns says there; default: it owns none. */
+  readonly callOf?: PassThrough["callOf"] | undefined;
 }
 
 const CONTACT_USER_LENGTH = 12;
@@ -33,7 +36,20 @@ export function inviteParameters(
   options: OutgoingInviteOptions,
   environment: InviteEnvironment,
 ): ClientInviteOptions {
-  return { ...addressesOf(options, environment), sdp: options.sdp };
+  const { onBehalfOf, target, sdp } = options;
+  const addresses = addressesOf(options, environment);
+  const passed = target.kind === "trunk" ? environment.callOf?.(onBehalfOf, target) : undefined;
+  if (passed === undefined) return { ...addresses, sdp };
+  const { requestUri, fromUri, credentials, tellsChallenge } = passed;
+  return {
+    ...addresses,
+    sdp,
+    requestUri,
+    from: { ...addresses.from, uri: fromUri },
+    to: { ...addresses.to, uri: requestUri },
+    headers: [...addresses.headers, ...credentials],
+    tellsChallenge,
+  };
 }
 
 /** Chooses the addresses of a request of ours outside a dialog, and the user of its Contact. */

@@ -6,6 +6,7 @@ import type { Overload } from "./guard/overload.ts";
 import { isFromScanner } from "./guard/scanners.ts";
 import type { SourceLimit, SourceVerdict } from "./guard/source-limit.ts";
 import type { SipRequest, SipResponse } from "./message/message.ts";
+import type { PassThrough } from "./pass-through.ts";
 import type { RefusalLog } from "./refusal-log.ts";
 import type { TransactionLayer } from "./transaction/transaction-layer.ts";
 import type { Flow } from "./transport/flow.ts";
@@ -22,6 +23,8 @@ export interface ScreenParts {
   readonly sources?: SourceLimit | undefined;
   /** Default: never overloaded. */
   readonly overload?: Overload | undefined;
+  /** Users that a PBX owns; default: none. */
+  readonly passThrough?: PassThrough | undefined;
   /** Parts of the User-Agent of programs that get no answer, in lower case. */
   readonly scanners: readonly string[];
 }
@@ -146,6 +149,12 @@ export class Screen {
         this.#parts.refusals.note(request, flow, 403);
         return this.refuse(request, 403);
       }
+    }
+    const passed = this.#parts.passThrough?.judge(request, flow);
+    if (passed === "let in") return undefined;
+    if (passed !== undefined) {
+      this.#parts.refusals.note(request, flow, 403);
+      return this.refuse(request, 403, passed);
     }
     const admission = this.#parts.authenticator.admit(request, flow);
     if (admission.kind === "admitted") return undefined;

@@ -372,14 +372,31 @@ describe("TLS", () => {
   });
 });
 
-describe("keys that are not built yet", () => {
-  it.each([
-    [
-      "registrar: true",
-      "trunks.t.registrar: not built yet in this version; users register at this gateway",
-    ],
-  ])("%s", (key, warning) => {
-    expect(load(`trunks: { t: { peer: sip:192.0.2.1, ${key} } }`).warnings).toEqual([warning]);
+describe("a trunk that owns the users", () => {
+  it("leaves no users of the demo, and its users' calls go there", () => {
+    const result = tryLoadConfigText(
+      "trunks: { pbx: { peer: sip:192.0.2.1, registrar: true, register-rate: 5 } }",
+      "/etc/offhook/offhook.yaml",
+      {},
+      { interfaces },
+    );
+    if (!result.ok) throw new Error(result.problems.map(formatProblem).join("\n"));
+    const { config, dialplan } = result;
+    expect(config.warnings).toEqual([]);
+    expect(config.users.size).toBe(0);
+    expect(config.trunks.get("pbx")).toMatchObject({
+      registrar: true,
+      passThrough: { registersPerSecond: 5, contact: "gateway", maxExpiresSeconds: 600 },
+    });
+    const from = { kind: "user", id: "2001", groups: ["pbx"], numbers: [] } as const;
+    const query = { to: "600", at: new Date() };
+    expect(dialplan.decide({ ...query, from }).action).toMatchObject({
+      kind: "dial",
+      trunks: ["pbx"],
+      number: "600",
+    });
+    const outside = { kind: "trunk", id: "pbx", number: "1" } as const;
+    expect(dialplan.decide({ ...query, from: outside }).action).toMatchObject({ kind: "reject" });
   });
 });
 

@@ -77,6 +77,10 @@ describe("mistakes", () => {
       'f.yaml:1:35: trunks.a.ping: found "30"; expected a duration from 1s to 1h, such as 500ms, 20s, 5m or 1h',
     ],
     [
+      "trunks: { a: { peer: sip:b, registrar: true }, c: { peer: sip:d, registrar: true } }",
+      "f.yaml:1:77: trunks.c.registrar: Invalid input; expected registrar: true at one trunk only",
+    ],
+    [
       "trunks: { a: { peer: sip:b, registrar: yes } }",
       'f.yaml:1:40: trunks.a.registrar: found "yes"; expected true or false',
     ],

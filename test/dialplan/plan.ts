@@ -20,7 +20,10 @@ export const world: DialplanWorld = {
 /** A section as the file would have it. */
 export function sourceOf(section: unknown): DialplanSource {
   const parsed = dialplanSchema.parse(section);
-  return { ...parsed, routes: parsed.routes ?? defaultPlan(world.users.keys(), ["office"]).routes };
+  return {
+    ...parsed,
+    routes: parsed.routes ?? defaultPlan(world.users.keys(), new Map([["office", {}]])).routes,
+  };
 }
 
 /** Compiles a section over `world`, with some of it replaced. */

@@ -217,6 +217,8 @@ export interface EngineOptions {
     | "overload"
     | "scanners"
     | "messages"
+    | "passThrough"
+    | "registrar"
   >;
   /** Default: one that stands at 0. */
   readonly clock?: ManualClock;

@@ -69,7 +69,21 @@ export class Authenticator {
 
   /** Whether anybody has authenticated on this connection. */
   hasPrincipal(flow: Flow): boolean {
-    return this.#principals.has(flow);
+    return (this.#principals.get(flow)?.size ?? 0) > 0;
+  }
+
+  /**
+   * Somebody else who may say so has proved that the connection belongs to this user.
+   *
+   * @returns false when it belongs to too many already
+   */
+  prove(flow: Flow, userId: string): boolean {
+    return this.#remember(flow, userId).kind === "admitted";
+  }
+
+  /** The connection does not belong to this user any more. */
+  disprove(flow: Flow, userId: string): void {
+    this.#principals.get(flow)?.delete(userId);
   }
 
   /** Says who sent a request. From must name the user that the connection or the digest proves. */
@@ -128,7 +142,7 @@ export class Authenticator {
 
   #remember(flow: Flow, userId: string): Admission {
     const principals = this.#principals.get(flow) ?? new Set();
-    if (principals.size >= MAX_PRINCIPALS) {
+    if (principals.size >= MAX_PRINCIPALS && !principals.has(userId)) {
       return { kind: "refused", status: 403, reasonPhrase: "Too many users", fields: [] };
     }
     principals.add(userId);

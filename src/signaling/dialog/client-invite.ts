@@ -48,6 +48,8 @@ export interface ClientInviteOptions {
   readonly headers: ExtraHeaders;
   /** Route values, topmost first: the Path of a registration (RFC 3327 §5.3). */
   readonly routes?: readonly string[];
+  /** A challenge that the peer does not answer is told in the failure. Default false. */
+  readonly tellsChallenge?: boolean;
 }
 
 type Giving = {
@@ -304,6 +306,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
       },
       reasonPhrase: response.reasonPhrase,
       ...redirectOf(response),
+      ...(this.#options.tellsChallenge === true ? challengeOf(response) : {}),
     });
   }
 
@@ -471,6 +474,16 @@ function withCseqOf(request: SipRequest, { cseq }: SipResponse): SipRequest {
   if (request.cseq.number === cseq.number) return request;
   const headers = request.headers.with("CSeq", `${cseq.number} ${cseq.method}`);
   return new SipRequest(request.method, request.requestUri, headers, request.body);
+}
+
+const CHALLENGES = ["WWW-Authenticate", "Proxy-Authenticate"] as const;
+
+function challengeOf({ headers, statusCode }: SipResponse): Pick<InviteFailure, "challenge"> {
+  if (statusCode !== 401 && statusCode !== 407) return {};
+  const fields = CHALLENGES.flatMap((name) =>
+    headers.getAll(name).map((value): HeaderField => [name, value]),
+  );
+  return { challenge: fields };
 }
 
 const MAX_REDIRECTS = 8;

@@ -47,7 +47,7 @@ const NO_PRACK: EndReason = { sipStatus: 504, q850: 102, text: "No PRACK" };
 
 /** What was found out about an INVITE before it was taken. */
 export type InviteExtras = Partial<
-  Pick<IncomingInvite, "calledInstance" | "replaces" | "replacesInvite">
+  Pick<IncomingInvite, "calledInstance" | "isToContact" | "replaces" | "replacesInvite">
 > & {
   /** Who is called, where the Request-URI does not say it; as it stands in a URI. */
   readonly calledUser?: string | undefined;
@@ -66,6 +66,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   readonly callerIdentity: Identity;
   readonly sdp: string | undefined;
   readonly calledInstance: CalledInstance | undefined;
+  readonly isToContact: boolean;
   readonly replaces: Dialog | undefined;
   readonly replacesInvite: OutgoingInvite | undefined;
   readonly #context: DialogContext;
@@ -111,6 +112,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     };
     this.sdp = request.sdp;
     this.calledInstance = extras.calledInstance;
+    this.isToContact = extras.isToContact ?? false;
     this.replaces = extras.replaces;
     this.replacesInvite = extras.replacesInvite;
     this.#dialog = DialogState.ofServer(request, this.#localTag, peer.followsRoutes);

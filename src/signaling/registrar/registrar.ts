@@ -48,6 +48,14 @@ const DEFAULT_LIMITS: RegistrarLimits = {
 const BINDING_ID_LENGTH = 16;
 const TAG_LENGTH = 12;
 
+/** Who registers, and on which connection. */
+interface Sender {
+  readonly flow: Flow;
+  readonly userId: string;
+  /** As another registrar has decided; undefined: our own limits do. */
+  readonly grantedSeconds: number | undefined;
+}
+
 /** One Contact of a REGISTER and what it does. */
 interface Change {
   readonly contact: RegisterContact;
@@ -128,12 +136,46 @@ export class Registrar implements Locations {
       : 404;
   }
 
-  /** Answers a REGISTER whose sender has been authenticated as `userId`. */
-  register(request: SipRequest, flow: Flow, userId: string): SipResponse {
+  /**
+   * Answers a REGISTER whose sender has been authenticated as `userId`.
+   *
+   * @param grantedSeconds how long another registrar keeps the binding that it asks for; default:
+   *   as our own limits say
+   */
+  register(request: SipRequest, flow: Flow, userId: string, grantedSeconds?: number): SipResponse {
     const refusal = this.#refusalOf(request, userId);
     if (refusal !== undefined) return refusal;
     if (request.contacts === "*") return this.#removeAll(request, userId);
-    return this.#update(request, request.contacts.length, flow, userId);
+    return this.#update(request, { flow, userId, grantedSeconds });
+  }
+
+  /**
+   * Why a REGISTER that another registrar is to decide is refused here; undefined: it may go there.
+   * Nothing changes. How long it asks for is the other one's matter.
+   */
+  refusalOf(request: SipRequest, flow: Flow, userId: string): SipResponse | undefined {
+    const refusal = this.#refusalOf(request, userId);
+    if (refusal !== undefined) return refusal;
+    if (request.contacts === "*") {
+      return request.expires === 0 ? undefined : respond(request, 400);
+    }
+    const read = this.#read(request, { flow, userId, grantedSeconds: 0 });
+    return "refusal" in read ? read.refusal : undefined;
+  }
+
+  /** Whether a user is registered on this connection. */
+  isRegisteredOn(flow: Flow, userId: string): boolean {
+    for (const binding of this.#byFlow.get(flow)?.values() ?? []) {
+      if (binding.userId === userId) return true;
+    }
+    return false;
+  }
+
+  /** Ends what a user has registered on this connection. */
+  removeFrom(flow: Flow, userId: string): void {
+    for (const binding of this.#byFlow.get(flow)?.values() ?? []) {
+      if (binding.userId === userId) this.#remove(binding, "unregistered");
+    }
   }
 
   /** A connection has gone, and with it its bindings. */
@@ -172,31 +214,44 @@ export class Registrar implements Locations {
     return this.#accepted(request, userId);
   }
 
-  #update(request: SipRequest, count: number, flow: Flow, userId: string): SipResponse {
-    if (count > this.#limits.maxBindings) return respond(request, 403, TOO_MANY);
-    // RFC 3261 §10.2.1 lets a Contact have any scheme; ours is a policy: only SIP can be called.
-    if (!hasSipContacts(request)) return respond(request, 403, NOT_SIP);
-    const changes = this.#changesOf(request, flow, userId);
-    const path = tryReadPath(request);
-    if (changes === undefined || path === undefined) return respond(request, 400);
-    const isOutbound = changes.some(({ contact }) => contact.regId !== undefined);
-    // RFC 5626 §6: the first proxy does not know the flow, so no request would find it.
-    if (isOutbound && !hasOutboundFirstHop(request, path)) return respond(request, 439);
-    // RFC 5627 §5.1: a GRUU that leads to itself.
-    if (changes.some(({ contact }) => this.#gruus.isGruu(SipUri.parse(contact.uri)))) {
-      return respond(request, 403, { reasonPhrase: "A GRUU is no contact" });
-    }
-    const refusal = this.#refusalOfChanges(request, changes, userId);
-    if (refusal !== undefined) return refusal;
+  #update(request: SipRequest, sender: Sender): SipResponse {
+    const read = this.#read(request, sender);
+    if ("refusal" in read) return read.refusal;
     // RFC 3261 §10.3 step 7: all of them or none.
-    for (const { contact, known } of changes) {
+    for (const { contact, known } of read.changes) {
       if (contact.expiresSeconds === 0) {
         if (known !== undefined) this.#remove(known, "unregistered");
       } else {
-        this.#bind(request, contact, known, { flow, userId, path });
+        this.#bind(request, contact, known, { ...sender, path: read.path });
       }
     }
-    return this.#accepted(request, userId);
+    return this.#accepted(request, sender.userId);
+  }
+
+  /** What a REGISTER would change, or why it may not. */
+  #read(
+    request: SipRequest,
+    { flow, userId, grantedSeconds }: Sender,
+  ):
+    | { readonly changes: readonly Change[]; readonly path: readonly string[] }
+    | { readonly refusal: SipResponse } {
+    const refuse = (...refusal: Parameters<typeof respond>) => ({ refusal: respond(...refusal) });
+    if (request.contacts.length > this.#limits.maxBindings) return refuse(request, 403, TOO_MANY);
+    // RFC 3261 §10.2.1 lets a Contact have any scheme; ours is a policy: only SIP can be called.
+    if (!hasSipContacts(request)) return refuse(request, 403, NOT_SIP);
+    const changes = this.#changesOf(request, flow, userId);
+    const path = tryReadPath(request);
+    if (changes === undefined || path === undefined) return refuse(request, 400);
+    const isOutbound = changes.some(({ contact }) => contact.regId !== undefined);
+    // RFC 5626 §6: the first proxy does not know the flow, so no request would find it.
+    if (isOutbound && !hasOutboundFirstHop(request, path)) return refuse(request, 439);
+    // RFC 5627 §5.1: a GRUU that leads to itself.
+    if (changes.some(({ contact }) => this.#gruus.isGruu(SipUri.parse(contact.uri)))) {
+      return refuse(request, 403, { reasonPhrase: "A GRUU is no contact" });
+    }
+    const isPassed = grantedSeconds !== undefined;
+    const refusal = this.#refusalOfChanges(request, changes, userId, isPassed);
+    return refusal === undefined ? { changes, path } : { refusal };
   }
 
   /** @returns undefined when one of the contacts cannot be taken */
@@ -241,12 +296,13 @@ export class Registrar implements Locations {
     request: SipRequest,
     changes: readonly Change[],
     userId: string,
+    isPassed: boolean,
   ): SipResponse | undefined {
     const { minSeconds, maxBindings } = this.#limits;
     let count = this.#options.store.bindings(userId).length;
     for (const { contact, known } of changes) {
       const { expiresSeconds } = contact;
-      if (expiresSeconds > 0 && expiresSeconds < minSeconds) {
+      if (!isPassed && expiresSeconds > 0 && expiresSeconds < minSeconds) {
         return respond(request, 423, { fields: [["Min-Expires", String(minSeconds)]] });
       }
       if (known !== undefined && isOutOfOrder(request, known)) return respond(request, 500);
@@ -259,12 +315,12 @@ export class Registrar implements Locations {
     request: SipRequest,
     contact: RegisterContact,
     known: StoredBinding | undefined,
-    way: { readonly flow: Flow; readonly userId: string; readonly path: readonly string[] },
+    way: Sender & { readonly path: readonly string[] },
   ): void {
-    const { flow, userId, path } = way;
+    const { flow, userId, path, grantedSeconds } = way;
     const { clock, store, paths } = this.#options;
     const nowMs = clock.wallMs();
-    const seconds = Math.min(contact.expiresSeconds, this.#limits.maxSeconds);
+    const seconds = grantedSeconds ?? Math.min(contact.expiresSeconds, this.#limits.maxSeconds);
     const isSame =
       known !== undefined &&
       known.contactUri === contact.uri &&
