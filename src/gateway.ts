@@ -20,6 +20,7 @@ import type { Dialplan } from "./dialplan/compile.ts";
 import type { ComparedPlans } from "./dialplan/diff.ts";
 import { simulate } from "./dialplan/simulate.ts";
 import { userOwners } from "./dialplan/user-owners.ts";
+import { ClientAddress } from "./http/client-address.ts";
 import { createOriginPolicy, type IsOriginAllowed } from "./http/origin-policy.ts";
 import type {
   BanView,
@@ -189,6 +190,7 @@ export class Gateway implements GatewayView {
       exempt,
       limits: { firstMessageMs: limits.firstMessageMs },
     };
+    const clientAddress = new ClientAddress(config.http.trustedProxies, config.http.clientAddress);
     this.#originPolicy = createOriginPolicy({ origins: config.http.origins });
     this.#engine = createEmbeddedEngine({
       domain: config.domain,
@@ -207,6 +209,7 @@ export class Gateway implements GatewayView {
         upgradesPerSecond: limits.maxConnectionsPerSecond,
         sentBy: formatSocketAddress(config.http.listen),
         isOriginAllowed: (origin, request) => this.#originPolicy(origin, request),
+        clientAddress: (request) => clientAddress.of(request),
       },
       credentials: {
         find: (username) => {
@@ -337,10 +340,12 @@ export class Gateway implements GatewayView {
         gateway: this,
         users: { find: (id) => this.#current.config.users.get(id) },
         credentials,
+        passwords: { check: (id, password) => this.#engine.checkPassword(id, password) },
         signInLimit: attempts,
         metrics: this.#metrics,
       },
       settings: this.#httpSettings(),
+      clientAddress,
       limits: {
         connections: limits.maxConnections,
         connectionsPerAddress: 2 * limits.maxConnectionsPerAddress,

@@ -36,6 +36,10 @@ export interface HttpConfig {
   readonly tls?: { readonly certificatePath: string; readonly keyPath: string };
   /** Origins that may open /ws and call the API; undefined: the gateway's own. */
   readonly origins?: readonly string[];
+  /** Addresses and ranges of proxies whose word on the client's address counts. */
+  readonly trustedProxies: readonly string[];
+  /** The header field that they write it to. */
+  readonly clientAddress: "x-forwarded-for" | "forwarded";
 }
 
 export interface SipListen extends SocketAddress {

@@ -224,6 +224,8 @@ function toHttp(http: FileValues["http"], directory: string): HttpConfig {
             keyPath: resolve(directory, http.tls.key),
           },
     origins: http?.origins,
+    trustedProxies: http?.["trusted-proxies"] ?? [],
+    clientAddress: http?.["client-address"] ?? "x-forwarded-for",
   });
 }
 

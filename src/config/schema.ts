@@ -15,6 +15,7 @@ import {
   word,
 } from "../dialplan/scalar.ts";
 import { limitsSchema } from "./limits.ts";
+import { proxyKeys } from "./proxy-keys.ts";
 import { oneRegistrar, registrarKeys } from "./registrar-keys.ts";
 import { reloadSchema } from "./reload.ts";
 import { trunkIdentityKeys } from "./trunk-identity.ts";
@@ -100,6 +101,7 @@ const httpSchema = z.strictObject({
       default: "the gateway's own",
       example: '["https://voice.example.com"]',
     }),
+  ...proxyKeys,
 });
 
 const drachtioSchema = z.strictObject({

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
+import type { ClientAddress } from "./client-address.ts";
 import { ApiTokens, isRoleSufficient } from "./api-tokens.ts";
 import { readJsonBody } from "./json-body.ts";
 import { isOwnOrigin } from "./origin-policy.ts";
@@ -23,6 +24,7 @@ export class Dispatcher {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #table = new RouteTable(ROUTES);
+  readonly #clientAddress: ClientAddress;
   #settings: HttpSettings;
   #tokens: ApiTokens;
 
@@ -32,7 +34,9 @@ export class Dispatcher {
     readonly files: StaticFiles;
     readonly logger: Logger;
     readonly clock: Clock;
+    readonly clientAddress: ClientAddress;
   }) {
+    this.#clientAddress = options.clientAddress;
     this.#services = options.services;
     this.#files = options.files;
     this.#logger = options.logger;
@@ -70,7 +74,7 @@ export class Dispatcher {
       path: target?.path,
       status: response.statusCode,
       durationMs: Math.round(this.#clock.monotonicMs() - startedMs),
-      remote: request.socket.remoteAddress,
+      remote: this.#clientAddress.of(request)?.host,
     });
   }
 
@@ -127,7 +131,7 @@ export class Dispatcher {
     if (body !== undefined && !body.ok) return body.reply;
     return route.handler({
       request,
-      remoteAddress: request.socket.remoteAddress ?? "",
+      remoteAddress: this.#clientAddress.of(request)?.host ?? "",
       id,
       query: target.query,
       body: body?.value,

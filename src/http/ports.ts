@@ -42,6 +42,19 @@ export interface GatewayView {
   readonly plans: PlanControl;
 }
 
+/** Asks whoever owns a user that is none of ours. */
+export interface PasswordCheck {
+  /**
+   * `unknown`: it does not tell; the phone will find out by registering.
+   *
+   * @returns undefined when nobody owns the user
+   */
+  check(
+    userId: string,
+    password: string,
+  ): Promise<"right" | "wrong" | "unknown" | "unavailable"> | undefined;
+}
+
 /** Changes of the dialplan in force. */
 export interface PlanControl {
   /** Reads the configuration again. @param by the name of the token */

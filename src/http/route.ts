@@ -2,7 +2,13 @@ import type { IncomingMessage } from "node:http";
 import type { ApiRole, ApiToken } from "../config/config.ts";
 import type { Logger } from "../core/logger.ts";
 import type { IsOriginAllowed } from "./origin-policy.ts";
-import type { CredentialIssuer, GatewayView, SignInLimit, WebUsers } from "./ports.ts";
+import type {
+  CredentialIssuer,
+  GatewayView,
+  PasswordCheck,
+  SignInLimit,
+  WebUsers,
+} from "./ports.ts";
 import type { Reply } from "./reply.ts";
 import type { TurnSettings } from "./turn-credentials.ts";
 
@@ -23,6 +29,8 @@ export interface HttpServices {
   readonly gateway: GatewayView;
   readonly users: WebUsers;
   readonly credentials: CredentialIssuer;
+  /** Users that a PBX owns; default: none. */
+  readonly passwords?: PasswordCheck;
   readonly signInLimit: SignInLimit;
   /** The text of `GET /metrics`. */
   readonly metrics: { render(): string };
@@ -31,7 +39,7 @@ export interface HttpServices {
 /** One request, as a handler gets it: method, origin, role and body's media type are checked. */
 export interface RequestContext {
   readonly request: IncomingMessage;
-  /** The peer's address: of the connection, never of a header field. */
+  /** The client's address: of the connection, or as a configured proxy has it. */
   readonly remoteAddress: string;
   /** What stands for `{id}` in the route's path; empty in a route without. */
   readonly id: string;
@@ -53,7 +61,7 @@ export interface Route {
   readonly path: string;
   /** `public`: anyone. Else the least role whose token opens it. */
   readonly role: "public" | ApiRole;
-  readonly handler: (context: RequestContext) => Reply;
+  readonly handler: (context: RequestContext) => Reply | Promise<Reply>;
   /** The largest body that a POST may have; default: `MAX_BODY_OCTETS`. */
   readonly maxBodyOctets?: number;
 }

@@ -7,6 +7,7 @@ import { AddressSet, formatSocketAddress, type SocketAddress } from "../core/add
 import type { Clock } from "../core/clock.ts";
 import { ConnectionCount } from "../core/connection-count.ts";
 import type { Logger } from "../core/logger.ts";
+import { ClientAddress } from "./client-address.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HttpServerError } from "./errors.ts";
 import type { SipUpgrade } from "./ports.ts";
@@ -61,6 +62,8 @@ export interface HttpServerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: HttpLimits;
+  /** Default: the address of the connection. */
+  readonly clientAddress?: ClientAddress;
 }
 
 /** Builds the gateway's HTTP server; it listens after `start`. */
@@ -71,8 +74,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 /**
  * The one HTTP server: web phone, REST, health, metrics and the WebSocket upgrade.
  *
- * It owns its sockets until an upgrade of /ws hands one over; it never trusts X-Forwarded-* or
- * Forwarded, and nothing is thrown out of its callbacks.
+ * It owns its sockets until an upgrade of /ws hands one over; it trusts X-Forwarded-For
+ * and Forwarded of configured proxies only, no other field of that kind, and nothing is thrown out of its callbacks.
  */
 export class HttpServer {
   readonly #options: HttpServerOptions;
@@ -80,6 +83,7 @@ export class HttpServer {
   readonly #clock: Clock;
   readonly #dispatcher: Dispatcher;
   readonly #count: ConnectionCount;
+  readonly #clientAddress: ClientAddress;
   readonly #sockets = new Set<Socket>();
   #server: http.Server | https.Server | undefined;
   #address: SocketAddress | undefined;
@@ -94,7 +98,9 @@ export class HttpServer {
       limit: options.limits?.connectionsPerAddress ?? SERVER_DEFAULTS.connectionsPerAddress,
       exempt: options.limits?.exempt ?? new AddressSet(["127.0.0.0/8", "::1"]),
     });
+    this.#clientAddress = options.clientAddress ?? new ClientAddress();
     this.#dispatcher = new Dispatcher({
+      clientAddress: this.#clientAddress,
       services: options.services,
       settings: options.settings,
       files: new StaticFiles({ root: options.webRoot, clock: options.clock }),
@@ -232,7 +238,9 @@ export class HttpServer {
   }
 
   #onConnection(socket: Socket): void {
-    const leave = this.#count.tryEnter(socket.remoteAddress ?? "");
+    // A proxy's connections are those of all its clients; their WebSockets are counted one by one.
+    const isProxy = this.#clientAddress.isProxy(socket.remoteAddress);
+    const leave = isProxy ? () => {} : this.#count.tryEnter(socket.remoteAddress ?? "");
     if (leave === undefined) {
       socket.destroy();
       return;

@@ -18,7 +18,8 @@ export interface SessionBody {
     readonly webSocketUrl: string;
     /** For digest authentication; not the user part of `uri`. */
     readonly username: string;
-    readonly password: string;
+    /** Missing: a PBX owns the user, and what the user has typed is the password. */
+    readonly password?: string;
   };
   readonly iceServers: readonly IceServer[];
   /** ISO 8601, UTC: when `sip` and `iceServers` stop working. */
@@ -38,7 +39,7 @@ const signInSchema = z.strictObject({
  * An unknown user and a wrong password get the same octets after the same work, so the answer does
  * not tell which users exist.
  */
-export function signIn(context: RequestContext): Reply {
+export async function signIn(context: RequestContext): Promise<Reply> {
   const { logger, remoteAddress, request, services, settings } = context;
   const body = parseBody(signInSchema, context.body);
   if (!body.ok) return body.reply;
@@ -61,10 +62,10 @@ export function signIn(context: RequestContext): Reply {
     );
   }
   const user = services.users.find(userId);
+  const asked = user === undefined ? services.passwords?.check(userId, password) : undefined;
+  if (asked !== undefined) return ofPbx(context, { userId, host, verdict: await asked });
   if (!isSamePassword(password, user?.password) || user === undefined) {
-    limit.failed(remoteAddress, userId);
-    logger.warn("sign-in failed", { user: userId, remote: remoteAddress });
-    return errorReply(401, "ERR_OFFHOOK_HTTP_SIGN_IN", "The user or the password is wrong.");
+    return wrongPassword(context, userId);
   }
   limit.succeeded(userId);
   logger.info("signed in", { user: userId, remote: remoteAddress });
@@ -72,8 +73,7 @@ export function signIn(context: RequestContext): Reply {
   const session: SessionBody = {
     user: { id: user.id, name: user.name },
     sip: {
-      uri: buildSipUri({ user: user.id, host: settings.domain }),
-      webSocketUrl: `${isSecurePage(context) ? "wss" : "ws"}://${host}/ws`,
+      ...sipAddress(context, user.id, host),
       username: issued.username,
       password: issued.password,
     },
@@ -82,6 +82,65 @@ export function signIn(context: RequestContext): Reply {
     tones: tonesFor(settings.country, request.headers["accept-language"]),
   };
   return jsonReply(200, session);
+}
+
+/** A user whom a PBX owns: it has looked at the password, which is then the phone's to register with. */
+function ofPbx(
+  context: RequestContext,
+  sign: {
+    readonly userId: string;
+    readonly host: string;
+    readonly verdict: "right" | "wrong" | "unknown" | "unavailable";
+  },
+): Reply {
+  const { logger, remoteAddress, request, services, settings } = context;
+  const { userId, host, verdict } = sign;
+  switch (verdict) {
+    case "wrong":
+      return wrongPassword(context, userId);
+    case "unavailable":
+      return errorReply(
+        503,
+        "ERR_OFFHOOK_HTTP_REGISTRAR",
+        "The PBX that knows the user does not answer. Try again in a moment.",
+        { "Retry-After": "10" },
+      );
+    case "right":
+      services.signInLimit.succeeded(userId);
+      logger.info("signed in", { user: userId, remote: remoteAddress });
+      break;
+    case "unknown":
+      // Whether it was right, the PBX says to the phone.
+      logger.info("sign-in left to the PBX", { user: userId, remote: remoteAddress });
+      break;
+  }
+  const { expiresAtMs } = services.credentials.issue(userId);
+  const session: SessionBody = {
+    user: { id: userId, name: userId },
+    sip: { ...sipAddress(context, userId, host), username: userId },
+    // A relay is for those alone who have proved who they are.
+    iceServers: verdict === "right" ? buildIceServers(settings.turn, userId, expiresAtMs) : [],
+    expiresAt: new Date(expiresAtMs).toISOString(),
+    tones: tonesFor(settings.country, request.headers["accept-language"]),
+  };
+  return jsonReply(200, session);
+}
+
+function sipAddress(
+  context: RequestContext,
+  user: string,
+  host: string,
+): Pick<SessionBody["sip"], "uri" | "webSocketUrl"> {
+  return {
+    uri: buildSipUri({ user, host: context.settings.domain }),
+    webSocketUrl: `${isSecurePage(context) ? "wss" : "ws"}://${host}/ws`,
+  };
+}
+
+function wrongPassword({ logger, remoteAddress, services }: RequestContext, user: string): Reply {
+  services.signInLimit.failed(remoteAddress, user);
+  logger.warn("sign-in failed", { user, remote: remoteAddress });
+  return errorReply(401, "ERR_OFFHOOK_HTTP_SIGN_IN", "The user or the password is wrong.");
 }
 
 /** The tones of the gateway's country; else of the one that the browser's first language names. */

@@ -59,13 +59,14 @@ export function skipWithoutAsterisk(context: TestContext): void {
 /**
  * One Asterisk for the tests of a `describe`; where there is none they are skipped with the reason.
  *
+ * @param more as `Asterisk.start` takes it
  * @returns a function that gives it, and throws before it is there
  */
-export function useAsterisk(): () => Asterisk {
+export function useAsterisk(more?: Readonly<Record<string, string>>): () => Asterisk {
   let asterisk: Asterisk | undefined;
   beforeEach(skipWithoutAsterisk);
   beforeAll(async () => {
-    if (hasAsterisk()) asterisk = await Asterisk.start();
+    if (hasAsterisk()) asterisk = await Asterisk.start(more);
   });
   afterAll(async () => {
     await asterisk?.stop();
@@ -87,8 +88,13 @@ export class Asterisk implements AsyncDisposable {
   /** Its own directory, as it is named inside the chroot. */
   readonly #inner: string;
 
-  /** Starts it; it takes calls when this returns. @throws without its chroot */
-  static async start(): Promise<Asterisk> {
+  /**
+   * Starts it; it takes calls when this returns.
+   *
+   * @param more text that goes behind the fixture of that name, such as `pjsip.conf`
+   * @throws without its chroot
+   */
+  static async start(more: Readonly<Record<string, string>> = {}): Promise<Asterisk> {
     const chroot = findChroot(SUITE);
     if (chroot === undefined) throw new Error(`no chroot of Debian ${SUITE}`);
     const outer = await makeTemporaryDirectory("asterisk", join(chroot, "tmp"));
@@ -107,13 +113,17 @@ export class Asterisk implements AsyncDisposable {
       join(outer, "data/moh/tone450.wav"),
       generateTone({ ...tone, seconds: 2, frequencyHz: ASTERISK_MUSIC }),
     );
-    await writeConfiguration(outer, {
-      directory: inner,
-      modules: await modulesOf(chroot),
-      rtp_first: String(rtp),
-      rtp_last: String(rtp + 199),
-      port: String(port),
-    });
+    await writeConfiguration(
+      outer,
+      {
+        directory: inner,
+        modules: await modulesOf(chroot),
+        rtp_first: String(rtp),
+        rtp_last: String(rtp + 199),
+        port: String(port),
+      },
+      more,
+    );
     const child = await Child.start(
       "chroot",
       [chroot, "/usr/sbin/asterisk", "-f", "-C", `${inner}/etc/asterisk.conf`],
@@ -254,6 +264,7 @@ async function modulesOf(chroot: string): Promise<string> {
 async function writeConfiguration(
   directory: string,
   values: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>>,
 ): Promise<void> {
   for (const name of await readdir(FIXTURES)) {
     if (name === "trunk.conf") continue;
@@ -266,7 +277,7 @@ async function writeConfiguration(
         text += fill(template, { ...values, ...own });
       }
     }
-    await writeFile(join(directory, "etc", name), text);
+    await writeFile(join(directory, "etc", name), text + (more[name] ?? ""));
   }
   // What Asterisk complains of when it is missing.
   for (const name of ["ccss", "cdr", "cel", "features", "manager", "stasis", "udptl"]) {

@@ -19,6 +19,7 @@ import { createOriginPolicy } from "../../src/http/origin-policy.ts";
 import type {
   BanView,
   GatewayView,
+  PasswordCheck,
   PlanChange,
   PlanControl,
   Readiness,
@@ -33,6 +34,7 @@ import {
   type HttpServer,
   type HttpServerOptions,
 } from "../../src/http/server.ts";
+import type { ClientAddress } from "../../src/http/client-address.ts";
 import { SessionCredentials } from "../../src/http/session-credentials.ts";
 import { AttemptLimit } from "../../src/signaling/auth/attempt-limit.ts";
 import type { Binding } from "../../src/signaling/engine.ts";
@@ -205,6 +207,8 @@ export type TestServerOptions = Partial<
   readonly clock?: Clock;
   readonly renderMetrics?: () => string;
   readonly sip?: SipUpgrade;
+  readonly clientAddress?: ClientAddress;
+  readonly passwords?: PasswordCheck;
 };
 
 /** A real server on a free port of the loopback address, stopped when the test is over. */
@@ -228,10 +232,12 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       users: { find: (id) => USERS.get(id) },
       credentials: { issue: (userId) => credentials.issue(userId) },
       signInLimit: new AttemptLimit({ clock, maxFailures: 5 }),
+      ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
       metrics: { render: options.renderMetrics ?? (() => "offhook_up 1\n") },
     },
     settings,
     sip: options.sip ?? upgrades,
+    ...(options.clientAddress === undefined ? {} : { clientAddress: options.clientAddress }),
     clock,
     logger: options.logger ?? silentLogger,
     ...(options.limits === undefined ? {} : { limits: options.limits }),

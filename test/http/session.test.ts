@@ -93,6 +93,42 @@ describe("POST /api/v1/session", () => {
     expect((await signIn(server, RIGHT, { "X-Forwarded-For": "192.0.2.99" })).status).toBe(429);
   });
 
+  it("lets the PBX that owns a user look at the password, and gives it back to nobody", async () => {
+    const verdicts = { a: "right", b: "wrong", c: "unknown", d: "unavailable" } as const;
+    const turn = { urls: ["turn:192.0.2.10:3478"], secret: "shared" };
+    const asked: string[] = [];
+    const server = await startServer({
+      settings: { turn },
+      passwords: {
+        check: (user, password) => {
+          asked.push(`${user} ${password}`);
+          const verdict = Object.entries(verdicts).find(([id]) => id === user)?.[1];
+          return verdict === undefined ? undefined : Promise.resolve(verdict);
+        },
+      },
+    });
+    const right = await signIn(server, { user: "a", password: "pbx-word" });
+    expect(right.status).toBe(200);
+    const body = await jsonOf(right);
+    expect(body["sip"]).toEqual({
+      uri: "sip:a@voice.example.com",
+      webSocketUrl: `ws://127.0.0.1:${server.port}/ws`,
+      username: "a",
+    });
+    expect(body["iceServers"]).toHaveLength(1);
+    expect(JSON.stringify(body)).not.toContain("pbx-word");
+    const unknown = await signIn(server, { user: "c", password: "x" });
+    // No relay for whom nobody vouches for.
+    expect(await jsonOf(unknown)).toMatchObject({ iceServers: [], sip: { username: "c" } });
+    expect((await signIn(server, { user: "b", password: "x" })).status).toBe(401);
+    const silent = await signIn(server, { user: "d", password: "x" });
+    expect([silent.status, await codeOf(silent)]).toEqual([503, "ERR_OFFHOOK_HTTP_REGISTRAR"]);
+    expect((await signIn(server, { user: "e", password: "x" })).status).toBe(401);
+    // A user of the gateway's own is no matter of the PBX.
+    expect((await signIn(server, RIGHT)).status).toBe(200);
+    expect(asked).not.toContain(`1001 ${RIGHT.password}`);
+  });
+
   it("answers an unknown user exactly as a wrong password", async () => {
     const server = await startServer();
     const answers = [];

@@ -59,6 +59,17 @@ describe("the answer of a sign-in", () => {
     });
   });
 
+  it("takes what the user has typed where a PBX owns the user, and marks it", () => {
+    const { password: _password, ...sip } = answer.sip;
+    expect(tryParseSession({ ...answer, sip }, "typed")).toMatchObject({
+      sip: { ...sip, password: "typed" },
+      hasTypedPassword: true,
+    });
+    // What a reload of the page finds, if anything: no password, and so no session.
+    expect(tryParseSession({ ...answer, sip })).toBeUndefined();
+    expect(tryParseSession(answer, "typed")?.sip.password).toBe("secret");
+  });
+
   it("may lack a name and ICE servers", () => {
     const { iceServers: _iceServers, ...rest } = answer;
     const session = tryParseSession({ ...rest, user: { id: "1001" } });

@@ -145,7 +145,7 @@ export class Phone<Audio extends OutgoingAudio> {
     const result = await this.#ports.signIn(user, password);
     switch (result.kind) {
       case "signed-in":
-        this.#ports.saveSession(result.session);
+        if (result.session.hasTypedPassword !== true) this.#ports.saveSession(result.session);
         this.#begin(result.session);
         return;
       case "failed":

@@ -51,11 +51,14 @@ function tryParseTones(value: unknown): NetworkTones | undefined {
   return ringBack === undefined || busy === undefined ? undefined : { ringBack, busy };
 }
 
-/** @returns the session in this JSON, undefined when anything that a phone needs is missing */
-export function tryParseSession(value: unknown): Session | undefined {
+/**
+ * @param typedPassword what the user has typed: the one for SIP too where a PBX owns the user
+ * @returns the session in this JSON, undefined when anything that a phone needs is missing
+ */
+export function tryParseSession(value: unknown, typedPassword?: string): Session | undefined {
   if (!isObject(value) || !isObject(value["user"]) || !isObject(value["sip"])) return undefined;
   const { id, name } = value["user"];
-  const { uri, webSocketUrl, username, password } = value["sip"];
+  const { uri, webSocketUrl, username, password = typedPassword } = value["sip"];
   const { expiresAt, iceServers } = value;
   const tones = tryParseTones(value["tones"]);
   if (!isString(id) || !isString(uri) || !isString(webSocketUrl)) return undefined;
@@ -68,12 +71,14 @@ export function tryParseSession(value: unknown): Session | undefined {
       ? iceServers.map(tryParseIceServer).filter((server) => server !== undefined)
       : [],
     expiresAt,
+    ...(value["sip"]["password"] === undefined ? { hasTypedPassword: true } : {}),
     ...(tones === undefined ? {} : { tones }),
   };
 }
 
 /**
- * Signs a user in. The password goes out in the body once and is kept nowhere.
+ * Signs a user in. The password goes out in the body once; it is kept only where a PBX owns the user,
+ * in memory, because the PBX asks for it.
  *
  * @param endpoint address of `/api/v1/session`
  */
@@ -93,7 +98,7 @@ export async function signIn(
       await response.body?.cancel();
       return { kind: "failed", problem: problemOfStatus(response.status) };
     }
-    const session = tryParseSession(await response.json());
+    const session = tryParseSession(await response.json(), password);
     return session === undefined
       ? { kind: "failed", problem: "server-failed" }
       : { kind: "signed-in", session };

@@ -20,6 +20,8 @@ export interface Session {
   readonly iceServers: readonly IceServer[];
   /** ISO 8601. */
   readonly expiresAt: string;
+  /** The password is the user's own, for a PBX: it stays in memory and nowhere else. */
+  readonly hasTypedPassword?: boolean;
   /** What the network plays while a call rings, and when it is busy. */
   readonly tones?: NetworkTones;
 }
