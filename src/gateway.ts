@@ -1,6 +1,3 @@
-import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { CallTable } from "./call/call-table.ts";
 import { callRefused } from "./call/channels.ts";
 import type { CallContext } from "./call/context.ts";
@@ -31,6 +28,7 @@ import type {
   TrunkView,
 } from "./http/ports.ts";
 import type { HttpSettings } from "./http/route.ts";
+import { keepKey } from "./kept-key.ts";
 import { passThroughTerms } from "./pass-through-terms.ts";
 import { trunkTerms } from "./trunk-terms.ts";
 import { trunkHealthView } from "./trunk-view.ts";
@@ -669,17 +667,4 @@ function count(items: Iterable<unknown>): number {
   let total = 0;
   for (const _ of items) total += 1;
   return total;
-}
-
-/** The key that keeps short-lived credentials good over a restart; made at the first one. */
-function keepKey(directory: string): Buffer {
-  const file = join(directory, "session.key");
-  if (existsSync(file)) {
-    const kept = Buffer.from(readFileSync(file, "utf8").trim(), "base64url");
-    if (kept.length >= 32) return kept;
-  }
-  const key = randomBytes(32);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(file, `${key.toString("base64url")}\n`, { mode: 0o600 });
-  return key;
 }

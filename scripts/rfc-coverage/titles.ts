@@ -89,6 +89,7 @@ export const RFC_TITLES: ReadonlyMap<number, string> = new Map([
   [7044, "An Extension to SIP for Request History Information"],
   [7065, "TURN Uniform Resource Identifiers"],
   [7118, "The WebSocket Protocol as a Transport for SIP"],
+  [7239, "Forwarded HTTP Extension"],
   [7339, "SIP Overload Control"],
   [7433, "A Mechanism for Transporting User-to-User Call Control Information in SIP"],
   [7587, "RTP Payload Format for the Opus Codec"],

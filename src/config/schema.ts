@@ -14,8 +14,8 @@ import {
   wholeNumber,
   word,
 } from "../dialplan/scalar.ts";
+import { clientKeys } from "./http-keys.ts";
 import { limitsSchema } from "./limits.ts";
-import { proxyKeys } from "./proxy-keys.ts";
 import { oneRegistrar, registrarKeys } from "./registrar-keys.ts";
 import { reloadSchema } from "./reload.ts";
 import { trunkIdentityKeys } from "./trunk-identity.ts";
@@ -26,7 +26,6 @@ import {
   tryParseMediaAddress,
   tryParseNameServer,
   tryParseNgSocket,
-  tryParseOrigin,
   tryParsePeerUri,
   tryParsePortRange,
   tryParseRange,
@@ -94,14 +93,7 @@ const httpSchema = z.strictObject({
       description: "HTTPS and WSS; browsers give the microphone only on HTTPS or on localhost",
       default: "none: plain HTTP and WS",
     }),
-  origins: oneOrMore(like("an origin such as https://voice.example.com", tryParseOrigin))
-    .optional()
-    .meta({
-      description: "Pages that may open /ws and call the API",
-      default: "the gateway's own",
-      example: '["https://voice.example.com"]',
-    }),
-  ...proxyKeys,
+  ...clientKeys,
 });
 
 const drachtioSchema = z.strictObject({

@@ -48,8 +48,8 @@ export class ClientAddress {
   *#hops({ headers }: Pick<IncomingMessage, "headers">): Generator<string | undefined, void, void> {
     const field = headers[this.#header];
     const text = Array.isArray(field) ? field.join(",") : (field ?? "");
-    let end = text.length;
-    for (let count = 0; count < MAX_HOPS && end >= 0 && text !== ""; count += 1) {
+    let end = text === "" ? -1 : text.length;
+    for (let count = 0; count < MAX_HOPS && end >= 0; count += 1) {
       const comma = end === 0 ? -1 : text.lastIndexOf(",", end - 1);
       const item = text.slice(comma + 1, end).trim();
       yield tryParseHop(this.#header === "forwarded" ? forOf(item) : item);

@@ -10,7 +10,7 @@ describe("mistakes", () => {
     ["http:\n  lisen: x", 'f.yaml:2:3: http.lisen: unknown key; did you mean "listen"?'],
     [
       "http:\n  port: 80",
-      "f.yaml:2:3: http.port: unknown key; expected one of listen, tls, origins",
+      "f.yaml:2:3: http.port: unknown key; expected one of listen, tls, origins, trusted-proxies, client-address",
     ],
     [
       "http:\n  listen: 80",
@@ -18,7 +18,7 @@ describe("mistakes", () => {
     ],
     [
       "http: 8080",
-      "f.yaml:1:7: http: found text; expected a map with the keys listen, tls, origins",
+      "f.yaml:1:7: http: found text; expected a map with the keys listen, tls, origins, trusted-proxies, client-address",
     ],
     [
       "http:\n  tls: { certificate: a }",

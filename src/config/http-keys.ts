@@ -1,8 +1,21 @@
 import { oneOrMore, scalar, word } from "../dialplan/scalar.ts";
-import { tryParseRange } from "./values.ts";
+import { tryParseOrigin, tryParseRange } from "./values.ts";
 
-/** Keys of `http` for a gateway behind reverse proxies. */
-export const proxyKeys = {
+/** Keys of `http` that say whose word on a client counts. */
+export const clientKeys = {
+  origins: oneOrMore(
+    scalar({
+      expected: "an origin such as https://voice.example.com",
+      parse: tryParseOrigin,
+      json: { type: "string" },
+    }),
+  )
+    .optional()
+    .meta({
+      description: "Pages that may open /ws and call the API",
+      default: "the gateway's own",
+      example: '["https://voice.example.com"]',
+    }),
   "trusted-proxies": oneOrMore(
     scalar({
       expected: "an address or a range such as 10.0.0.0/8",
