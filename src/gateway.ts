@@ -228,7 +228,7 @@ export class Gateway implements GatewayView {
         key: sessionKey,
         isOwnUser: (userId) => this.#current.config.users.has(userId),
       }),
-      handler: { onInvite: (invite) => this.#calls.onInvite(invite) },
+      handler: { handlesReplaces: true, onInvite: (invite) => this.#calls.onInvite(invite) },
     });
     this.#limits = new CallLimits({
       maxCalls: config.limits.maxCalls,

@@ -10,7 +10,7 @@ export function trunkTerms(
   /** `media.video` */
   hasVideo: boolean,
 ): TrunkTerms {
-  const { identity, headers } = trunk;
+  const { identity, headers, transfer } = trunk;
   const { codecs, codecPolicy, dtmf, dtmfFallback, srtp, nat, video, addressFamily } = trunk;
   const hosts = (): readonly string[] =>
     engine.trunkTargets(trunk.id).map(({ address }) => hostOf(address));
@@ -19,6 +19,7 @@ export function trunkTerms(
     codecPolicy,
     identity,
     headers,
+    transfer,
     media: {
       dtmf,
       dtmfFallback,

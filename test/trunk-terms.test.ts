@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { trunkLeg } from "../src/call/context.ts";
 import type { TrunkConfig } from "../src/config/config.ts";
 import { toTrunkIdentity } from "../src/config/trunk-identity.ts";
+import { toTrunkTransfer } from "../src/config/trunk-transfer.ts";
 import { trunkTerms } from "../src/trunk-terms.ts";
 
 function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVideo = true) {
@@ -19,6 +20,7 @@ function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVi
     failoverAfterMs: 4000,
     registrar: false,
     ...toTrunkIdentity({}, "sip:pbx.example.com"),
+    ...toTrunkTransfer({}, "sip:pbx.example.com"),
     terms: { reliable: "supported", session: undefined },
     ...keys,
   };

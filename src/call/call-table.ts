@@ -52,6 +52,7 @@ export class CallTable implements EngineHandler {
       clock,
       logger,
       domain,
+      trunk: (id) => this.#context.trunk(id),
       decide: ({ end, to }) =>
         this.#decide({
           from: this.#callerAt(end),
@@ -191,12 +192,12 @@ export class CallTable implements EngineHandler {
   }
 
   #beginTransfer(transfer: TransferCall, ready: (id: string) => void): number | undefined {
-    const { invite, decision, caller, callee, depth, from } = transfer;
+    const { invite, decision, caller, callee, depth, from, referredBy } = transfer;
     if (!this.#context.media.isReady) return 503;
     const place = this.#context.limits.takeCall();
     if ("refused" in place) return place.refused.sipStatus;
     const { identity } = caller.end;
-    const taken = { caller, callee, depth, from };
+    const taken = { caller, callee, depth, from, referredBy };
     const call = this.#start({ invite, identity, decision, releases: [place.release], taken });
     ready(call.id);
     call.start();

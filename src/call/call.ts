@@ -207,6 +207,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
         leg: this.#callerLeg,
         identity: options.identity,
         isStandIn: taken?.caller !== undefined,
+        referredBy: taken?.referredBy,
       },
       dialled: invite.calledNumber,
       callerSdp: invite.sdp,

@@ -38,6 +38,15 @@ export interface CallContext {
   askHook(hook: string, question: HookQuestion): Promise<readonly Action[] | undefined>;
 }
 
+/** How calls with a trunk are transferred. */
+export interface TransferTerms {
+  /** The peer is asked to transfer its own parties to its own numbers. */
+  readonly isPassedOn: boolean;
+  /** The peer learns who has transferred a call to it. */
+  readonly isReferredByTold: boolean;
+  readonly peerHost: string;
+}
+
 /** What calls with a trunk keep to. */
 export interface TrunkTerms {
   readonly codecs: readonly string[] | undefined;
@@ -47,6 +56,8 @@ export interface TrunkTerms {
   readonly media?: Omit<MediaLeg, "tag" | "kind" | "codecs"> | undefined;
   /** How it is told who calls; default: by From, and it is believed about From alone. */
   readonly identity?: IdentityTerms | undefined;
+  /** How its calls are transferred; default: by us, and it is told nothing. */
+  readonly transfer?: TransferTerms | undefined;
   /** Header fields that cross; default: none. */
   readonly headers?: HeaderRules | undefined;
 }

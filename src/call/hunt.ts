@@ -75,6 +75,8 @@ interface Caller {
   readonly identity: CallerIdentity;
   /** Its SDP stands in for one that it will be asked for when somebody answers. */
   readonly isStandIn: boolean;
+  /** The URI of whoever has transferred it here. */
+  readonly referredBy: string | undefined;
 }
 
 const ANSWERED_ELSEWHERE: EndReason = {
@@ -398,7 +400,7 @@ export class Hunt implements AttemptHandler {
           codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
           from,
           to: { user: called },
-          headers: [...headers, ...locationFields(emergency?.location)],
+          headers: [...headers, ...locationFields(emergency?.location), ...this.#referredBy(trunk)],
           crossing: this.#crossing(trunk?.headers ?? NO_RULES),
           ...(emergency === undefined && { charge: chargeOf(action.charge, trunkId) }),
         },
@@ -409,6 +411,13 @@ export class Hunt implements AttemptHandler {
       isRecorded: action.record === true,
       isEmergency: emergency !== undefined,
     };
+  }
+
+  /** RFC 3892: only for a trunk that is to know. */
+  #referredBy(trunk: TrunkTerms | undefined): ExtraHeaders {
+    const { referredBy } = this.#caller;
+    const isTold = referredBy !== undefined && trunk?.transfer?.isReferredByTold === true;
+    return isTold ? [["Referred-By", `<${referredBy}>`]] : [];
   }
 
   #directoryFor(trunk: TrunkTerms | undefined) {

@@ -167,11 +167,12 @@ export class Story {
   /** A transfer begins (`pending`), or has come out. */
   transferNoted(transfer: TransferNote): void {
     const { kind, result, sipStatus, by } = transfer;
-    const isNew = result === "pending";
+    const isUnderWay = this.#transfers.at(-1)?.result === "pending";
     const to = ownCopy(transfer.to);
-    const others = isNew ? this.#transfers : this.#transfers.slice(0, -1);
+    const others = isUnderWay ? this.#transfers.slice(0, -1) : this.#transfers;
     this.#transfers = [...others, { ...transfer, to }].slice(-MAX_TRANSFERS);
-    if (isNew) this.note("transfer", `${kind} by ${by.tag} to ${to}`);
+    if (result === "pending" && isUnderWay) return;
+    if (result === "pending") this.note("transfer", `${kind} by ${by.tag} to ${to}`);
     else this.note(`transfer ${result}`, sipStatus === undefined ? undefined : String(sipStatus));
   }
 

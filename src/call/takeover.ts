@@ -13,6 +13,8 @@ export interface TakenEnds {
   /** Calls that were made one from another before this one. */
   readonly depth: number;
   readonly from: CallView["transferredFrom"];
+  /** The URI of whoever asked for the transfer. */
+  readonly referredBy?: string;
   readonly onHandover: (handover: Handover) => void;
 }
 

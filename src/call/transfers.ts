@@ -1,14 +1,19 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CallQuery, Decision } from "../dialplan/decision.ts";
-import type { IncomingRefer, ReferProgress } from "../signaling/engine.ts";
+import type { IncomingRefer } from "../signaling/engine.ts";
 import type { Replaces } from "../signaling/message/replaces.ts";
+import { buildSipUri } from "../signaling/message/uri.ts";
+import { NORMAL_CLEARING } from "./cause.ts";
 import { callRefused } from "./channels.ts";
+import type { TransferTerms, TrunkTerms } from "./context.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import type { EndIndex } from "./end-index.ts";
 import type { Leaving } from "./leaving.ts";
 import type { TransferNote } from "./record.ts";
-import type { RefusedReason } from "./refused.ts";
+import { passOn, referForPeer } from "./passed-transfer.ts";
+import { partyOf, type RefusedReason } from "./refused.ts";
+import { TransferReport } from "./transfer-report.ts";
 import { TransferredCaller } from "./transferred-caller.ts";
 
 /** The call whose end asks for a transfer. */
@@ -19,6 +24,17 @@ export interface TransferringCall {
   /** The other end of the call leaves it. @returns undefined when that cannot be now */
   leaveFrom(end: DialogEnd): Leaving | undefined;
   noteTransfer(transfer: TransferNote): void;
+}
+
+/** A transfer that may be. */
+interface Transfer {
+  readonly call: TransferringCall;
+  readonly end: DialogEnd;
+  readonly refer: IncomingRefer;
+  readonly caller: Leaving;
+  readonly callee?: Leaving;
+  readonly decision: Decision;
+  readonly to: string;
 }
 
 /** What a call needs of the other calls. */
@@ -36,6 +52,8 @@ export interface TransferCall {
   readonly callee: Leaving | undefined;
   readonly depth: number;
   readonly from: { readonly call: string; readonly by: TransferNote["by"] };
+  /** The URI of whoever asked for the transfer. */
+  readonly referredBy: string;
 }
 
 export interface TransfersOptions {
@@ -44,6 +62,7 @@ export interface TransfersOptions {
   readonly clock: Clock;
   /** The SIP domain of the web users. */
   readonly domain: string;
+  trunk(id: string): TrunkTerms | undefined;
   /** Decides as if the end had dialled the number. */
   decide(query: Pick<CallQuery, "to"> & { readonly end: DialogEnd }): Decision;
   /**
@@ -139,59 +158,61 @@ export class Transfers {
     this.#begin({ call, end, refer, caller, callee, decision: NOTHING_TO_DECIDE, to });
   }
 
-  #begin(transfer: {
-    readonly call: TransferringCall;
-    readonly end: DialogEnd;
-    readonly refer: IncomingRefer;
-    readonly caller: Leaving;
-    readonly callee?: Leaving;
-    readonly decision: Decision;
-    readonly to: string;
-  }): void {
+  #begin(transfer: Transfer): void {
     const { call, end, refer, caller, callee, decision, to } = transfer;
-    let progress: ReferProgress | undefined;
-    const note: TransferNote = {
-      by: { tag: end.leg.tag, ...partyOfEnd(end) },
+    const report = new TransferReport({
+      refer,
+      end,
       kind: callee === undefined ? "blind" : "attended",
       to,
-      result: "pending",
-    };
-    let made: string | undefined;
-    const tell = (result: TransferNote["result"], sipStatus?: number): void =>
-      call.noteTransfer({
-        ...note,
-        result,
-        ...(made === undefined ? {} : { call: made }),
-        ...(sipStatus === undefined ? {} : { sipStatus }),
-      });
+      note: (note) => call.noteTransfer(note),
+    });
+    const target = callee === undefined ? { decision } : { callee };
+    const passed = referForPeer(caller, target, (id) => this.#options.trunk(id));
+    if (passed === undefined) {
+      this.#carryOut(transfer, report);
+      return;
+    }
+    report.begin(undefined);
+    const isTold = this.#termsAt(caller)?.isReferredByTold === true;
+    passOn(caller, passed, {
+      referredBy: isTold ? this.#uriOf(end) : undefined,
+      outcome: report,
+      onOver: () => callee?.abandon(NORMAL_CLEARING),
+      otherwise: () => this.#carryOut(transfer, report),
+    });
+  }
+
+  /** Places the call that the transfer makes. */
+  #carryOut(transfer: Transfer, report: TransferReport): void {
+    const { call, end, refer, caller, callee, decision, to } = transfer;
     const invite = new TransferredCaller({
       leaving: caller,
       calledNumber: to,
       maxForwards: refer.request.maxForwards,
-      outcome: {
-        onProgress: (status) => progress?.notify(status),
-        onAnswered: () => {
-          tell("done", 200);
-          progress?.notify(200);
-        },
-        onFailed: (status, reasonPhrase) => {
-          tell("failed", status);
-          progress?.notify(status, reasonPhrase);
-        },
-      },
+      outcome: report,
     });
-    const ready = (id: string): void => {
-      made = id;
-      progress = refer.accept();
-      tell("pending");
-    };
-    const from = { call: call.id, by: note.by };
+    const from = { call: call.id, by: report.by };
     const depth = call.transferDepth + 1;
-    const refused = this.#options.begin({ invite, decision, caller, callee, depth, from }, ready);
+    const referredBy = this.#uriOf(end);
+    const refused = this.#options.begin(
+      { invite, decision, caller, callee, depth, from, referredBy },
+      (id) => report.begin(id),
+    );
     if (refused === undefined) return;
     caller.abandon({ sipStatus: refused });
     callee?.abandon({ sipStatus: refused });
+    report.onFailed(refused, undefined);
     this.#refuse(end, refer, "limit", refused);
+  }
+
+  #termsAt({ end: { dialog } }: Leaving): TransferTerms | undefined {
+    const { party } = dialog;
+    return party.kind === "trunk" ? this.#options.trunk(party.trunkId)?.transfer : undefined;
+  }
+
+  #uriOf({ identity }: DialogEnd): string {
+    return buildSipUri({ user: identity.shown.user, host: this.#options.domain });
   }
 
   /** @param status what the INVITE would have got */
@@ -202,7 +223,7 @@ export class Transfers {
     status: number,
     route?: string,
   ): void {
-    const { id, kind } = partyOfEnd(end);
+    const { id, kind } = partyOf(end.dialog);
     const to = refer.referTo.user === "" ? refer.referTo.host : refer.referTo.user;
     if (why !== undefined) callRefused.publish({ reason: why, from: { kind, id }, to, route });
     this.#options.logger.info("a transfer was refused", { by: id, to, sip: status, why });
@@ -225,13 +246,6 @@ export class Transfers {
 }
 
 function isSameParty(one: DialogEnd, other: DialogEnd): boolean {
-  const [a, b] = [partyOfEnd(one), partyOfEnd(other)];
+  const [a, b] = [partyOf(one.dialog), partyOf(other.dialog)];
   return a.kind === b.kind && a.id === b.id;
-}
-
-/** Who is at an end. */
-export function partyOfEnd({ dialog: { party } }: Pick<DialogEnd, "dialog">) {
-  return party.kind === "user"
-    ? ({ kind: "user", id: party.userId } as const)
-    : ({ kind: "trunk", id: party.trunkId } as const);
 }

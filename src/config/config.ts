@@ -205,6 +205,7 @@ export interface TrunkConfig {
     /** A browser registers again after at most this long. */
     readonly maxExpiresSeconds: number;
   };
+  readonly transfer: TrunkTransferConfig;
   /** What calls with the peer agree to beside themselves. */
   readonly terms: {
     /** RFC 3262. */
@@ -227,6 +228,16 @@ export interface TrunkIdentityConfig {
   readonly isPhone: boolean;
   /** How forwards are told. */
   readonly diversion: "off" | "diversion" | "history-info" | "both";
+}
+
+/** How calls with the peer are transferred. */
+export interface TrunkTransferConfig {
+  /** The peer is asked to transfer its own parties to its own numbers. */
+  readonly isPassedOn: boolean;
+  /** The peer learns who has transferred a call to it. */
+  readonly isReferredByTold: boolean;
+  /** The host of `peer`. */
+  readonly peerHost: string;
 }
 
 /** `as-is`: as the dialplan has it. */

@@ -24,6 +24,7 @@ import { ownAddress } from "./own-address.ts";
 import type { Interfaces } from "./own-address.ts";
 import type { FileValues } from "./schema.ts";
 import { toTrunkIdentity } from "./trunk-identity.ts";
+import { toTrunkTransfer } from "./trunk-transfer.ts";
 import { isLoopbackHost, tryParsePeerUri } from "./values.ts";
 
 /** What the defaults depend on beside the file. */
@@ -152,6 +153,7 @@ function toTrunk(
     registrar: trunk.registrar ?? false,
     ...toTrunkIdentity(trunk, trunk.peer),
     passThrough: trunk.registrar === true ? toPassThrough(trunk) : undefined,
+    ...toTrunkTransfer(trunk, trunk.peer),
     terms: {
       reliable: trunk["100rel"] ?? "supported",
       session: own === undefined ? session : toSessionTimer(own, session),

@@ -18,7 +18,7 @@ import { clientKeys } from "./http-keys.ts";
 import { limitsSchema } from "./limits.ts";
 import { oneRegistrar, registrarKeys } from "./registrar-keys.ts";
 import { reloadSchema } from "./reload.ts";
-import { trunkIdentityKeys } from "./trunk-identity.ts";
+import { trunkKeys } from "./trunk-keys.ts";
 import {
   isPublicAddress,
   tryParseHost,
@@ -563,7 +563,7 @@ const trunkSchema = z
       example: "off",
     }),
     ...registrarKeys,
-    ...trunkIdentityKeys,
+    ...trunkKeys,
   })
   .transform((value) => compact(value));
 

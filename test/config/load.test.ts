@@ -81,6 +81,7 @@ describe("the example of the contract", () => {
         diversion: "diversion",
       },
       headers: { toTrunk: [], fromTrunk: [] },
+      transfer: { isPassedOn: false, isReferredByTold: false, peerHost: "pbx.example.com" },
       terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
     });
     expect(config.dialplan.routes).toHaveLength(5);
@@ -152,6 +153,7 @@ describe("defaults", () => {
         diversion: "diversion",
       },
       headers: { toTrunk: [], fromTrunk: [] },
+      transfer: { isPassedOn: false, isReferredByTold: false, peerHost: "192.0.2.20" },
       terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
     });
     expect(config.demo?.users.map(({ id }) => id)).toEqual(["1001", "1002"]);

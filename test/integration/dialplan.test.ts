@@ -203,12 +203,16 @@ describe("calls that somebody would pay for", () => {
     const leg = caller.invite("0301234567");
     await leg.answered(20_000);
     const before = await invitesOf(well);
+    const logged = gateway.logs().length;
     const cseq = leg.request("REFER", {
       headers: [["Refer-To", "<sip:09001234567@localhost>"]],
     });
     expect(cseq).toBeDefined();
     const response = await leg.expectResponse((status) => status >= 200, "REFER");
-    expect(response.statusCode).toBeGreaterThanOrEqual(200);
+    expect(response.statusCode).toBe(403);
+    await gateway.waitForLog((line) => line.fields.get("to") === "09001234567", {
+      from: logged,
+    });
     await leg.bye();
     await expectNothingLeft(gateway);
     expect(await invitesOf(well)).toBe(before);

@@ -1,0 +1,5 @@
+import { trunkIdentityKeys } from "./trunk-identity.ts";
+import { trunkTransferKeys } from "./trunk-transfer.ts";
+
+/** Keys of a trunk that have files of their own. */
+export const trunkKeys = { ...trunkIdentityKeys, ...trunkTransferKeys } as const;
