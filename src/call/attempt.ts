@@ -18,6 +18,7 @@ import type { CallContext } from "./context.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 import { identifyCallee, type CallerIdentity } from "./presentation.ts";
 import { partyOf } from "./refused.ts";
+import { trickleFields } from "./trickle-ice.ts";
 
 /** What an attempt tells the hunt that made it. `onAnswered` or `onFailed` comes once, last. */
 export interface AttemptHandler {
@@ -135,7 +136,7 @@ export class Attempt {
         from: this.#from,
         to: this.#to,
         sdp,
-        ...(this.#headers !== undefined && { headers: this.#headers }),
+        headers: [...(this.#headers ?? []), ...trickleFields(this.leg)],
         onBehalfOf: this.#onBehalfOf,
       },
       {

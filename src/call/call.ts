@@ -51,6 +51,7 @@ import { rejectInvite } from "./refused.ts";
 import { logEnded, Story } from "./story.ts";
 import { Takeover, type TakenEnds } from "./takeover.ts";
 import type { CallSurroundings, TransferringCall } from "./transfers.ts";
+import { infoPackagesOf, takesTrickle, trickleFields } from "./trickle-ice.ts";
 
 /**
  * `hunting`: looking for someone who answers; `answering`: someone did, media is being joined;
@@ -147,7 +148,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
       },
     });
     const log = context.logger.child({ call: options.id });
-    this.#progress = new CallerProgress(invite, this.#media, log);
+    this.#progress = new CallerProgress(invite, this.#media, log, trickleFields(this.#callerLeg));
     this.#takeover = taken && new Takeover({ ...taken, media: this.#media });
     this.#keeper = new MediaKeeper({
       media: this.#media,
@@ -224,7 +225,8 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
           "caller",
         );
       },
-      onRequest: (request) => this.#digits.onInfo("caller", request),
+      infoPackages: infoPackagesOf(this.#callerLeg),
+      onRequest: (request) => this.#onInfo(this.#callerLeg, request),
     });
     if (callStarted.hasSubscribers) callStarted.publish(this.view());
     const takeover = this.#takeover;
@@ -300,8 +302,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   onMovedOn(reason: EndReason): void {
     // RFC 6228: a caller with several early dialogs loses this one; ringing begins anew.
-    if (this.#invite.endEarlyDialog?.(reason) !== true) return;
-    this.#progress.restart();
+    if (this.#invite.endEarlyDialog?.(reason) === true) this.#progress.restart();
   }
 
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void {
@@ -397,15 +398,13 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   // The two ends
 
   onEndConfirmed(end: DialogEnd, sdp: string | undefined): void {
-    if (sdp !== undefined && end.remoteSdp !== undefined) {
-      this.#onLateAnswer(end, sdp);
-      return;
-    }
-    if (end.role !== "caller" || !this.#isLateOffer || sdp === undefined) return;
+    if (sdp === undefined) return;
     const exchange = this.#exchange;
-    if (exchange === undefined || end.remoteSdp !== undefined) return;
-    end.remoteSdp = sdp;
-    void this.#acknowledgeLate(exchange, sdp);
+    if (end.remoteSdp !== undefined) this.#onLateAnswer(end, sdp);
+    else if (end.role === "caller" && this.#isLateOffer && exchange !== undefined) {
+      end.remoteSdp = sdp;
+      void this.#acknowledgeLate(exchange, sdp);
+    }
   }
 
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void {
@@ -425,7 +424,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
       void this.#quality.answer(end, request, () => this.#state === "connected", told);
       return;
     }
-    this.#digits.onInfo(end.leg.tag, request);
+    this.#onInfo(end.leg, request);
   }
 
   onEndRefer(end: DialogEnd, refer: IncomingRefer): void {
@@ -433,11 +432,9 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   }
 
   onEndGone(end: DialogEnd, reason: EndReason): void {
-    if (this.#leaving?.outlives(end, reason) === true) {
-      this.#story.note("transferor left", end.leg.tag);
-      return;
-    }
-    this.#end(reason, end.role);
+    const isLeaving = this.#leaving?.outlives(end, reason) === true;
+    if (isLeaving) this.#story.note("transferor left", end.leg.tag);
+    else this.#end(reason, end.role);
   }
 
   onEndFlow(end: DialogEnd, isUp: boolean): void {
@@ -552,6 +549,10 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     return digitPathOf({ early, exchange: this.#exchange, ends: [this.#caller, this.#callee] });
   }
 
+  #onInfo(leg: MediaLeg, info: IncomingRequest): void {
+    if (!takesTrickle(this.#media, leg, info, this.#context)) this.#digits.onInfo(leg.tag, info);
+  }
+
   #choose(codecs: CodecChoice): void {
     this.#codecs = codecs;
     this.#story.codecsChosen(codecs);
@@ -568,7 +569,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     }
     // Either side may have gone while rtpengine worked.
     if (this.#state !== "answering") return;
-    const dialog = this.#invite.accept(sdp);
+    const dialog = this.#invite.accept(sdp, { headers: trickleFields(this.#callerLeg) });
     if (dialog === undefined) {
       this.#end({ sipStatus: 487, q850: 16, text: "Cancelled by the caller" }, "caller");
       return;

@@ -1,6 +1,6 @@
 import type { Logger } from "../core/logger.ts";
 import type { MediaSession } from "../media/session.ts";
-import type { IncomingInvite } from "../signaling/engine.ts";
+import type { ExtraHeaders, IncomingInvite } from "../signaling/engine.ts";
 import type { Attempt } from "./attempt.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 
@@ -9,14 +9,22 @@ export class CallerProgress {
   readonly #invite: IncomingInvite;
   readonly #media: MediaSession;
   readonly #logger: Logger;
+  readonly #fields: ExtraHeaders;
   #early: Attempt | undefined;
   #sdp: string | undefined;
   #lastStatus = 0;
 
-  constructor(invite: IncomingInvite, media: MediaSession, logger: Logger) {
+  /** @param fields of each response */
+  constructor(
+    invite: IncomingInvite,
+    media: MediaSession,
+    logger: Logger,
+    fields: ExtraHeaders = [],
+  ) {
     this.#invite = invite;
     this.#media = media;
     this.#logger = logger;
+    this.#fields = fields;
   }
 
   /** Whose early media plays. */
@@ -35,7 +43,10 @@ export class CallerProgress {
     if (!isNews || (this.#sdp !== undefined && sdp === undefined)) return;
     this.#lastStatus = status;
     this.#sdp = sdp;
-    this.#invite.progress(status, sdp === undefined ? {} : { sdp });
+    this.#invite.progress(status, {
+      ...(sdp !== undefined && { sdp }),
+      headers: this.#fields,
+    });
   }
 
   /** The caller has lost its early dialog: ringing begins anew. */

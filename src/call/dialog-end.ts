@@ -15,12 +15,13 @@ import type { EndIndex } from "./end-index.ts";
 import type { Leaving } from "./leaving.ts";
 import type { CallerIdentity } from "./presentation.ts";
 import type { Segment } from "./loss.ts";
+import { infoPackagesOf } from "./trickle-ice.ts";
 
 /** What happens on one end of a call, told to the call. */
 export interface DialogEndOwner {
   onEndConfirmed(end: DialogEnd, sdp: string | undefined): void;
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void;
-  /** An INFO without a package: a digit, if it is anything. The owner responds. */
+  /** An INFO: of a package that the end takes, or a digit, if it is anything. The owner responds. */
   onEndInfo(end: DialogEnd, request: IncomingRequest): void;
   /** A REFER. The owner responds. */
   onEndRefer(end: DialogEnd, refer: IncomingRefer): void;
@@ -46,6 +47,7 @@ export class DialogEnd implements CallEnd, DialogHandler {
   readonly role: "caller" | "callee";
   /** Who is there, as others are shown it. */
   readonly identity: CallerIdentity;
+  readonly infoPackages: readonly string[];
   /** The last SDP that the far end sent, and the last that it was sent. */
   remoteSdp: string | undefined;
   localSdp: string | undefined;
@@ -72,6 +74,7 @@ export class DialogEnd implements CallEnd, DialogHandler {
     this.dialog = options.dialog;
     this.leg = options.leg;
     this.role = options.role;
+    this.infoPackages = infoPackagesOf(options.leg);
     this.#owner = options.owner;
     this.#context = options.context;
     this.identity = options.identity;

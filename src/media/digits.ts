@@ -11,6 +11,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Codec } from "./codecs.ts";
 import { isSpeech, isTelephoneEvent } from "./codecs.ts";
 import { MediaError } from "./errors.ts";
+import type { NgArguments } from "./ng-client.ts";
 import type { DtmfWay, MediaLeg, PlayedDigit } from "./session.ts";
 
 /** The way that digits go to a leg whose SDP has, or has no, telephone-event. */
@@ -70,15 +71,20 @@ export interface DigitCommand {
   readonly pauseMs: number;
 }
 
+/** The arguments of that command. */
+export function dtmfArguments({ from, digit, durationMs, pauseMs }: DigitCommand): NgArguments {
+  return { "from-tag": from, code: digit, duration: durationMs, pause: pauseMs };
+}
+
 /** Plays digits of one session one after another, so that they keep their order. */
 export class DigitQueue {
   readonly #clock: Clock;
-  readonly #play: (command: DigitCommand) => Promise<void>;
+  readonly #play: (command: DigitCommand) => Promise<unknown>;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
   /** @param play sends the command; it may fail because the sender has sent no packet yet */
-  constructor(clock: Clock, play: (command: DigitCommand) => Promise<void>) {
+  constructor(clock: Clock, play: (command: DigitCommand) => Promise<unknown>) {
     this.#clock = clock;
     this.#play = play;
   }

@@ -5,18 +5,18 @@ import { asDtlsClient, followEndpoint } from "./browser-endpoint.ts";
 import type { Codec } from "./codecs.ts";
 import type { MediaDirection } from "./direction.ts";
 import { formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
-import { DigitQueue, wayTo, withEvents, type DigitCommand } from "./digits.ts";
+import { DigitQueue, dtmfArguments, withEvents } from "./digits.ts";
 import { MediaError } from "./errors.ts";
+import { followIce } from "./ice-fragment.ts";
+import { takeFragment } from "./later-candidates.ts";
 import { isDictionary, type NgCommands, type NgReply } from "./ng-client.ts";
 import { whereItWas } from "./media-address.ts";
 import type { PooledSession } from "./node-pool.ts";
 import { keepPromise } from "./promised-codec.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
-import { planCodecs, profileOf } from "./profile.ts";
-import type { FlaggedArguments, OfferedTransport } from "./profile.ts";
+import { planCodecs, profileOf, type FlaggedArguments, type OfferedTransport } from "./profile.ts";
 import { addReports, readLegHealth, readMediaStatistics } from "./report.ts";
-import type { Sdp, SdpOrigin } from "./sdp.ts";
-import { formatSdp } from "./sdp.ts";
+import { formatSdp, type Sdp, type SdpOrigin } from "./sdp.ts";
 import type { LegDescription, VideoUse } from "./sdp-filter.ts";
 import {
   readDescription,
@@ -26,7 +26,6 @@ import {
   selectOfferCodecs,
 } from "./sdp-filter.ts";
 import type {
-  DtmfWay,
   Exchange,
   LegHealth,
   MediaLeg,
@@ -55,6 +54,7 @@ import {
   newLegState,
   noRtpengine,
   noteBrowser,
+  noteEvents,
   onlyPair,
   printForLeg,
   transcodingOf,
@@ -115,7 +115,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
       canReadFiles: options.canReadFiles,
     });
     this.#digits = new DigitQueue(options.clock, (command) =>
-      this.#inTurn(() => this.#playDigit(command)),
+      this.#inTurn(() => this.#command("play DTMF", dtmfArguments(command))),
     );
   }
 
@@ -137,6 +137,18 @@ export class RtpengineSession implements MediaSession, PooledSession {
 
   answer(exchange: Exchange, sdp: string): Promise<string> {
     return this.#inTurn(() => this.#answer(exchange, sdp));
+  }
+
+  addCandidates(leg: MediaLeg, fragment: string): Promise<"taken" | "stale"> {
+    return this.#inTurn(() =>
+      takeFragment(fragment, {
+        tag: leg.tag,
+        leg: this.#leg(leg.tag),
+        branches: this.#branches.values(),
+        limits: this.#options.sdpLimits,
+        repeat: (branch) => this.#repeat(branch),
+      }),
+    );
   }
 
   async dropBranch(branch: string): Promise<void> {
@@ -291,7 +303,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const known = this.#branches.get(branch);
     // A new exchange of a pair that stands: both may agree on something else.
     if (known?.isAnswered === true) for (const leg of this.#legs.values()) leg.promised = undefined;
-    const way = this.#noteEvents(offerer, description);
+    const way = noteEvents(this.#leg(offerer.tag), offerer, description);
     const flags = new Set(known?.flags);
     // Tones must come out of the answerer's events, if it has any; it is offered some.
     if (way === "inband" && !wantsOtherWay(answerer)) flags.add("always transcode");
@@ -354,7 +366,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
   async #answer(exchange: Exchange, sdp: string): Promise<string> {
     const { offerer, answerer, branch } = exchange;
     const description = this.#read(answerer, sdp);
-    const way = this.#noteEvents(answerer, description);
+    const way = noteEvents(this.#leg(answerer.tag), answerer, description);
     const codecs = this.#codecsFrom(
       answerer,
       selectAnswerCodecs(description.codecs),
@@ -436,32 +448,18 @@ export class RtpengineSession implements MediaSession, PooledSession {
     return readDescription(sdp, leg.kind, { srtp: leg.srtp, limits: this.#options.sdpLimits });
   }
 
-  /** What the leg's own SDP says of digits. @returns the way that they go to it */
-  #noteEvents(leg: MediaLeg, description: LegDescription): DtmfWay {
-    const state = this.#leg(leg.tag);
-    state.hasEvents = description.codecs.some(isTelephoneEvent);
-    const way = wayTo(leg, state.hasEvents);
-    state.way = way;
-    return way;
-  }
-
-  /** Whether rtpengine reports digits, so that they can go by SIP INFO. */
-  get #reportsDigits(): boolean {
-    return this.#options.reportsDigits === true;
-  }
-
   /** A leg's codecs for rtpengine: a leg with another way has events only in appearance. */
   #codecsFrom(leg: MediaLeg, codecs: readonly Codec[], isReplaced: boolean): readonly Codec[] {
     if (!isReplaced) return codecs;
     const state = this.#leg(leg.tag);
-    return state.way === "info" && this.#reportsDigits
+    return state.way === "info" && this.#options.reportsDigits === true
       ? withEvents(codecs, state.meantEvents)
       : codecs;
   }
 
   /** Has rtpengine keep the events for legs that get their digits by SIP INFO. */
   async #holdEvents(one: string, other: string): Promise<void> {
-    if (!this.#reportsDigits) return;
+    if (this.#options.reportsDigits !== true) return;
     for (const [tag, peer] of [
       [one, other],
       [other, one],
@@ -491,11 +489,18 @@ export class RtpengineSession implements MediaSession, PooledSession {
     }
     if (state.flags.has("inject DTMF")) return false;
     state.flags.add("inject DTMF");
-    state.offer = withFlags({ ...state.offer, "to-tag": state.answererTag }, state.flags);
+    state.offer = withFlags(state.offer, state.flags);
     state.answer = withFlags(state.answer, state.flags);
-    await this.#command("offer", state.offer);
-    await this.#command("answer", state.answer);
+    await this.#repeat(state);
     return true;
+  }
+
+  /** Sends what a branch has offered and answered again; the SDP that comes back is known. */
+  async #repeat(branch: BranchState): Promise<void> {
+    const { answer } = branch;
+    if (answer !== undefined) branch.offer = { ...branch.offer, "to-tag": branch.answererTag };
+    await this.#command("offer", branch.offer);
+    if (answer !== undefined) await this.#command("answer", answer);
   }
 
   /** @returns whether rtpengine can play a digit of this leg now; undefined: it could before */
@@ -510,15 +515,6 @@ export class RtpengineSession implements MediaSession, PooledSession {
     };
     const before = await packets();
     return async () => (await packets()) >= before + SETTLE_PACKETS;
-  }
-
-  async #playDigit({ from, digit, durationMs, pauseMs }: DigitCommand): Promise<void> {
-    await this.#command("play DTMF", {
-      "from-tag": from,
-      code: digit,
-      duration: durationMs,
-      pause: pauseMs,
-    });
   }
 
   /** The first offer may go to any healthy rtpengine; later ones belong to the one that took it. */
@@ -586,6 +582,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const state = this.#leg(leg.tag);
     if (leg.kind === "webrtc") {
       state.endpoint = followEndpoint(state.endpoint, description, role);
+      state.ice = followIce(state.ice, description);
     }
     const reachable = leg.kind === "rtp" ? whereItWas(description, state.address) : description;
     state.address = { connection: reachable.audio.connection, port: reachable.audio.port };

@@ -62,7 +62,10 @@ export function hasOwn(media: SdpMedia, name: string): boolean {
  * UDP candidates with a literal address. Others are of no use to rtpengine: it takes no TCP, and a
  * name (`….local`) would have it ask a DNS server.
  */
-export function candidatesOf(media: SdpMedia, max: number): readonly SdpAttribute[] {
+export function candidatesOf(
+  media: Pick<SdpMedia, "attributes">,
+  max: number,
+): readonly SdpAttribute[] {
   const candidates: SdpAttribute[] = [];
   for (const { name, value } of media.attributes) {
     if (name !== "candidate" || value === undefined) continue;

@@ -2,9 +2,11 @@ import { randomToken } from "../core/ids.ts";
 import type { BrowserAnchor, BrowserChanges } from "./browser-anchor.ts";
 import type { BrowserEndpoint } from "./browser-endpoint.ts";
 import type { Codec } from "./codecs.ts";
-import { formatCodec } from "./codecs.ts";
+import { formatCodec, isTelephoneEvent } from "./codecs.ts";
+import { wayTo } from "./digits.ts";
 import { withDirection, type MediaDirection } from "./direction.ts";
 import { MediaError } from "./errors.ts";
+import type { IceGeneration } from "./ice-fragment.ts";
 import type { MediaAddress } from "./media-address.ts";
 import type { NgCommands, NgReply } from "./ng-client.ts";
 import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts";
@@ -52,6 +54,8 @@ export interface LegState {
   promised: string | undefined;
   /** Where it last said that it takes media. */
   address: MediaAddress | undefined;
+  /** The browser's ICE since its last restart. */
+  ice: IceGeneration | undefined;
 }
 
 /** The commands that are about a call. */
@@ -115,6 +119,7 @@ export function newLegState(): LegState {
     endpoint: undefined,
     promised: undefined,
     address: undefined,
+    ice: undefined,
   };
 }
 
@@ -203,6 +208,17 @@ export function noteBrowser(
     state.anchor = { ...state.anchor, role: ours };
   }
   return by;
+}
+
+/** What a leg's own SDP says of digits. @returns the way that they go to it */
+export function noteEvents(
+  state: LegState,
+  leg: MediaLeg,
+  { codecs }: Pick<LegDescription, "codecs">,
+): DtmfWay {
+  state.hasEvents = codecs.some(isTelephoneEvent);
+  state.way = wayTo(leg, state.hasEvents);
+  return state.way;
 }
 
 /** Whether a leg is configured for another way than RFC 4733: it is given no telephone-event. */

@@ -240,6 +240,13 @@ export interface MediaSession {
   adopt(tag: string, from: MediaSession, fromTag: string): void;
   /** What has come from each leg, by tag, from rtpengine. @throws MediaError */
   health(): Promise<Readonly<Record<string, LegHealth>>>;
+  /**
+   * Gives candidates that a browser has found after its SDP to rtpengine (RFC 8840).
+   * @param fragment the body of type `application/trickle-ice-sdpfrag`
+   * @returns `stale` when they belong to another generation of its ICE; nothing was done
+   * @throws MediaError as `offer`
+   */
+  addCandidates(leg: MediaLeg, fragment: string): Promise<"taken" | "stale">;
   /** Drops a lost attempt. Never throws. */
   dropBranch(branch: string): Promise<void>;
   /** What has been negotiated so far; asks nobody, so it counts no packets. */

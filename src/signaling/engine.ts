@@ -226,6 +226,11 @@ export interface IncomingInvite {
 }
 
 export interface IncomingInviteHandler {
+  /**
+   * INFO packages that go to `onRequest` (RFC 6086), in lower case: those that our messages have
+   * listed in Recv-Info. Any other gets 469. Default none.
+   */
+  readonly infoPackages?: readonly string[];
   /** CANCEL came, or the caller's connection went for good; 487 has been sent where it can be. */
   onCancelled(reason: EndReason | undefined): void;
   /**
@@ -434,6 +439,11 @@ export interface OutgoingMessageOptions {
 }
 
 export interface DialogHandler {
+  /**
+   * INFO packages that go to `onRequest` (RFC 6086), in lower case: those that our messages have
+   * listed in Recv-Info. Any other gets 469. Default none.
+   */
+  readonly infoPackages?: readonly string[];
   /** The ACK of a 2xx of ours; `sdp` is the answer to a late offer. */
   onConfirmed(sdp: string | undefined): void;
   onReinvite(reinvite: IncomingReinvite): void;

@@ -209,6 +209,10 @@ export class ScriptedMedia implements MediaEngine {
         this.log.push(`digit ${digit} from ${from}`);
         return Promise.resolve();
       },
+      addCandidates: ({ tag }, fragment) => {
+        this.log.push(`candidates from ${tag}: ${fragment}`);
+        return Promise.resolve("taken" as const);
+      },
       move: () => {
         this.log.push("move");
         return Promise.resolve({

@@ -3,6 +3,7 @@ import { CallTable } from "../../src/call/call-table.ts";
 import { callEnded, callRefused } from "../../src/call/channels.ts";
 import type { CallRecord } from "../../src/call/record.ts";
 import type { RefusedCall } from "../../src/call/refused.ts";
+import { trickleFields } from "../../src/call/trickle-ice.ts";
 import type { Action, CallQuery, Decision } from "../../src/dialplan/decision.ts";
 import type { IncomingRefer, Party } from "../../src/signaling/engine.ts";
 import { Headers } from "../../src/signaling/message/headers.ts";
@@ -148,7 +149,8 @@ describe("RFC 5589 §6 a blind transfer", () => {
     });
     const { options, handler } = rig.engine.at(1);
     expect(options).toMatchObject({ from: { user: "1002" }, to: { user: "1003" } });
-    expect(options.headers ?? [], "nothing of the REFER goes on").toEqual([]);
+    const ours = trickleFields({ tag: "", kind: "webrtc" });
+    expect(options.headers ?? [], "nothing of the REFER goes on").toEqual(ours);
     // The SDP of who is transferred stands in for it; its media is new all the same.
     expect(rig.media.log).toContain("adopt callee-1 as caller");
     expect(options.sdp).toContain("1002-answer");

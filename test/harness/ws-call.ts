@@ -15,6 +15,8 @@ export interface RequestParts {
   readonly branch?: string;
   readonly headers?: readonly HeaderField[];
   readonly body?: string | undefined;
+  /** Of the body; default `application/sdp`. */
+  readonly contentType?: string | undefined;
 }
 
 /** The connection of a web user, as its calls need it. */
@@ -84,6 +86,7 @@ class CallLeg {
     options: {
       readonly headers?: readonly HeaderField[];
       readonly body?: string;
+      readonly contentType?: string;
       readonly cseq?: number;
     } = {},
   ): SipRequest {
@@ -96,6 +99,7 @@ class CallLeg {
       cseq: options.cseq ?? this.cseq,
       headers: [["Contact", this.caller.contact], ...(options.headers ?? [])],
       body: options.body,
+      contentType: options.contentType,
     });
     this.caller.send(request);
     return request;

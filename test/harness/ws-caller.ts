@@ -165,7 +165,7 @@ export class WsCaller implements Line, AsyncDisposable {
         ["User-Agent", "Harness browser 1.0"],
       ],
       body,
-      contentType: "application/sdp",
+      contentType: parts.contentType ?? "application/sdp",
     });
   }
 

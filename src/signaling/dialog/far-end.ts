@@ -36,8 +36,8 @@ export class FarEnd {
   }
 }
 
-/** The name without parameters. */
-function packageName(value: string): string {
+/** The name of an INFO package without parameters, in lower case. */
+export function packageName(value: string): string {
   const end = value.indexOf(";");
   return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
 }

@@ -76,7 +76,7 @@ export class OtherRequests {
   }
 
   #onInfo(transaction: ServerTransaction): void {
-    const refusal = packageRefusal(transaction.request);
+    const refusal = packageRefusal(transaction.request, this.#handler()?.infoPackages);
     if (refusal === undefined) this.#handOver(transaction);
     else transaction.respond(refusal);
   }

@@ -14,6 +14,7 @@ import {
   reasonFields,
   safeExtras,
 } from "./our-headers.ts";
+import { packageName } from "./far-end.ts";
 import type { Peer } from "./peer.ts";
 
 const TAG_LENGTH = 12;
@@ -98,11 +99,19 @@ export function requireRefusal(
   return ourResponse(request, 420, { fields: [["Unsupported", unknown.join(", ")]] });
 }
 
-/** 469 to an INFO of a package (RFC 6086 §4.2.2): none is negotiated, as no part of ours asks for one. */
-export function packageRefusal(request: SipRequest): SipResponse | undefined {
+/**
+ * 469 to an INFO of a package that we have not asked for (RFC 6086 §4.2.2).
+ *
+ * @param taken the packages that we have, in lower case
+ */
+export function packageRefusal(
+  request: SipRequest,
+  taken: readonly string[] = [],
+): SipResponse | undefined {
+  const value = request.headers.get("Info-Package");
   // Without Info-Package it is a legacy INFO, such as application/dtmf-relay.
-  if (!request.headers.has("Info-Package")) return undefined;
-  return ourResponse(request, 469, { fields: [["Recv-Info", ""]] });
+  if (value === undefined || taken.includes(packageName(value))) return undefined;
+  return ourResponse(request, 469, { fields: [["Recv-Info", taken.join(", ")]] });
 }
 
 /** 415 when an INVITE or UPDATE brings a body that is not SDP (RFC 3261 §8.2.3). */

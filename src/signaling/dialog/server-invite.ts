@@ -276,7 +276,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   /** Nothing of ours has been accepted yet. */
   #onInfo(request: SipRequest, transaction: ServerTransaction): void {
     const handler = this.#handler;
-    const refusal = packageRefusal(request);
+    const refusal = packageRefusal(request, handler?.infoPackages);
     if (refusal !== undefined) transaction.respond(refusal);
     else if (handler?.onRequest === undefined) transaction.respond(ourResponse(request, 491));
     else {
