@@ -30,6 +30,7 @@ import type {
 import type { HttpSettings } from "./http/route.ts";
 import { keepKey } from "./kept-key.ts";
 import { passThroughTerms } from "./pass-through-terms.ts";
+import { ProfileProposals } from "./profile-proposals.ts";
 import { trunkTerms } from "./trunk-terms.ts";
 import { trunkHealthView } from "./trunk-view.ts";
 import { createHttpServer, type HttpServer } from "./http/server.ts";
@@ -42,6 +43,7 @@ import { CallRecords } from "./observe/call-records.ts";
 import { createLogger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { RefusedCallLog } from "./observe/refused-call-log.ts";
+import { SecurityLog } from "./observe/security-log.ts";
 import { AttemptLimit } from "./signaling/auth/attempt-limit.ts";
 import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
 import { createEmbeddedEngine } from "./signaling/endpoint.ts";
@@ -111,6 +113,8 @@ export class Gateway implements GatewayView {
   readonly #records = new CallRecords();
   readonly #metrics: Metrics;
   readonly #refusedLog: RefusedCallLog;
+  readonly #securityLog: SecurityLog;
+  readonly #proposals: ProfileProposals;
   #originPolicy: IsOriginAllowed;
   #current: { readonly config: Config; readonly dialplan: Dialplan };
   /** What the configuration was read from last. */
@@ -150,6 +154,8 @@ export class Gateway implements GatewayView {
     this.#attempts = attempts;
     const security = logger.child({ room: "security" });
     this.#refusedLog = new RefusedCallLog({ clock: this.#clock, logger: security });
+    this.#securityLog = new SecurityLog({ clock: this.#clock, logger: security });
+    this.#proposals = new ProfileProposals(config.trunks, logger.child({ room: "trunk" }));
     this.#sources = new SourceLimit({
       clock: this.#clock,
       limits: limits.requests,
@@ -409,6 +415,8 @@ export class Gateway implements GatewayView {
     this.#metrics.close();
     this.#records.close();
     this.#refusedLog.close();
+    this.#securityLog.close();
+    this.#proposals.close();
   }
 
   /**
@@ -545,6 +553,7 @@ export class Gateway implements GatewayView {
         peer,
         state: this.#engine.trunkState(id),
         ...trunkHealthView(id, this.#engine),
+        ...this.#proposals.viewOf(id),
         liveCalls: this.#limits.callsOfTrunk(id),
         ...(maxCalls === undefined ? {} : { maxCalls }),
       };

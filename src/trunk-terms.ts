@@ -20,6 +20,10 @@ export function trunkTerms(
     identity,
     headers,
     transfer,
+    isAvoided: () => {
+      const targets = engine.trunkTargets(trunk.id);
+      return targets.length > 0 && targets.every((target) => target.isAvoided);
+    },
     media: {
       dtmf,
       dtmfFallback,

@@ -19,7 +19,7 @@ function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVi
     pingHits: 2,
     failoverAfterMs: 4000,
     registrar: false,
-    ...toTrunkIdentity({}, "sip:pbx.example.com"),
+    ...toTrunkIdentity({}, { peer: "sip:pbx.example.com", account: undefined }),
     ...toTrunkTransfer({}, "sip:pbx.example.com"),
     terms: { reliable: "supported", session: undefined },
     ...keys,
@@ -30,6 +30,7 @@ function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVi
     state: "unknown" as const,
     sinceMs: undefined,
     reason: undefined,
+    isAvoided: false,
   }));
   return trunkTerms(trunk, { trunkTargets: () => targets }, hasVideo);
 }

@@ -47,6 +47,7 @@ export class Attempt {
   readonly codecs: CodecChoice;
   /** The caller's own header fields that go on to the callee. */
   readonly crossing: ExtraHeaders;
+  readonly #hasAlternative: boolean;
   readonly #context: CallContext;
   readonly #media: MediaSession;
   readonly #handler: AttemptHandler;
@@ -72,6 +73,8 @@ export class Attempt {
     readonly headers?: ExtraHeaders | undefined;
     /** Of `headers`, those of the caller's own. Default none. */
     readonly crossing?: ExtraHeaders;
+    /** Whether others are tried when the target says nothing. Default false. */
+    readonly hasAlternative?: boolean;
     /** The call that this attempt is made for: a loop is found by it. */
     readonly onBehalfOf: IncomingInvite;
     readonly isRecorded: boolean;
@@ -83,6 +86,7 @@ export class Attempt {
     this.target = options.target;
     this.codecs = options.codecs;
     this.crossing = options.crossing ?? [];
+    this.#hasAlternative = options.hasAlternative ?? false;
     this.exchange = {
       offerer: options.caller,
       answerer: options.leg,
@@ -137,6 +141,7 @@ export class Attempt {
         to: this.#to,
         sdp,
         headers: [...(this.#headers ?? []), ...trickleFields(this.leg)],
+        ...(this.#hasAlternative && { hasAlternative: true }),
         onBehalfOf: this.#onBehalfOf,
       },
       {

@@ -58,6 +58,8 @@ export interface TrunkTerms {
   readonly identity?: IdentityTerms | undefined;
   /** How its calls are transferred; default: by us, and it is told nothing. */
   readonly transfer?: TransferTerms | undefined;
+  /** Whether all its servers failed lately: others are tried before it. */
+  readonly isAvoided?: (() => boolean) | undefined;
   /** Header fields that cross; default: none. */
   readonly headers?: HeaderRules | undefined;
 }

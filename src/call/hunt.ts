@@ -49,9 +49,13 @@ interface Stage {
   readonly isFailover: boolean;
   /** Whether a call that is answered here is recorded. */
   readonly isRecorded: boolean;
+  /** Whether another trunk is next: one that says nothing does not hold the call for long. */
+  readonly hasAlternative?: boolean;
   /** An emergency call goes out whatever the limits say. */
   readonly isEmergency?: boolean;
 }
+
+type StageTerms = Pick<Stage, "isEmergency" | "isRecorded" | "hasAlternative">;
 
 interface Target {
   readonly target: InviteTarget;
@@ -119,7 +123,7 @@ export class Hunt implements AttemptHandler {
   /** Targets of the running stage that ring later. */
   #waiting: Target[] = [];
   #waitingTimer: Timer | undefined;
-  #waitingStage: Pick<Stage, "isRecorded"> = { isRecorded: false };
+  #waitingStage: StageTerms = { isRecorded: false };
   #answeredMs: number | undefined;
   readonly #question: Omit<HookQuestion, "from">;
   #reason: EndReason | undefined;
@@ -286,7 +290,7 @@ export class Hunt implements AttemptHandler {
         }
         return false;
       case "dial":
-        this.#stages = action.trunks.map((trunkId) => this.#dialStage(trunkId, action));
+        this.#stages = this.#dialStages(action);
         return false;
       case "voicemail":
         this.#stages = [this.#voicemailStage(action)];
@@ -375,6 +379,16 @@ export class Hunt implements AttemptHandler {
       isFailover: false,
       isRecorded: record === true,
     };
+  }
+
+  /** Trunks whose servers failed lately are tried after all others. */
+  #dialStages(action: Extract<Action, { kind: "dial" }>): Stage[] {
+    const isAvoided = (id: string): number => (this.#context.trunk(id)?.isAvoided?.() ? 1 : 0);
+    const trunks = action.trunks.toSorted((a, b) => isAvoided(a) - isAvoided(b));
+    return trunks.map((trunkId, index) => {
+      const stage = this.#dialStage(trunkId, action);
+      return index < trunks.length - 1 ? { ...stage, hasAlternative: true } : stage;
+    });
   }
 
   #dialStage(trunkId: string, action: Extract<Action, { kind: "dial" }>): Stage {
@@ -528,7 +542,7 @@ export class Hunt implements AttemptHandler {
   /** An attempt at a target, with its place at the trunk; none when there is no place. */
   #attempt(
     { target, leg, codecs, from, to, headers = [], crossing = [], charge }: Target,
-    { isEmergency = false, isRecorded }: Pick<Stage, "isEmergency" | "isRecorded">,
+    { isEmergency = false, isRecorded, hasAlternative = false }: StageTerms,
   ): readonly Attempt[] {
     const { limits, facts, clock } = this.#context;
     if (target.kind === "trunk") {
@@ -564,6 +578,7 @@ export class Hunt implements AttemptHandler {
         to,
         headers: [...headers, ...crossing],
         crossing,
+        hasAlternative,
         isRecorded,
       }),
     ];

@@ -35,6 +35,8 @@ export interface IdentityTerms {
   readonly header: IdentityHeader;
   readonly numbers: "as-is" | "e164" | "e164-without-plus" | "national";
   readonly fromHost?: string;
+  /** Stands in From instead of the caller's number. */
+  readonly fromUser?: string;
   readonly isPhone: boolean;
   readonly diversion: DiversionHeader;
 }
@@ -178,7 +180,7 @@ export function presentToTrunk(
   environment: Directory & { readonly domain: string; readonly terms: IdentityTerms | undefined },
 ): PresentedCall {
   const { domain, terms = USUAL, country } = environment;
-  const { isTrusted, header, numbers, fromHost, isPhone, diversion } = terms;
+  const { isTrusted, header, numbers, fromHost, fromUser, isPhone, diversion } = terms;
   const style = { host: fromHost ?? domain, isPhone };
   const home = { country, areaCode: undefined };
   const wanted = presentation.callerNumber;
@@ -216,8 +218,17 @@ export function presentToTrunk(
         ]),
     ...(isTrusted ? caller.diversions : []),
   ];
+  const shown = isWithheld || isUnknown ? ANONYMOUS : known;
   return {
-    from: isWithheld || isUnknown ? ANONYMOUS : known,
+    // An account says nothing of the caller; who withholds the number has no name either.
+    from:
+      fromUser === undefined
+        ? shown
+        : {
+            user: fromUser,
+            displayName: shown.displayName,
+            ...(fromHost !== undefined && { host: fromHost }),
+          },
     headers: [
       ...identityFields(header, (isWithheld && !isTrusted) || isUnknown ? undefined : known, {
         ...style,

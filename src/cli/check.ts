@@ -1,4 +1,7 @@
+import type { Config } from "../config/config.ts";
 import { formatProblem } from "../config/problem.ts";
+import { findProfile } from "../config/profiles/all.ts";
+import { formatProfileValue } from "../config/profiles/profile.ts";
 import { parseOptions } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { countsOf, loadForCommand, nameOfSource } from "./load-for-command.ts";
@@ -26,6 +29,20 @@ export const checkCommand: Command = (args, context) => {
   }
   for (const warning of result.config.warnings) context.print(`WARNING ${name}: ${warning}`);
   for (const problem of result.lint) context.print(`WARNING ${formatProblem(problem)}`);
+  for (const line of profileLines(result.config)) context.print(line);
   context.print(`${name}: ok (${countsOf(result.config)})`);
   return 0;
 };
+
+/** What the profiles of the trunks set, one line a trunk. */
+function profileLines({ trunks }: Config): readonly string[] {
+  return [...trunks.values()].flatMap(({ id, profile }) => {
+    if (profile === undefined) return [];
+    const keys = findProfile(profile.name)?.keys ?? {};
+    const set = Object.entries(keys)
+      .filter(([key]) => profile.applied.includes(key))
+      .map(([key, { value }]) => `${key}: ${formatProfileValue(value)}`);
+    const what = set.length === 0 ? "nothing, the trunk says it all" : set.join(", ");
+    return [`trunks.${id}: profile ${profile.name} sets ${what}`];
+  });
+}

@@ -211,7 +211,11 @@ export interface TrunkConfig {
     /** RFC 3262. */
     readonly reliable: "off" | "supported" | "required";
     readonly session: SessionTimerConfig | undefined;
+    /** The host of Contact; undefined: our address. */
+    readonly contactHost?: string;
   };
+  /** The profile that was chosen, and those of its keys that are in force. */
+  readonly profile?: { readonly name: string; readonly applied: readonly string[] };
 }
 
 /** How the peer and we tell each other who calls. */
@@ -224,6 +228,8 @@ export interface TrunkIdentityConfig {
   readonly numbers: NumberStyle;
   /** The host of From and its like; undefined: ours. */
   readonly fromHost?: string;
+  /** The user of From; undefined: the caller's number. */
+  readonly fromUser?: string;
   /** `user=phone` beside telephone numbers. */
   readonly isPhone: boolean;
   /** How forwards are told. */

@@ -25,6 +25,7 @@ import type { Interfaces } from "./own-address.ts";
 import type { FileValues } from "./schema.ts";
 import { toTrunkIdentity } from "./trunk-identity.ts";
 import { toTrunkTransfer } from "./trunk-transfer.ts";
+import { withProfile } from "./profile-defaults.ts";
 import { isLoopbackHost, tryParsePeerUri } from "./values.ts";
 
 /** What the defaults depend on beside the file. */
@@ -113,7 +114,7 @@ function toUser(
 
 function toTrunk(
   id: string,
-  trunk: NonNullable<FileValues["trunks"]>[string],
+  own: NonNullable<FileValues["trunks"]>[string],
   shared: {
     readonly directory: string;
     readonly tls: NonNullable<FileValues["sip"]>["tls"];
@@ -121,8 +122,11 @@ function toTrunk(
   },
 ): TrunkConfig {
   const { directory, tls, session } = shared;
-  const { register } = trunk;
-  const own = trunk["session-timer"];
+  const { trunk, profile } = withProfile(own);
+  const { peer, register } = trunk;
+  const account = register?.username ?? trunk.auth?.username;
+  const timer = trunk["session-timer"];
+  const contactHost = trunk["contact-host"];
   return compact({
     id,
     peer: trunk.peer,
@@ -151,13 +155,15 @@ function toTrunk(
     failoverAfterMs: trunk["failover-after"] ?? 4000,
     tls: trunk.tls === undefined ? undefined : toTrunkTls(trunk.tls, directory, tls),
     registrar: trunk.registrar ?? false,
-    ...toTrunkIdentity(trunk, trunk.peer),
+    ...toTrunkIdentity(trunk, { peer, account }),
     passThrough: trunk.registrar === true ? toPassThrough(trunk) : undefined,
     ...toTrunkTransfer(trunk, trunk.peer),
     terms: {
       reliable: trunk["100rel"] ?? "supported",
-      session: own === undefined ? session : toSessionTimer(own, session),
+      session: timer === undefined ? session : toSessionTimer(timer, session),
+      ...(contactHost !== undefined && { contactHost }),
     },
+    profile,
   });
 }
 
@@ -357,6 +363,13 @@ function ownWarnings(config: Config, values: FileValues): readonly string[] {
     );
   }
   warnings.push(...tlsWarnings(config));
+  for (const [id, trunk] of Object.entries(values.trunks ?? {})) {
+    const hasAccount = trunk.register !== undefined || trunk.auth !== undefined;
+    if (hasAccount || withProfile(trunk).trunk["from-user"] !== "account") continue;
+    warnings.push(
+      `trunks.${id}.from-user: account, but neither register nor auth names one; From shows the caller`,
+    );
+  }
   const timers = [
     ["sip", values.sip?.["session-timer"]] as const,
     ...Object.entries(values.trunks ?? {}).map(

@@ -441,7 +441,8 @@ const trunkTlsSchema = z
     });
   });
 
-const trunkSchema = z
+/** One of `trunks`. */
+export const trunkSchema = z
   .strictObject({
     peer: like("a SIP URI such as sip:pbx.example.com:5060", (value) =>
       tryParsePeerUri(value) === undefined ? undefined : value,
@@ -549,7 +550,7 @@ const trunkSchema = z
     }),
     "failover-after": duration("500ms", "32s").optional().meta({
       description:
-        "When the peer's name leads to several servers: how long one may say nothing before the next one is called",
+        "How long a server of the peer may say nothing before the next one is called: another server of the peer, or the next trunk of the route",
       default: "4s",
     }),
     "100rel": word("off", "supported", "required").optional().meta({

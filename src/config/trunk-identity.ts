@@ -46,6 +46,12 @@ export const trunkIdentityKeys = {
     default: "own",
     example: "peer",
   }),
+  "from-user": word("caller", "account").optional().meta({
+    description:
+      "User in From: `caller`: the caller's number, `account`: the user name of `register` or `auth`, for peers that take calls of their accounts alone; the number then stands where `identity` says",
+    default: "caller",
+    example: "account",
+  }),
   "user-phone": flag().optional().meta({
     description: "true: `user=phone` stands beside telephone numbers (RFC 3261 §19.1.1)",
     default: "false",
@@ -88,7 +94,7 @@ export type TrunkIdentityValues = {
 /** Fills in the defaults. */
 export function toTrunkIdentity(
   values: TrunkIdentityValues,
-  peer: string,
+  { peer, account }: { readonly peer: string; readonly account: string | undefined },
 ): { readonly identity: TrunkIdentityConfig; readonly headers: HeaderRulesConfig } {
   const isTrusted = values.trust ?? false;
   return {
@@ -97,6 +103,7 @@ export function toTrunkIdentity(
       header: values.identity ?? (isTrusted ? "pai" : "from"),
       numbers: values["number-format"] ?? "as-is",
       fromHost: fromHostOf(values["from-domain"] ?? "own", peer),
+      fromUser: values["from-user"] === "account" ? account : undefined,
       isPhone: values["user-phone"] ?? false,
       diversion: values.diversion ?? "diversion",
     }),

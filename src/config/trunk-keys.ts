@@ -1,5 +1,10 @@
+import { trunkProfileKeys } from "./trunk-profile.ts";
 import { trunkIdentityKeys } from "./trunk-identity.ts";
 import { trunkTransferKeys } from "./trunk-transfer.ts";
 
 /** Keys of a trunk that have files of their own. */
-export const trunkKeys = { ...trunkIdentityKeys, ...trunkTransferKeys } as const;
+export const trunkKeys = {
+  ...trunkIdentityKeys,
+  ...trunkProfileKeys,
+  ...trunkTransferKeys,
+} as const;

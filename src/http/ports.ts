@@ -119,6 +119,10 @@ export interface TrunkView {
   readonly targets?: readonly TrunkTargetView[];
   readonly liveCalls: number;
   readonly maxCalls?: number;
+  /** Its `profile`. */
+  readonly profile?: string;
+  /** The profile that its peer looks like, when it has none. */
+  readonly proposedProfile?: string;
 }
 
 /** How a trunk's registration at its peer stands. Times in ISO 8601. */

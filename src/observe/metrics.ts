@@ -3,6 +3,11 @@ import { callEnded, callRefused, callMedia, type CallMediaFact } from "../call/c
 import { SEGMENTS, type Segment } from "../call/loss.ts";
 import { REFUSED_REASONS, type RefusedReason } from "../call/refused.ts";
 import { isChallenge } from "../call/record.ts";
+import {
+  SECURITY_EVENTS,
+  securityFacts,
+  type SecurityEvent,
+} from "../signaling/dialog/security-facts.ts";
 import type { CallRecord, CallResult, QualityView } from "../call/record.ts";
 import type { FactChannel } from "../core/channels.ts";
 import { anchorAlarms } from "../media/facts.ts";
@@ -76,6 +81,7 @@ export class Metrics {
   readonly #unsubscribe: readonly (() => void)[];
   readonly #eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   readonly #ended = new Map<CallResult, number>(RESULTS.map((result) => [result, 0]));
+  readonly #attacks = new Map<SecurityEvent, number>(SECURITY_EVENTS.map((event) => [event, 0]));
   readonly #refused = new Map<RefusedReason, number>(REFUSED_REASONS.map((reason) => [reason, 0]));
   readonly #setupBuckets: number[] = SETUP_BOUNDS.map(() => 0);
   readonly #mos = new Histogram(MOS_BOUNDS);
@@ -105,6 +111,9 @@ export class Metrics {
     this.#unsubscribe = [
       (options.channel ?? callEnded).subscribe((record) => {
         if (!isChallenge(record)) this.#count(record);
+      }),
+      securityFacts.subscribe(({ event }) => {
+        this.#attacks.set(event, (this.#attacks.get(event) ?? 0) + 1);
       }),
       callRefused.subscribe(({ reason }) => {
         this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
@@ -192,6 +201,12 @@ export class Metrics {
         node: process.versions.node,
       }),
       gauge("offhook_calls_active", "Calls in progress.", sources.liveCalls()),
+      {
+        name: "offhook_security_events_total",
+        help: "Attacks inside calls that were refused, by event.",
+        type: "counter",
+        samples: Array.from(this.#attacks, ([event, value]) => ({ labels: { event }, value })),
+      },
       {
         name: "offhook_calls_refused_total",
         help: "Calls that were not placed for what they might cost, or because of a limit, by reason.",

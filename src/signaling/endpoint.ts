@@ -479,7 +479,10 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   /** The far end of a request outside a dialog, whose sender has been let in. */
   #senderOf(request: SipRequest, flow: Flow): Peer {
     const trunk = isBrowser(flow) ? undefined : this.#trunks.byFlow(flow, request.uri);
-    if (trunk !== undefined) return trunk.peer(flow);
+    if (trunk !== undefined) {
+      trunk.noteAgent(request.headers);
+      return trunk.peer(flow);
+    }
     // RFC 5627 §4.4: a client that has a GRUU puts it into Contact instead of its instance.
     const contact = request.contact?.sipUri;
     const own = contact === undefined ? undefined : this.#registrar.resolve(contact);
@@ -604,14 +607,15 @@ function withChallenges({
   ...trunk
 }: EngineTrunk): TrunkTableOptions["trunks"][number] {
   if (register === undefined) {
-    return { ...trunk, challenges: auth === undefined ? undefined : new ChallengeAnswer(auth) };
+    const own = auth === undefined ? undefined : new ChallengeAnswer(auth, trunk.id);
+    return { ...trunk, challenges: own };
   }
   const { username, password, expiresSeconds } = register;
-  const own = new ChallengeAnswer({ username, password });
+  const own = new ChallengeAnswer({ username, password }, trunk.id);
   const isSame = auth === undefined || (auth.username === username && auth.password === password);
   return {
     ...trunk,
-    challenges: isSame ? own : new ChallengeAnswer(auth),
+    challenges: isSame ? own : new ChallengeAnswer(auth, trunk.id),
     register: { username, expiresSeconds, challenges: own },
   };
 }

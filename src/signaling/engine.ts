@@ -88,6 +88,11 @@ export interface OutgoingInviteOptions {
   readonly sdp: string | undefined;
   readonly headers?: ExtraHeaders;
   /**
+   * Whether others are tried when nothing comes from this target: a trunk then has no more time for
+   * its first response than its `failoverAfterMs`. Default false.
+   */
+  readonly hasAlternative?: boolean | undefined;
+  /**
    * The call that this leg is made for. Its Max-Forwards goes on with one less (RFC 3261 §16.6
    * step 3), and a trunk leg remembers what it has passed here, so that a loop is found.
    */

@@ -29,6 +29,7 @@ export interface AddressOptions {
   readonly from: Identity;
   readonly to: Identity;
   readonly headers?: ExtraHeaders;
+  readonly hasAlternative?: boolean | undefined;
 }
 
 /** The addresses of an INVITE of ours; nothing of another leg's message is in them. */
@@ -72,7 +73,7 @@ export function addressesOf(
     };
   }
   const trunk = environment.trunk(target.trunkId);
-  const peer = trunk?.peer() ?? nowhere(target.trunkId);
+  const peer = trunk?.peer(undefined, options.hasAlternative) ?? nowhere(target.trunkId);
   const requestUri = trunk?.uriOf(target.number) ?? buildSipUri({ host: "trunk.invalid" });
   const host = environment.hostToward(peer.flowTo(requestUri));
   return {

@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, randomBytes } from "node:crypto";
 import type { Authenticator } from "./auth/authenticator.ts";
 import type { DialogLayer } from "./dialog/dialog-layer.ts";
 import { ourResponse } from "./dialog/responses.ts";
+import { securityFacts } from "./dialog/security-facts.ts";
 import type { Overload } from "./guard/overload.ts";
 import { isFromScanner } from "./guard/scanners.ts";
 import type { SourceLimit, SourceVerdict } from "./guard/source-limit.ts";
@@ -147,6 +148,7 @@ export class Screen {
       const isAway = peer.flowTo(request.requestUri) === undefined;
       if (peer.party.kind !== "user" || !isAway) {
         this.#parts.refusals.note(request, flow, 403);
+        noteForeign(request, flow);
         return this.refuse(request, 403);
       }
     }
@@ -169,9 +171,10 @@ export class Screen {
   #screenTrunk(request: SipRequest, flow: Flow): SipResponse | undefined {
     if (this.#parts.trunks.byFlow(flow) !== undefined) return this.#overloadRefusal(request, flow);
     this.#parts.refusals.note(request, flow, 403);
-    const isUnknownDialog =
-      request.toTag !== undefined && this.#parts.dialogs.find(request) === undefined;
-    return this.refuse(request, isUnknownDialog ? 481 : 403);
+    if (request.toTag === undefined) return this.refuse(request, 403);
+    if (this.#parts.dialogs.find(request) === undefined) return this.refuse(request, 481);
+    noteForeign(request, flow);
+    return this.refuse(request, 403);
   }
 
   /** A refusal that needs no state: the same request gets the same one again. */
@@ -191,6 +194,11 @@ export class Screen {
       .digest("base64url")
       .slice(0, 16);
   }
+}
+
+/** Somebody knows the tags of a call and is not its far end. */
+function noteForeign({ method, callId }: SipRequest, flow: Flow): void {
+  securityFacts.publish({ event: "foreign-source", method, callId, source: flow.remote.host });
 }
 
 const RETRY_AFTER_SECONDS = 5;

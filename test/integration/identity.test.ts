@@ -9,17 +9,20 @@ import { SipPeer } from "../harness/sip-peer.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
 import { DeskCall } from "./desk-call.ts";
 
-const [TRUSTED, PLAIN] = ["127.0.0.2", "127.0.0.3"];
+const [TRUSTED, PLAIN, ACCOUNT] = ["127.0.0.2", "127.0.0.3", "127.0.0.4"];
 const [FIRST, SECOND, FOREIGN] = ["+493012345601", "+493012345699", "+493099999999"];
 
 let gateway: Gateway;
 /** A PBX that we believe, and one that we do not. */
 let trusted: SipPeer;
 let plain: SipPeer;
+/** A carrier that wants its account in From. */
+let account: SipPeer;
 
 beforeAll(async () => {
   trusted = await SipPeer.udp(undefined, TRUSTED);
   plain = await SipPeer.udp(undefined, PLAIN);
+  account = await SipPeer.udp(undefined, ACCOUNT);
   gateway = await startGateway({
     config: {
       users: {
@@ -40,6 +43,12 @@ beforeAll(async () => {
           },
         },
         plain: { peer: `sip:${PLAIN}:${plain.local.port}` },
+        account: {
+          peer: `sip:${ACCOUNT}:${account.local.port}`,
+          profile: "sipgate",
+          auth: { username: "1234567t0", password: "secret" },
+          "contact-host": "sbc.example.com",
+        },
       },
       dialplan: {
         country: "DE",
@@ -65,11 +74,12 @@ beforeAll(async () => {
           { name: "plain", to: "_6XX", do: { dial: "plain" } },
           { name: "trusted", to: "_7XX", do: { dial: "trusted" } },
           { name: "national", to: "_0Z.", do: { dial: "trusted" } },
+          { name: "account", to: "_5XX", do: { dial: "account" } },
         ],
       },
     },
   });
-  for (const peer of [trusted, plain]) peer.sendTo(gateway.sip);
+  for (const peer of [trusted, plain, account]) peer.sendTo(gateway.sip);
 });
 
 afterEach(async () => {
@@ -79,6 +89,7 @@ afterEach(async () => {
 afterAll(async () => {
   await trusted.close();
   await plain.close();
+  await account.close();
   await gateway.stop();
 });
 
@@ -185,6 +196,38 @@ describe("RFC 3325 what a trunk sees of a web user", () => {
   it("gets the number that is dialled in its own way", async () => {
     const invite = await fromBrowser(trusted, "030123456", [], "4930123456");
     expect(invite.requestUri).toBe(`sip:4930123456@${TRUSTED}:${trusted.local.port};user=phone`);
+  });
+});
+
+describe("a trunk with a profile", () => {
+  it("gets its account in From, the number where the profile says, and our name in Contact", async () => {
+    const { headers } = await fromBrowser(account, "530");
+    expect(headers.get("From")).toMatch(/^"Ann Lee" <sip:1234567t0@127\.0\.0\.4>;tag=/);
+    expect(headers.get("P-Preferred-Identity")).toBe('"Ann Lee" <sip:493012345601@127.0.0.4>');
+    expect(headers.get("Contact")).toMatch(/^<sip:1234567t0@sbc\.example\.com:[0-9]+>$/);
+    const hidden = (await fromBrowser(account, "530", [["Privacy", "id"]])).headers;
+    expect(hidden.get("From")).toMatch(/^"Anonymous" <sip:1234567t0@127\.0\.0\.4>;tag=/);
+    expect(hidden.get("P-Preferred-Identity")).toContain("493012345601");
+    expect(hidden.get("Privacy")).toBe("id");
+  });
+
+  it("is proposed by what the peer calls itself, once, and never applied", async () => {
+    for (let count = 0; count < 2; count += 1) {
+      await toBrowser(plain, [["User-Agent", "Asterisk PBX 22.1.0"]]);
+    }
+    const { body } = await gateway.api("/api/v1/trunks");
+    const trunks = JSON.stringify(body);
+    expect(trunks).toMatch(
+      /"id":"plain"[^{}]*?"proposedProfile":"asterisk"|"proposedProfile":"asterisk"/,
+    );
+    expect(trunks).toContain('"profile":"sipgate"');
+    const lines = gateway
+      .logs()
+      .filter(({ fields }) => fields.get("proposedProfile") === "asterisk");
+    expect(lines.map(({ fields }) => fields.get("trunk"))).toEqual(["plain"]);
+    // Still not trusted: From alone counts.
+    const invite = await toBrowser(plain, [["P-Asserted-Identity", "<sip:+4930@x.example>"]]);
+    expect(invite.from.uri).toBe("sip:5550100@localhost");
   });
 });
 

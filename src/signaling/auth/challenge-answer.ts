@@ -1,4 +1,5 @@
 import { randomToken } from "../../core/ids.ts";
+import { securityFacts } from "../dialog/security-facts.ts";
 import { formatDigestCredentials, tryParseDigestChallenge } from "../message/auth-header.ts";
 import type { DigestChallenge } from "../message/auth-header.ts";
 import type { HeaderField } from "../message/headers.ts";
@@ -25,10 +26,13 @@ const NONCE_COUNT = "00000001";
 export class ChallengeAnswer {
   readonly #username: string;
   readonly #password: string;
+  readonly #trunkId: string | undefined;
   /** By the status of the challenge that showed it. */
   readonly #realms = new Map<number, string>();
 
-  constructor(auth: { readonly username: string; readonly password: string }) {
+  /** @param trunkId whose credentials they are, for the log */
+  constructor(auth: { readonly username: string; readonly password: string }, trunkId?: string) {
+    this.#trunkId = trunkId;
     this.#username = auth.username;
     this.#password = auth.password;
   }
@@ -44,14 +48,23 @@ export class ChallengeAnswer {
     const fields = FIELDS.get(response.statusCode);
     if (fields === undefined || attempt > 1) return undefined;
     const [challengeName, answerName] = fields;
+    let foreign: string | undefined;
     for (const value of response.headers.getAll(challengeName)) {
       const challenge = tryParseDigestChallenge(value);
       // RFC 8760 §2.4: the topmost that we know
       if (challenge === undefined || !isKnown(challenge)) continue;
       // RFC 3261 §22.3: there may be others for other realms
-      if (!this.#trusts(request, response.statusCode, challenge.realm)) continue;
+      if (!this.#trusts(request, response.statusCode, challenge.realm)) {
+        foreign = challenge.realm;
+        continue;
+      }
       if (attempt === 1 && challenge.isStale !== true) return undefined;
       return [answerName, this.#answer(request, challenge)];
+    }
+    if (foreign !== undefined) {
+      const { method, callId } = request;
+      const event = "foreign-realm";
+      securityFacts.publish({ event, method, callId, trunkId: this.#trunkId, realm: foreign });
     }
     return undefined;
   }

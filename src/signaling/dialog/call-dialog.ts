@@ -434,7 +434,10 @@ export class CallDialog implements Dialog, DialogUsage {
     this.#dialog.refreshTarget(request);
     this.#far.learn(request);
     return [
-      contactField(flow, this.#contactUser, request.uri.scheme),
+      contactField(flow, this.#contactUser, {
+        scheme: request.uri.scheme,
+        host: this.peer.terms?.contactHost,
+      }),
       ["Allow", ALLOW],
       this.#supported,
       ...this.#session.accept(request),

@@ -177,7 +177,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
         ["To", formatNameAddr(to)],
         ["Call-ID", this.callId],
         ["CSeq", `${this.#cseqNumber} INVITE`],
-        contactField(flow, contactUser),
+        contactField(flow, contactUser, { host: this.#terms.contactHost }),
         ["Allow", ALLOW],
         ...this.#extensionFields(),
         ["User-Agent", PRODUCT],

@@ -24,6 +24,7 @@ import type { Peer } from "./peer.ts";
 import { findReplaced } from "./replaced-dialog.ts";
 import type { ReplacedDialog, Replacer } from "./replaced-dialog.ts";
 import { ourResponse } from "./responses.ts";
+import { securityFacts } from "./security-facts.ts";
 import { ServerInvite } from "./server-invite.ts";
 import type { InviteExtras } from "./server-invite.ts";
 import { MAX_MESSAGE_OCTETS, MESSAGE_TYPE, ServerMessage } from "./server-message.ts";
@@ -116,17 +117,19 @@ export class DialogLayer {
   /** A request with a To-tag: to its dialog when it comes from that dialog's far end. */
   onRequest(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
     const usage = this.find(request);
+    const { method, callId } = request;
+    const source = flow.remote.host;
     if (usage === undefined) {
+      // A BYE that crosses another one finds none either.
+      if (method === "INVITE") {
+        securityFacts.publish({ event: "unknown-dialog", method, callId, source });
+      }
       transaction.respond(ourResponse(request, 481)); // RFC 3261 §12.2.2
       return;
     }
     if (!usage.peer.admits(flow)) {
       // Right tags from a wrong place: the call goes on as if nothing had come.
-      this.#context.logger.warn("refused a request inside a dialog from a foreign source", {
-        method: request.method,
-        callId: request.callId,
-        source: flow.remote.host,
-      });
+      securityFacts.publish({ event: "foreign-source", method, callId, source });
       transaction.respond(ourResponse(request, 403));
       return;
     }

@@ -45,7 +45,7 @@ export class DialogRequests {
       build: (flow, credentials) =>
         this.#dialog.request(method, {
           headers: [
-            contactField(flow, this.#contactUser),
+            contactField(flow, this.#contactUser, { host: this.#peer.terms?.contactHost }),
             ["User-Agent", PRODUCT],
             ...credentials,
             ...parts.fields(),
@@ -75,7 +75,7 @@ export class DialogRequests {
       build: (flow, credentials) =>
         this.#dialog.request("INVITE", {
           headers: [
-            contactField(flow, this.#contactUser),
+            contactField(flow, this.#contactUser, { host: this.#peer.terms?.contactHost }),
             ["Allow", ALLOW],
             // A re-INVITE gets no reliable provisional response: nobody here would wait for one.
             supportedField({ withReliable: false }),

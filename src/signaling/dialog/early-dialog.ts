@@ -169,7 +169,8 @@ export class EarlyDialog implements DialogUsage {
   }
 
   #fields({ flow }: ServerTransaction): readonly HeaderField[] {
-    return [contactField(flow, this.#options.contactUser), ["Allow", ALLOW]];
+    const host = this.peer.terms?.contactHost;
+    return [contactField(flow, this.#options.contactUser, { host }), ["Allow", ALLOW]];
   }
 
   #responseTo(request: SipRequest): SipResponse {

@@ -14,6 +14,8 @@ export interface LegTerms {
   readonly reliable: ReliableUse;
   /** undefined: no timer is proposed; a far end that wants one refreshes by itself. */
   readonly session: SessionTerms | undefined;
+  /** Stands in Contact instead of our address. */
+  readonly contactHost?: string | undefined;
 }
 
 /**

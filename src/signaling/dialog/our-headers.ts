@@ -50,14 +50,22 @@ export function methodRefusal(method: string): 405 | 501 {
   return KNOWN_METHODS.has(method) ? 405 : 501;
 }
 
-/** Our Contact on a flow: an opaque user at the address that the far end talks to. */
+/**
+ * Our Contact on a flow: an opaque user at the address that the far end talks to.
+ *
+ * @param options.scheme of the Request-URI that it answers; default: the flow's
+ * @param options.host a name of ours that the far end wants to see instead of the address
+ */
 export function contactField(
   flow: Flow,
   user: string,
-  scheme: string | undefined = flow.scheme,
+  options: { readonly scheme?: string | undefined; readonly host?: string | undefined } = {},
 ): HeaderField {
+  const { scheme = flow.scheme, host } = options;
+  const at = host === undefined ? flow.sentBy : `${host}${portOf(flow.sentBy)}`;
+  const who = user === "" ? at : `${user}@${at}`;
   // RFC 3261 §8.1.1.8: the Contact is a sips URI where the Request-URI is one.
-  if (scheme === "sips") return ["Contact", `<sips:${user}@${flow.sentBy}>`];
+  if (scheme === "sips") return ["Contact", `<sips:${who}>`];
   const isWebSocket = flow.transport === "WS" || flow.transport === "WSS";
   // RFC 7118 §5.2: the parameter is `ws` for both. UDP is the default and stays unsaid.
   const parameter = isWebSocket
@@ -65,7 +73,12 @@ export function contactField(
     : flow.transport === "UDP"
       ? ""
       : `;transport=${flow.transport.toLowerCase()}`;
-  return ["Contact", `<sip:${user}@${flow.sentBy}${parameter}>`];
+  return ["Contact", `<sip:${who}${parameter}>`];
+}
+
+/** `:5061` of `192.0.2.1:5061`; nothing where no port is said. */
+function portOf(sentBy: string): string {
+  return /:[0-9]+$/.exec(sentBy)?.[0] ?? "";
 }
 
 /** The Reason field of a request or response (RFC 3326), when there is a reason. */

@@ -382,7 +382,8 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
 
   #contactField(): HeaderField {
     const { flow, request } = this.#transaction;
-    return contactField(flow, this.#localTag, request.uri.scheme);
+    const { scheme } = request.uri;
+    return contactField(flow, this.#localTag, { scheme, host: this.#terms.contactHost });
   }
 
   #sendProvisional(): void {

@@ -12,6 +12,16 @@ export interface TrunkStateFact {
 /** Every change of a trunk's state. */
 export const trunkStateFacts = new FactChannel<TrunkStateFact>("offhook:trunk.state");
 
+/** What a trunk's peer calls itself. */
+export interface TrunkAgentFact {
+  readonly trunkId: string;
+  /** Its Server or User-Agent, cut to 200 characters. */
+  readonly agent: string;
+}
+
+/** The first Server or User-Agent that each trunk shows. */
+export const trunkAgentFacts = new FactChannel<TrunkAgentFact>("offhook:trunk.agent");
+
 /** Why a target counts as down: no answer, no way to send, or its 503. */
 export type TargetFault = "timeout" | "transport" | "busy";
 

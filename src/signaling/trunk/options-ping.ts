@@ -1,9 +1,10 @@
 import type { Clock, Timer } from "../../core/clock.ts";
 import { randomToken } from "../../core/ids.ts";
-import { PRODUCT } from "../dialog/our-headers.ts";
+import { contactField, PRODUCT } from "../dialog/our-headers.ts";
 import { buildRequest } from "../message/build.ts";
 import type { SipRequest } from "../message/message.ts";
 import { formatNameAddr } from "../message/name-addr.ts";
+import { buildSipUri } from "../message/uri.ts";
 import type { ClientTransactionHandler } from "../transaction/transaction.ts";
 import type { Target } from "../transport/dns/target.ts";
 import type { Flow } from "../transport/flow.ts";
@@ -104,7 +105,10 @@ export class OptionsPing {
       return;
     }
     send(this.#build(flow), flow, {
-      onResponse: () => this.#onResponse(question, target),
+      onResponse: (response) => {
+        trunk.noteAgent(response.headers);
+        this.#onResponse(question, target);
+      },
       onTimeout: () => this.#onSilence(question, target, "timeout"),
       onTransportError: () => this.#onSilence(question, target, "transport"),
     });
@@ -153,8 +157,9 @@ export class OptionsPing {
 
   #build(flow: Flow): SipRequest {
     const { trunk, fromUri } = this.#options;
+    const host = trunk.terms.contactHost;
     const from = formatNameAddr({
-      uri: fromUri(flow),
+      uri: host === undefined ? fromUri(flow) : buildSipUri({ host }),
       params: new Map([["tag", randomToken(12)]]),
     });
     return buildRequest({
@@ -166,6 +171,8 @@ export class OptionsPing {
         ["To", formatNameAddr({ uri: trunk.uriOf() })],
         ["Call-ID", randomToken(22)],
         ["CSeq", "1 OPTIONS"],
+        // Microsoft Teams tells its customers by it, and answers no other OPTIONS.
+        ...(host === undefined ? [] : [contactField(flow, "", { host })]),
         ["User-Agent", PRODUCT],
       ],
     });

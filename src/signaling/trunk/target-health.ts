@@ -75,10 +75,13 @@ export class TargetHealth {
     readonly sinceMs: number | undefined;
     /** Why it is down. */
     readonly reason: TargetFault | undefined;
+    /** Tried last for a while. */
+    readonly isAvoided: boolean;
   } {
     const health = this.#known.get(targetKey(target));
-    const { state = "unknown", sinceMs, fault } = health ?? {};
-    return { state, sinceMs, reason: state === "down" ? fault : undefined };
+    const { state = "unknown", sinceMs, fault, avoidUntilMs = 0 } = health ?? {};
+    const isAvoided = avoidUntilMs > this.#clock.monotonicMs();
+    return { state, sinceMs, reason: state === "down" ? fault : undefined, isAvoided };
   }
 
   /** A request goes there now. After a failure the first one is the probe for all others. */

@@ -21,6 +21,8 @@ export interface TargetHuntOptions {
   readonly handler: ClientTransactionHandler;
   /** With another target left, one that says nothing for this long is given up. */
   readonly firstResponseMs: number;
+  /** Whether the user has others to ask: then the last target is given up as well. Default false. */
+  readonly hasAlternative?: boolean;
   /** Lets a response through to the handler; `isLate` from a target that was given up. */
   readonly deliver: (flow: Flow, isLate: boolean, tell: () => void) => void;
 }
@@ -30,6 +32,8 @@ type State =
   | "hunting"
   /** The current target has it: the user was told, or does not want it any more. */
   | "settled"
+  /** The last target said nothing; its user was told so, and asks others. */
+  | "given-up"
   | "ended";
 
 const GAVE_UP: readonly HeaderField[] = [
@@ -93,7 +97,7 @@ export class TargetHunt implements ClientTransaction {
       onTimeout: () => this.#onSilence(transaction, "timeout"),
       onTransportError: () => this.#onSilence(transaction, "transport"),
     });
-    if (walk.hasNext) {
+    if (walk.hasNext || this.#options.hasAlternative === true) {
       // RFC 3263 §4.3 waits for Timer B or F. Deviates: 32 seconds are no post-dial delay.
       this.#silence = clock.after(firstResponseMs, () => this.#onNoFirstResponse(transaction));
     }
@@ -103,7 +107,7 @@ export class TargetHunt implements ClientTransaction {
   #onResponse(transaction: ClientTransaction, response: SipResponse): void {
     const { handler, health, walk, deliver } = this.#options;
     const status = response.statusCode;
-    if (transaction !== this.#transaction) {
+    if (transaction !== this.#transaction || this.#state === "given-up") {
       // RFC 3261 §13.2.2.4: whoever is late with a 2xx must hear that we do not want it.
       const isAccept = status >= 200 && status < 300 && response.cseq.method === "INVITE";
       if (isAccept) deliver(transaction.flow, true, () => handler.onResponse(response));
@@ -124,7 +128,8 @@ export class TargetHunt implements ClientTransaction {
 
   /** Timer B or F, or the transport's error. */
   #onSilence(transaction: ClientTransaction, fault: Exclude<TargetFault, "busy">): void {
-    if (transaction !== this.#transaction || this.#state === "ended") return;
+    if (transaction !== this.#transaction) return;
+    if (this.#state === "ended" || this.#state === "given-up") return;
     this.#silence?.cancel();
     this.#blame(fault);
     if (this.#goOn()) return;
@@ -136,7 +141,13 @@ export class TargetHunt implements ClientTransaction {
   #onNoFirstResponse(transaction: ClientTransaction): void {
     if (transaction !== this.#transaction || this.#state !== "hunting") return;
     this.#blame("timeout");
-    if (this.#goOn()) transaction.abandon(GAVE_UP);
+    if (this.#goOn()) {
+      transaction.abandon(GAVE_UP);
+      return;
+    }
+    this.#state = "given-up";
+    transaction.abandon(GAVE_UP);
+    this.#options.handler.onTimeout();
   }
 
   #blame(fault: TargetFault): void {

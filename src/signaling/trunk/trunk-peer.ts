@@ -43,13 +43,15 @@ export class TrunkPeer implements Peer {
   readonly followsRoutes = true;
   readonly terms: LegTerms;
   readonly #trunk: TrunkWays;
+  readonly #hasAlternative: boolean;
   /** Where the far end spoke from last: the server that has this call. */
   #heard: Flow | undefined;
   /** Of the request that begins the call. */
   #walk: TargetWalk | undefined;
 
-  constructor(trunk: TrunkWays, heard: Flow | undefined) {
+  constructor(trunk: TrunkWays, heard: Flow | undefined, hasAlternative = false) {
     this.#trunk = trunk;
+    this.#hasAlternative = hasAlternative;
     this.#heard = heard;
     this.party = { kind: "trunk", trunkId: trunk.id };
     this.terms = trunk.terms;
@@ -101,6 +103,7 @@ export class TrunkPeer implements Peer {
       ...this.#trunk.huntOptions,
       transactions,
       walk: this.#walk,
+      hasAlternative: this.#hasAlternative,
       build,
       handler,
       deliver: (flow, isLate, tell) => {

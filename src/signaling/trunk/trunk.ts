@@ -1,3 +1,4 @@
+import { ownCopy } from "../../core/own-copy.ts";
 import { AddressSet, formatSocketAddress } from "../../core/address.ts";
 import type { SocketAddress } from "../../core/address.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -5,6 +6,7 @@ import type { Logger } from "../../core/logger.ts";
 import { DEFAULT_TERMS } from "../dialog/leg-terms.ts";
 import type { LegTerms } from "../dialog/leg-terms.ts";
 import type { Peer } from "../dialog/peer.ts";
+import type { Headers } from "../message/headers.ts";
 import { stripBrackets } from "../message/syntax.ts";
 import { SipUri, buildSipUri } from "../message/uri.ts";
 import type { DnsResolver } from "../transport/dns/resolver.ts";
@@ -12,6 +14,7 @@ import type { Target, TargetTransport } from "../transport/dns/target.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { TlsFiles, TlsPeer } from "../transport/tls-contexts.ts";
 import type { FlowOptions } from "../transport/transport-layer.ts";
+import { trunkAgentFacts } from "./channels.ts";
 import type { TargetFault, TrunkState } from "./channels.ts";
 import { TargetHealth } from "./target-health.ts";
 import type { TargetHuntOptions } from "./target-hunt.ts";
@@ -72,9 +75,12 @@ export interface TargetView {
   readonly sinceMs: number | undefined;
   /** Why it is `down`. */
   readonly reason: TargetFault | undefined;
+  /** Whether it failed lately, and is tried last for a while. */
+  readonly isAvoided: boolean;
 }
 
 const DEFAULT_FAILOVER_MS = 4000;
+const MAX_AGENT = 200;
 
 /** A static peer: where calls go (RFC 3263), and where they may come from. */
 export class Trunk implements TrunkWays {
@@ -92,6 +98,7 @@ export class Trunk implements TrunkWays {
   readonly #targets: TrunkTargets;
   readonly #failoverAfterMs: number;
   readonly #isPhone: boolean;
+  #hasAgent = false;
   readonly #flowOptions: Required<FlowOptions> & { readonly tls: TlsPeer };
 
   /** @throws SipParseError when `peer` is no SIP URI */
@@ -188,6 +195,15 @@ export class Trunk implements TrunkWays {
     return names.includes(this.#flowOptions.tls.name.toLowerCase());
   }
 
+  /** What a message of the peer says of its maker; only the first one is told. */
+  noteAgent(headers: Headers): void {
+    if (this.#hasAgent) return;
+    const agent = headers.get("Server") ?? headers.get("User-Agent");
+    if (agent === undefined || agent === "") return;
+    this.#hasAgent = true;
+    trunkAgentFacts.publish({ trunkId: this.id, agent: ownCopy(agent.slice(0, MAX_AGENT)) });
+  }
+
   flowTo(target: Target): Flow | undefined {
     return this.#context.flowTo(target, this.#flowOptions);
   }
@@ -210,8 +226,13 @@ export class Trunk implements TrunkWays {
     return this.#uri.scheme === "sips" ? uri.replace("sip:", "sips:") : uri;
   }
 
-  /** A new call leg's way to this trunk. @param heard where its first request came from */
-  peer(heard?: Flow): Peer {
-    return new TrunkPeer(this, heard);
+  /**
+   * A new call leg's way to this trunk.
+   *
+   * @param heard where its first request came from
+   * @param hasAlternative whether other trunks are tried when this one says nothing
+   */
+  peer(heard?: Flow, hasAlternative = false): Peer {
+    return new TrunkPeer(this, heard, hasAlternative);
   }
 }
