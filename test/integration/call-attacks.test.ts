@@ -155,8 +155,12 @@ describe("302 to a premium number", () => {
     await expectNothingLeft(gateway);
     expect(elsewhere.unread).toEqual([]);
     expect(desk.unread).toEqual([]);
-    const refused = gateway.logs().filter(({ fields }) => fields.get("event") === "call-refused");
-    expect(refused.map(({ fields }) => fields.get("reason"))).toEqual(["foreign"]);
+    const reasons = (): unknown[] =>
+      gateway
+        .logs()
+        .filter(({ fields }) => fields.get("event") === "call-refused")
+        .map(({ fields }) => fields.get("reason"));
+    await expect.poll(reasons).toEqual(["foreign"]);
     const { body } = await gateway.api("/metrics");
     expect(String(body)).toContain('offhook_calls_refused_total{reason="foreign"} 1');
     // Nor would the plan dial the number for the caller.
