@@ -6,6 +6,26 @@ export interface AudioDevice {
   readonly label: string;
 }
 
+/** The entries that browsers add for what the system prefers: the choice "" says the same. */
+const ALIASES: ReadonlySet<string> = new Set(["", "default", "communications"]);
+
+/** The part of `MediaDeviceInfo` that is read here. */
+export interface BrowserDevice {
+  readonly deviceId: string;
+  readonly kind: "audioinput" | "audiooutput" | "videoinput";
+  readonly label: string;
+}
+
+/** The devices of a kind, without the browser's aliases (W3C Media Capture §9.2). */
+export function devicesOf(
+  all: readonly BrowserDevice[],
+  kind: "audioinput" | "audiooutput",
+): readonly AudioDevice[] {
+  return all
+    .filter((device) => device.kind === kind && !ALIASES.has(device.deviceId))
+    .map(({ deviceId, label }) => ({ id: deviceId, label }));
+}
+
 /** What a device is for. */
 export type DeviceRole = "microphone" | "speaker" | "ringer";
 

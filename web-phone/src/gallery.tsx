@@ -55,6 +55,9 @@ const actions: PhoneActions = {
   watchLamps: () => undefined,
   sendMessage: () => undefined,
   readMessages: () => undefined,
+  downloadReport: () => undefined,
+  openMiniWindow: () => undefined,
+  registerLinks: () => undefined,
 };
 
 function recent(index: number, call: Partial<RecentCall>): RecentCall {

@@ -11,14 +11,24 @@ import { languageDirection, languageTag } from "./i18n/text.ts";
 import { type Command, commandOf } from "./keyboard.ts";
 import { deviceInUse } from "./devices.ts";
 import { watchDevices } from "./device-watch.ts";
-import { isInCall } from "./state.ts";
+import { initialState, isInCall } from "./state.ts";
+import { tryParsePadKey } from "./number.ts";
+import { tryParseDialLink } from "./page/dial-link.ts";
+import { download } from "./page/download.ts";
+import { forwardActions, runAction } from "./page/forward.ts";
+import { registerDialLinks } from "./page/link-handler.ts";
+import { MediaKeys } from "./page/media-keys.ts";
+import { openMiniWindow } from "./page/mini-window.ts";
+import { askForSession, shareSession } from "./page/session-share.ts";
+import { Tabs } from "./page/tabs.ts";
+import { CallWakeLock } from "./page/wake-lock.ts";
 import { watchNetwork } from "./network-watch.ts";
 import { Phone } from "./phone.ts";
 import { signIn } from "./session-client.ts";
 import { changeShell, initialShell, preferencesOf, type Shell, type ShellEvent } from "./shell.ts";
 import type { PhoneState } from "./state.ts";
 import {
-  claimInstanceId,
+  instanceIdOf,
   loadDeviceChoice,
   loadDoNotDisturb,
   loadMemory,
@@ -34,7 +44,7 @@ import {
 } from "./storage.ts";
 import type { PhoneActions } from "./ui/actions.ts";
 import { PhoneView } from "./ui/PhoneView.tsx";
-import { titleOf } from "./ui/wording.ts";
+import { callerOf, titleOf } from "./ui/wording.ts";
 
 /** For tests that measure sound in the real page: looks, never touches. */
 interface TestSeam {
@@ -105,13 +115,15 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
   const { root, frame } = options;
   const life = new AbortController();
   const untilDisposed = { signal: life.signal };
-  const instanceId = await claimInstanceId();
   const tones = new Tones();
   const player = new RemotePlayer(document);
   const levels = { mine: signal(0), theirs: signal(0) };
   const now = signal(Date.now());
   const canRing = signal(navigator.userActivation.hasBeenActive);
   let agent: SipAgent | undefined;
+  let tabs: Tabs | undefined;
+  /** What the tab that has the phone shows, while it is another one. */
+  let mirrored: PhoneState | undefined;
   let stopLevels: (() => void) | undefined;
   const sound: RemoteSound = {
     get context() {
@@ -131,11 +143,28 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       signIn: (user, password) => signIn(new URL("api/v1/session", options.server), user, password),
       createAgent: (session, handler) => {
         tones.network = session.tones;
-        agent = new SipAgent(session, handler, sound, instanceId);
+        agent = new SipAgent(session, handler, sound, instanceIdOf(session.user.id));
         return agent;
       },
       openMicrophone: (wish) =>
         openMicrophone(wish, (label) => phone.devices.microphoneLost(label)),
+      contend: (session, events) => {
+        const name = `offhook.phone ${options.server.href} ${session.user.id}`;
+        const share = new Tabs(name, {
+          onLead: () => {
+            mirrored = undefined;
+            events.onLead();
+          },
+          onFollow: events.onFollow,
+          onMirror: (theirs) => {
+            mirrored = theirs;
+            show();
+          },
+          onCommand: (command, parameters) => runAction(ownActions, command, parameters),
+        });
+        tabs = share;
+        return () => share.leave();
+      },
       loadSession,
       saveSession,
       loadMemory,
@@ -151,12 +180,8 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
         return () => clearTimeout(timer);
       },
       onState: (next) => {
-        const before = state.value;
-        state.value = next;
-        now.value = Date.now();
-        if (before.devices !== next.devices) useDevices(next);
-        const isSame = next.call?.id === before.call?.id && next.call?.phase === before.call?.phase;
-        if (!isSame || next.others !== before.others) onPhase(next, isSame);
+        tabs?.tell(next);
+        show();
       },
     },
     {
@@ -166,6 +191,38 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     },
   );
   const state = signal(phone.state);
+  const wakeLock = new CallWakeLock(life.signal);
+  const mediaKeys = new MediaKeys({
+    onHangUp: () => phone.end(),
+    onToggleMicrophone: () => phone.toggleMute(),
+  });
+  /** The number of the link that has opened this page, until it is in the field. */
+  let wanted = options.isPage ? tryParseDialLink(location.search) : undefined;
+
+  /** Shows what this tab's phone does, or what the one that has the phone tells. */
+  function show(): void {
+    const own = phone.state;
+    const isElsewhere = own.tab === "follower" && own.signIn.kind === "signed-in";
+    const next: PhoneState =
+      isElsewhere && mirrored !== undefined ? { ...mirrored, tab: "follower" } : own;
+    const before = state.value;
+    state.value = next;
+    now.value = Date.now();
+    if (before.devices !== next.devices) useDevices(next);
+    const isSame = next.call?.id === before.call?.id && next.call?.phase === before.call?.phase;
+    if (!isSame || next.others !== before.others || next.tab !== before.tab) onPhase(next, isSame);
+    const { call } = isElsewhere ? initialState : own;
+    wakeLock.want(!isElsewhere && isInCall(own));
+    mediaKeys.show(
+      call?.phase === "connected" ? { title: callerOf(call), isMuted: call.isMuted } : undefined,
+    );
+    if (wanted !== undefined && next.signIn.kind === "signed-in" && !isInCall(next)) {
+      const number = wanted;
+      wanted = undefined;
+      history.replaceState(null, "", location.pathname);
+      queueMicrotask(() => actions.changeDraft(number));
+    }
+  }
 
   function useDevices(next: PhoneState): void {
     player.setSink(deviceInUse(next.devices, "speaker"));
@@ -177,7 +234,8 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
 
   /** @param isSame the call in the pane is the same, in the same phase */
   function onPhase(next: PhoneState, isSame: boolean): void {
-    tones.play(toneOf(next));
+    // The tab that has the phone rings for all.
+    tones.play(next.tab === "leader" ? toneOf(next) : undefined);
     if (options.isPage) document.title = titleOf(next);
     if (isSame) return;
     if (next.call?.phase === "connected") {
@@ -222,43 +280,102 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     if (options.isPage) document.title = titleOf(state.value);
   });
 
+  const ownActions: PhoneActions = {
+    signIn: (user, password) => phone.signIn(user, password),
+    signOut: () => phone.signOut(),
+    reconnectNow: () => phone.reconnectNow(),
+    changeDraft: (text) => phone.changeDraft(text),
+    dial: (text) => phone.dial(text),
+    redial: () => phone.redial(),
+    press: (key) => phone.press(key),
+    answer: (id) => phone.answer(id),
+    endAndAnswer: (id) => phone.endAndAnswer(id),
+    end: (id) => phone.end(id),
+    activate: (id) => phone.activate(id),
+    swap: () => phone.swap(),
+    join: () => phone.join(),
+    split: () => phone.split(),
+    leaveConference: () => phone.leaveConference(),
+    showAdding: (isAdding) => phone.showAdding(isAdding),
+    openTransfer: () => phone.transfers.open(),
+    changeTransfer: (text) => phone.transfers.change(text),
+    closeTransfer: () => phone.transfers.close(),
+    transferNow: (text) => phone.transfers.now(text),
+    askFirst: (text) => phone.transfers.askFirst(text),
+    completeTransfer: () => phone.transfers.complete(),
+    acceptReferral: (id) => phone.transfers.acceptReferral(id),
+    refuseReferral: (id) => phone.transfers.refuseReferral(id),
+    chooseDevice: (role, id) => phone.devices.choose(role, id),
+    setProcessing: (processing) => phone.devices.setProcessing(processing),
+    dismissDeviceLoss: () => phone.devices.dismissLoss(),
+    setDoNotDisturb: (isOn) => phone.setDoNotDisturb(isOn),
+    watchLamps: (numbers) => phone.watchLamps(numbers),
+    sendMessage: (to, text) => phone.sendMessage(to, text),
+    readMessages: (peer) => phone.readMessages(peer),
+    downloadReport: () =>
+      download(
+        "offhook-report.json",
+        phone.report({ userAgent: navigator.userAgent, page: options.server.href }),
+      ),
+    openMiniWindow: () => {
+      const fill = (into: HTMLElement): (() => void) => {
+        render(<App />, into);
+        return () => render(null, into);
+      };
+      openMiniWindow(fill).catch(() => undefined);
+    },
+    registerLinks: () => registerDialLinks(options.server),
+    toggleMute: () => phone.toggleMute(),
+    toggleHold: () => phone.toggleHold(),
+    toggleKeypad: () => phone.toggleKeypad(),
+    dismiss: () => phone.dismiss(),
+    followUp: () => phone.followUp(),
+    showSettings: (isOpen) => phone.showSettings(isOpen),
+    setRawAudio: (isRaw) => phone.setRawAudio(isRaw),
+  };
+  const actions = forwardActions(
+    ownActions,
+    () => state.value.tab === "follower",
+    (name, parameters) => tabs?.command(name, parameters),
+  );
+
   function run(command: Command): void {
     switch (command.type) {
       case "answer":
-        phone.answer();
+        actions.answer();
         return;
       case "end":
-        phone.end();
+        actions.end();
         return;
       case "toggle-mute":
-        phone.toggleMute();
+        actions.toggleMute();
         return;
       case "toggle-hold":
-        phone.toggleHold();
+        actions.toggleHold();
         return;
       case "toggle-keypad":
-        phone.toggleKeypad();
+        actions.toggleKeypad();
         return;
       case "open-transfer":
-        phone.transfers.open();
+        actions.openTransfer();
         return;
       case "swap":
-        phone.swap();
+        actions.swap();
         return;
       case "join":
-        phone.join();
+        actions.join();
         return;
       case "answer-waiting":
-        phone.answer(command.id);
+        actions.answer(command.id);
         return;
       case "show-help":
-        phone.showSettings(true);
+        actions.showSettings(true);
         return;
       case "press":
-        phone.press(command.key);
+        actions.press(command.key);
         return;
       case "type":
-        phone.changeDraft(`${state.value.draft}${command.text}`);
+        actions.changeDraft(`${state.value.draft}${command.text}`);
         root.querySelector<HTMLInputElement>("[data-testid=number-field]")?.focus();
     }
   }
@@ -296,7 +413,10 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     const target = event.composedPath()[0] ?? null;
     const isOurs = options.isPage || (target instanceof Node && root.contains(target));
     if (!isOurs || state.value.call?.phase !== "connected" || isTextField(target)) return;
-    phone.pressAll(event.clipboardData?.getData("text") ?? "");
+    for (const character of event.clipboardData?.getData("text") ?? "") {
+      const key = tryParsePadKey(character);
+      if (key !== undefined) actions.press(key);
+    }
   }
   addEventListener("paste", onPaste, untilDisposed);
   watchNetwork({
@@ -313,7 +433,8 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
   }
   document.addEventListener("visibilitychange", onVisibility, untilDisposed);
   function onBeforeUnload(event: BeforeUnloadEvent): void {
-    if (isInCall(state.value)) event.preventDefault();
+    // Another tab's call does not end with this one.
+    if (isInCall(phone.state)) event.preventDefault();
   }
   addEventListener("beforeunload", onBeforeUnload, untilDisposed);
   addEventListener("pagehide", () => phone.leave(), untilDisposed);
@@ -343,47 +464,6 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     configurable: true,
   });
 
-  const actions: PhoneActions = {
-    signIn: (user, password) => phone.signIn(user, password),
-    signOut: () => phone.signOut(),
-    reconnectNow: () => phone.reconnectNow(),
-    changeDraft: (text) => phone.changeDraft(text),
-    dial: (text) => phone.dial(text),
-    redial: () => phone.redial(),
-    press: (key) => phone.press(key),
-    answer: (id) => phone.answer(id),
-    endAndAnswer: (id) => phone.endAndAnswer(id),
-    end: (id) => phone.end(id),
-    activate: (id) => phone.activate(id),
-    swap: () => phone.swap(),
-    join: () => phone.join(),
-    split: () => phone.split(),
-    leaveConference: () => phone.leaveConference(),
-    showAdding: (isAdding) => phone.showAdding(isAdding),
-    openTransfer: () => phone.transfers.open(),
-    changeTransfer: (text) => phone.transfers.change(text),
-    closeTransfer: () => phone.transfers.close(),
-    transferNow: (text) => phone.transfers.now(text),
-    askFirst: (text) => phone.transfers.askFirst(text),
-    completeTransfer: () => phone.transfers.complete(),
-    acceptReferral: (id) => phone.transfers.acceptReferral(id),
-    refuseReferral: (id) => phone.transfers.refuseReferral(id),
-    chooseDevice: (role, id) => phone.devices.choose(role, id),
-    setProcessing: (processing) => phone.devices.setProcessing(processing),
-    dismissDeviceLoss: () => phone.devices.dismissLoss(),
-    setDoNotDisturb: (isOn) => phone.setDoNotDisturb(isOn),
-    watchLamps: (numbers) => phone.watchLamps(numbers),
-    sendMessage: (to, text) => phone.sendMessage(to, text),
-    readMessages: (peer) => phone.readMessages(peer),
-    toggleMute: () => phone.toggleMute(),
-    toggleHold: () => phone.toggleHold(),
-    toggleKeypad: () => phone.toggleKeypad(),
-    dismiss: () => phone.dismiss(),
-    followUp: () => phone.followUp(),
-    showSettings: (isOpen) => phone.showSettings(isOpen),
-    setRawAudio: (isRaw) => phone.setRawAudio(isRaw),
-  };
-
   function App() {
     return (
       <PhoneView
@@ -400,8 +480,15 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
   }
   render(<App />, root);
 
-  if (isSecureContext) phone.resume();
-  else phone.signOut("insecure-page");
+  if (options.isPage) shareSession(options.server, loadSession, life.signal);
+  if (!isSecureContext) {
+    phone.signOut("insecure-page");
+  } else {
+    if (wanted !== undefined && loadSession() === undefined) {
+      saveSession(await askForSession(options.server));
+    }
+    phone.resume();
+  }
 
   return {
     phone,

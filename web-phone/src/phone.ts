@@ -10,6 +10,7 @@ import { DEFAULT_CHOICE, type DeviceChoice, deviceInUse, type Processing } from 
 import { callsOf, findCall, liveCallsOf } from "./lines.ts";
 import { cleanNumber, type PadKey, tryParsePadKey } from "./number.ts";
 import type { MicrophoneUse, PhoneDesk } from "./phone-desk.ts";
+import { buildReport, EventLog, type ReportOrigin } from "./report.ts";
 import type { SignInResult } from "./session-client.ts";
 import {
   type Call,
@@ -45,6 +46,15 @@ export interface PhonePorts<Audio extends OutgoingAudio> {
   readonly signIn: (user: string, password: string) => Promise<SignInResult>;
   readonly createAgent: (session: Session, handler: PhoneAgentHandler) => PhoneAgent<Audio>;
   readonly openMicrophone: (wish: MicrophoneWish) => Promise<MicrophoneResult<Audio>>;
+  /**
+   * Contends with the user's other tabs for the phone. `onLead` may come at once, later, or never.
+   *
+   * @returns gives it up
+   */
+  readonly contend: (
+    session: Session,
+    events: { readonly onLead: () => void; readonly onFollow: () => void },
+  ) => () => void;
   /** The session outlives a reload of the page, no more. */
   readonly loadSession: () => Session | undefined;
   readonly saveSession: (session: Session | undefined) => void;
@@ -87,6 +97,8 @@ export class Phone<Audio extends OutgoingAudio> {
   #state: PhoneState;
   #agent: PhoneAgent<Audio> | undefined;
   #forgetExpiry: (() => void) | undefined;
+  #giveUpTab: (() => void) | undefined;
+  readonly #log = new EventLog();
 
   /** Handing calls on. */
   readonly transfers: Transfers<Audio>;
@@ -158,6 +170,8 @@ export class Phone<Audio extends OutgoingAudio> {
     this.#forgetExpiry = undefined;
     this.#agent?.stop();
     this.#agent = undefined;
+    this.#giveUpTab?.();
+    this.#giveUpTab = undefined;
     this.#ports.saveSession(undefined);
     this.#dispatch({ type: "signed-out", problem });
   }
@@ -385,6 +399,7 @@ export class Phone<Audio extends OutgoingAudio> {
     const before = this.#state;
     this.#state = reduce(before, event);
     if (this.#state === before) return;
+    this.#log.add(event, this.#ports.now());
     const { signIn, recent, lastNumber } = this.#state;
     if (signIn.kind === "signed-in" && before.signIn.kind === "signed-in") {
       if (recent !== before.recent || lastNumber !== before.lastNumber) {
@@ -404,8 +419,28 @@ export class Phone<Audio extends OutgoingAudio> {
     this.#forgetExpiry = this.#ports.after(Math.min(left, LONGEST_TIMEOUT_MS), () =>
       this.#dispatch({ type: "session-expired" }),
     );
+    this.#giveUpTab = this.#ports.contend(session, {
+      onLead: () => this.#lead(session),
+      onFollow: () => this.#dispatch({ type: "tab-changed", tab: "follower" }),
+    });
+  }
+
+  /** This tab has the phone now; the one before it may have added to what is remembered. */
+  #lead(session: Session): void {
+    const { id, name } = session.user;
+    if (this.#agent !== undefined || this.#state.signIn.kind !== "signed-in") return;
+    if (this.#state.tab === "follower") {
+      const memory = this.#ports.loadMemory(id);
+      this.#dispatch({ type: "signed-in", userId: id, name, memory });
+    }
     this.#agent = this.#ports.createAgent(session, this.#handlerFor(session));
     this.#agent.start();
+    this.#agent.watchLamps(this.#state.around.lamps.map(({ number }) => number));
+  }
+
+  /** What happened so far, for whoever has to find a fault. */
+  report(origin: Omit<ReportOrigin, "at">): Readonly<Record<string, unknown>> {
+    return buildReport(this.#state, this.#log.entries, { ...origin, at: this.#ports.now() });
   }
 
   #isPhase(id: string, phase: "preparing" | "answering"): boolean {

@@ -116,6 +116,7 @@ export type PhoneEvent =
     }
   | { readonly type: "signed-out"; readonly problem?: SignInProblem | undefined }
   | { readonly type: "session-expired" }
+  | { readonly type: "tab-changed"; readonly tab: TabRole }
   | { readonly type: "link-connecting" }
   | { readonly type: "link-registering" }
   | { readonly type: "link-ready" }
@@ -413,6 +414,8 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
         ...fresh(state),
         signIn: { kind: "signed-out", problem: event.problem },
       };
+    case "tab-changed":
+      return { ...state, tab: event.tab };
     case "session-expired":
       return state.signIn.kind === "signed-in" ? { ...state, isExpired: true } : state;
 

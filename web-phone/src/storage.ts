@@ -1,6 +1,6 @@
 /**
  * What the browser keeps for the phone: the session of this tab (short-lived credentials, no
- * password, gone with the tab), the tab's instance id, and per user the last numbers. A browser
+ * password, gone with the tab), and per user the browser's instance id and the last numbers. A browser
  * that forbids storage has a phone that forgets.
  */
 import type { Session } from "./agent/phone-agent.ts";
@@ -12,6 +12,7 @@ import type { Memory, RecentCall } from "./state.ts";
 
 const SESSION = "offhook.session";
 const INSTANCE = "offhook.instance";
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const RAW_AUDIO = "offhook.raw-audio";
 const PREFERENCES = "offhook.preferences";
 const DEVICES = "offhook.devices";
@@ -136,27 +137,15 @@ export function saveMemory(userId: string, memory: Memory): void {
   write(ofProfile, memoryKey(userId), memory);
 }
 
-/** Holds a name for as long as this page lives; false when another page holds it. */
-function hold(name: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    navigator.locks
-      .request(name, { ifAvailable: true }, (lock) => {
-        resolve(lock !== null);
-        return lock === null ? undefined : new Promise<never>(() => undefined);
-      })
-      .catch(() => resolve(true));
-  });
-}
-
 /**
- * The UUID that tells this tab's registration from others of the same user (RFC 5626 §4.1). It
- * outlives a reload; a duplicated tab, which starts with a copy of the first one's storage, gets its own.
+ * The UUID that tells this browser's registration from the user's other phones (RFC 5626 §4.1). Only
+ * one of the browser's tabs registers a user, so they all have the same.
  */
-export async function claimInstanceId(): Promise<string> {
-  const known = read(ofTab, INSTANCE);
-  if (typeof known === "string" && (await hold(`${INSTANCE}.${known}`))) return known;
+export function instanceIdOf(userId: string): string {
+  const key = `${INSTANCE}.${userId}`;
+  const known = read(ofProfile, key);
+  if (typeof known === "string" && UUID.test(known)) return known;
   const fresh = crypto.randomUUID();
-  write(ofTab, INSTANCE, fresh);
-  await hold(`${INSTANCE}.${fresh}`);
+  write(ofProfile, key, fresh);
   return fresh;
 }

@@ -214,6 +214,8 @@ export const ar: LanguageTexts = {
     "devices.ringer": "مكبر صوت الرنين",
     "devices.default": "كما في النظام",
     "devices.unnamed": "جهاز {number}",
+    "devices.lost": "تم فصل {lost}. يستخدم الهاتف الآن {used}.",
+    "devices.lost-last": "تم فصل {lost} ولا يوجد جهاز آخر. صِل جهازًا وسيستخدمه الهاتف تلقائيًا.",
     "devices.gone": "غير موصول الآن",
     "devices.level": "مستوى الميكروفون",
     "devices.echo-cancellation": "إلغاء الصدى",

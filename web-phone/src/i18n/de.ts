@@ -228,6 +228,9 @@ export const de: LanguageTexts = {
     "devices.ringer": "Lautsprecher zum Klingeln",
     "devices.default": "Wie im System",
     "devices.unnamed": "Gerät {number}",
+    "devices.lost": "{lost} wurde abgezogen. Das Telefon nimmt jetzt {used}.",
+    "devices.lost-last":
+      "{lost} wurde abgezogen, und ein anderes Gerät gibt es nicht. Stecken Sie eines ein: Das Telefon nimmt es von selbst.",
     "devices.gone": "Zurzeit nicht eingesteckt",
     "devices.level": "Pegel Ihres Mikrofons",
     "devices.echo-cancellation": "Echo unterdrücken",

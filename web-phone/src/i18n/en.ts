@@ -218,6 +218,9 @@ export const en = {
   "devices.ringer": "Speaker for ringing",
   "devices.default": "As the system has it",
   "devices.unnamed": "Device {number}",
+  "devices.lost": "{lost} was unplugged. The phone uses {used} now.",
+  "devices.lost-last":
+    "{lost} was unplugged, and there is no other one. Plug one in: the phone takes it by itself.",
   "devices.gone": "Not plugged in now",
   "devices.level": "Level of your microphone",
   "devices.echo-cancellation": "Cancel echo",

@@ -223,6 +223,9 @@ export const es: LanguageTexts = {
     "devices.ringer": "Altavoz del timbre",
     "devices.default": "Como el sistema",
     "devices.unnamed": "Dispositivo {number}",
+    "devices.lost": "{lost} se ha desconectado. El teléfono usa ahora {used}.",
+    "devices.lost-last":
+      "{lost} se ha desconectado y no hay otro. Conecte uno: el teléfono lo usará por sí solo.",
     "devices.gone": "No está conectado ahora",
     "devices.level": "Nivel de su micrófono",
     "devices.echo-cancellation": "Cancelar el eco",

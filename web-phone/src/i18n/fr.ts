@@ -224,6 +224,9 @@ export const fr: LanguageTexts = {
     "devices.ringer": "Haut-parleur de la sonnerie",
     "devices.default": "Comme le système",
     "devices.unnamed": "Appareil {number}",
+    "devices.lost": "{lost} a été débranché. Le téléphone utilise maintenant {used}.",
+    "devices.lost-last":
+      "{lost} a été débranché et il n’y en a pas d’autre. Branchez-en un : le téléphone le prendra de lui-même.",
     "devices.gone": "Débranché pour l’instant",
     "devices.level": "Niveau de votre microphone",
     "devices.echo-cancellation": "Annuler l’écho",

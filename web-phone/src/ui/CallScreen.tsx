@@ -105,6 +105,9 @@ function Notices(props: { readonly state: PhoneState; readonly call: Call }) {
   if (call.isAskingForMicrophone) lines.push(t("call.microphone-asked"));
   if (call.media === "interrupted") lines.push(t("call.media.interrupted"));
   if (call.loss !== undefined && call.media === "flowing") lines.push(t(lossTextOf(call.loss)));
+  if (call.media === "flowing") {
+    for (const warning of call.warnings) lines.push(t(`quality.warning.${warning}`));
+  }
   if (state.turnedAway !== undefined) {
     lines.push(t("call.turned-away", { caller: state.turnedAway }));
   }

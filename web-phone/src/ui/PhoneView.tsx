@@ -100,6 +100,33 @@ function LinkHelp(props: {
   }
 }
 
+/** A device went away while it was in use. */
+function DeviceLossNotice(props: {
+  readonly devices: PhoneState["devices"];
+  readonly actions: Pick<PhoneActions, "dismissDeviceLoss">;
+}) {
+  const { loss } = props.devices;
+  if (loss === undefined) return null;
+  const { lost, used } = loss;
+  return (
+    <div class="notice" role="status" data-testid="device-loss">
+      <Icon name="warning" />
+      <span>
+        {used === undefined ? t("devices.lost-last", { lost }) : t("devices.lost", { lost, used })}
+      </span>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label={t("settings.close")}
+        title={t("settings.close")}
+        onClick={props.actions.dismissDeviceLoss}
+      >
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
+
 function Screen(props: PhoneViewProps) {
   const { state, actions } = props;
   const { call } = state;
@@ -146,6 +173,13 @@ export function PhoneView(props: PhoneViewProps) {
               <span>{t("dial.hint.activate")}</span>
             </p>
           ) : null}
+          {isSignedIn && state.tab === "follower" ? (
+            <p class="notice" role="status" data-testid="elsewhere">
+              <Icon name="warning" />
+              <span>{t("link.help.elsewhere")}</span>
+            </p>
+          ) : null}
+          {isSignedIn ? <DeviceLossNotice devices={state.devices} actions={actions} /> : null}
           <Screen {...props} />
           {state.isAddingCall ? (
             <button

@@ -35,6 +35,11 @@ export interface PhoneActions {
   readonly setDoNotDisturb: (isOn: boolean) => void;
   readonly watchLamps: (numbers: readonly string[]) => void;
   readonly sendMessage: (to: string, text: string) => void;
+  readonly downloadReport: () => void;
+  /** The phone in a small window above all others, where the browser has such. */
+  readonly openMiniWindow: () => void;
+  /** Asks the browser to open `tel:` and `sip:` links with this phone. */
+  readonly registerLinks: () => void;
   readonly readMessages: (peer: string) => void;
   readonly toggleMute: () => void;
   readonly toggleHold: () => void;

@@ -1,0 +1,266 @@
+import { describe, expect, it } from "vitest";
+import { Desk } from "./desk.ts";
+
+describe("several calls", () => {
+  /** Talking to 1003, with 1002 on hold. */
+  async function twoCalls(): Promise<Desk> {
+    const desk = await new Desk().inCall();
+    desk.handler.onIncoming("in", "1003", "Carol");
+    desk.phone.answer("in");
+    desk.handler.onHeld("id1", true);
+    await desk.microphone("open");
+    desk.handler.onConnected("in", undefined);
+    desk.agent.asked.length = 0;
+    return desk;
+  }
+
+  it("holds the first and answers the second", async () => {
+    const desk = await new Desk().inCall();
+    desk.handler.onIncoming("in", "1003", "Carol");
+    desk.phone.answer("in");
+    expect(desk.agent.asked.slice(-2)).toEqual(["ring", "setHeld true"]);
+    await desk.microphone("open");
+    expect(desk.agent.asked.at(-1)).toBe("answer");
+    expect(desk.phone.state.call?.id).toBe("in");
+  });
+
+  it("ends the first and answers the second", async () => {
+    const desk = await new Desk().inCall();
+    desk.handler.onIncoming("in", "1003", "Carol");
+    desk.phone.endAndAnswer("in");
+    await desk.microphone("open");
+    expect(desk.agent.asked.slice(-3)).toEqual(["ring", "hangUp", "answer"]);
+    expect(desk.phone.state).toMatchObject({ call: { id: "in" }, others: [] });
+  });
+
+  it("declines the second and talks on", async () => {
+    const desk = await new Desk().inCall();
+    desk.handler.onIncoming("in", "1003", "Carol");
+    desk.phone.end("in");
+    expect(desk.agent.asked.at(-1)).toBe("refuse declined");
+    expect(desk.phone.state).toMatchObject({ call: { id: "id1", isHeld: false }, others: [] });
+    expect(desk.phone.state.recent[0]?.kind).toBe("declined-by-me");
+  });
+
+  it("swaps", async () => {
+    const desk = await twoCalls();
+    desk.phone.swap();
+    expect(desk.agent.asked).toEqual(["setHeld true", "setHeld false"]);
+    expect(desk.phone.state).toMatchObject({ call: { id: "id1" }, others: [{ id: "in" }] });
+  });
+
+  it("joins, mutes both, and comes apart again", async () => {
+    const desk = await twoCalls();
+    desk.phone.join();
+    expect(desk.agent.asked).toEqual(["setConference in id1", "setHeld false"]);
+    desk.handler.onHeld("id1", false);
+    desk.phone.toggleMute();
+    expect(desk.agent.asked.slice(2)).toEqual(["setMuted true", "setMuted true"]);
+    desk.phone.split();
+    expect(desk.agent.asked.slice(4)).toEqual(["setConference ", "setHeld true"]);
+    expect(desk.phone.state.call).toMatchObject({ id: "in", isJoined: false });
+  });
+
+  it("is no conference any more when one hangs up", async () => {
+    const desk = await twoCalls();
+    desk.phone.join();
+    desk.handler.onEnded("in", { kind: "completed", details: {} });
+    expect(desk.agent.asked.at(-1)).toBe("setConference ");
+    expect(desk.phone.state).toMatchObject({ call: { id: "id1", isJoined: false }, others: [] });
+  });
+
+  it("connects the two others and leaves", async () => {
+    const desk = await twoCalls();
+    desk.phone.join();
+    desk.phone.leaveConference();
+    expect(desk.agent.asked.at(-1)).toBe("transferTo in id1");
+  });
+
+  it("calls one more only when asked to, and holds the first", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.dial("1003");
+    expect(desk.phone.state.others).toEqual([]);
+    desk.phone.showAdding(true);
+    desk.phone.press("7");
+    expect(desk.phone.state).toMatchObject({ draft: "7", call: { digits: "" } });
+    desk.phone.dial("1003");
+    await desk.microphone("open");
+    expect(desk.agent.asked.slice(-2)).toEqual(["setHeld true", "call 1003"]);
+    desk.handler.onEnded("id2", { kind: "completed", details: {} });
+    expect(desk.phone.state.call?.id).toBe("id1");
+  });
+});
+
+describe("handing a call on", () => {
+  /** The question to 1003 is answered; 1002 waits. */
+  async function consulting(): Promise<Desk> {
+    const desk = await new Desk().inCall();
+    desk.phone.transfers.open();
+    desk.phone.pressAll("1003");
+    desk.phone.transfers.askFirst();
+    desk.handler.onHeld("id1", true);
+    await desk.microphone("open");
+    desk.handler.onConnected("id2", undefined);
+    return desk;
+  }
+
+  it("sends no digit of the target into the call", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.transfers.open();
+    desk.phone.pressAll("1003");
+    expect(desk.phone.state.call).toMatchObject({ digits: "", transfer: { text: "1003" } });
+    expect(desk.agent.asked.filter((asked) => asked.startsWith("sendDigits"))).toEqual([]);
+    desk.phone.transfers.now();
+    expect(desk.agent.asked.at(-1)).toBe("transfer id1 1003");
+  });
+
+  it("ends when the far end has got there", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.transfers.now("1003");
+    desk.handler.onTransferProgress("id1", 180);
+    expect(desk.phone.state.call?.transfer).toEqual({
+      kind: "transferring",
+      target: "1003",
+      status: 180,
+    });
+    desk.handler.onTransferred("id1");
+    expect(desk.agent.asked.at(-1)).toBe("hangUp");
+    expect(desk.phone.state.call?.end?.kind).toBe("transferred");
+  });
+
+  it("takes a far end that hangs up on its way for one that got there", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.transfers.now("1003");
+    desk.handler.onEnded("id1", { kind: "completed", details: {} });
+    expect(desk.phone.state.call?.end?.kind).toBe("transferred");
+  });
+
+  it("is back un-held, with the reason, when the target refuses", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.transfers.now("1003");
+    desk.handler.onHeld("id1", true);
+    desk.handler.onTransferFailed("id1", 486, "Busy Here");
+    expect(desk.agent.asked.at(-1)).toBe("setHeld false");
+    expect(desk.phone.state.call).toMatchObject({
+      phase: "connected",
+      transfer: { kind: "failed", status: 486, reasonPhrase: "Busy Here" },
+    });
+  });
+
+  it("asks first, and then brings the two together", async () => {
+    const desk = await consulting();
+    expect(desk.phone.state).toMatchObject({
+      call: { id: "id2", consultsFor: "id1" },
+      others: [{ id: "id1", transfer: { kind: "consulting", callId: "id2" } }],
+    });
+    desk.phone.transfers.complete();
+    expect(desk.agent.asked.at(-1)).toBe("transferTo id1 id2");
+    desk.handler.onTransferred("id1");
+    expect(desk.phone.state.others).toEqual([]);
+    expect(desk.phone.state.call?.end?.kind).toBe("transferred");
+  });
+
+  it("goes back to the one who waits when the question is given up", async () => {
+    const desk = await consulting();
+    desk.phone.end();
+    expect(desk.agent.asked.slice(-2)).toEqual(["hangUp", "setHeld false"]);
+    expect(desk.phone.state).toMatchObject({
+      call: { id: "id1", transfer: undefined },
+      others: [],
+    });
+  });
+
+  it("goes back with the reason when the target is busy", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.transfers.askFirst("1003");
+    desk.handler.onHeld("id1", true);
+    await desk.microphone("open");
+    desk.handler.onEnded("id2", {
+      kind: "busy",
+      details: { status: 486, reasonPhrase: "Busy Here" },
+    });
+    expect(desk.agent.asked.at(-1)).toBe("setHeld false");
+    expect(desk.phone.state.call).toMatchObject({
+      id: "id1",
+      transfer: { kind: "failed", status: 486 },
+    });
+  });
+
+  it("calls nobody whom the far end names before the user says so", async () => {
+    const desk = await new Desk().inCall();
+    desk.handler.onReferral("id1", "+49900123");
+    expect(desk.agent.asked.slice(3)).toEqual([]);
+    desk.phone.transfers.refuseReferral("id1");
+    expect(desk.agent.asked.at(-1)).toBe("refuseReferral id1");
+    desk.handler.onReferral("id1", "1003");
+    desk.phone.transfers.acceptReferral("id1");
+    await desk.microphone("open");
+    expect(desk.agent.asked.slice(-2)).toEqual(["setHeld true", "acceptReferral id1 id2"]);
+  });
+});
+
+describe("another tab of the same user", () => {
+  it("waits without registering, and takes over with what was remembered meanwhile", async () => {
+    const desk = new Desk();
+    desk.isFirstTab = false;
+    await desk.phone.signIn("1001", "password");
+    expect(desk.phone.state).toMatchObject({ tab: "follower", signIn: { kind: "signed-in" } });
+    expect(desk.agent.asked).toEqual([]);
+    desk.memory = { recent: [], lastNumber: "1003" };
+    desk.tab?.onLead();
+    expect(desk.agent.asked[0]).toBe("start");
+    expect(desk.phone.state).toMatchObject({ tab: "leader", lastNumber: "1003" });
+  });
+});
+
+describe("devices", () => {
+  const headset = { id: "h", label: "Headset" };
+  const builtIn = { id: "b", label: "Built-in" };
+
+  it("asks for the chosen microphone, and for the default while it is away", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.devices.listed([builtIn, headset], []);
+    desk.phone.devices.choose("microphone", "h");
+    expect(desk.wishes.at(-1)?.deviceId).toBe("h");
+    await desk.microphone("open");
+    expect(desk.agent.asked.at(-1)).toBe("replaceAudio id1");
+    expect(desk.choice?.microphone).toBe("h");
+    desk.phone.devices.listed([builtIn], []);
+    expect(desk.wishes.at(-1)?.deviceId).toBe("");
+    expect(desk.phone.state.devices.loss).toEqual({
+      role: "microphone",
+      lost: "Headset",
+      used: "Built-in",
+    });
+    desk.phone.devices.listed([builtIn, headset], []);
+    expect(desk.wishes.at(-1)?.deviceId).toBe("h");
+    expect(desk.phone.state.devices.loss).toBeUndefined();
+  });
+
+  it("asks for nothing while no call has a microphone", async () => {
+    const desk = await new Desk().signedIn();
+    desk.phone.devices.listed([builtIn, headset], []);
+    desk.phone.devices.choose("microphone", "h");
+    expect(desk.wishes).toEqual([]);
+  });
+
+  it("says so when the system's default goes away in a call", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.devices.listed([builtIn], []);
+    desk.phone.devices.microphoneLost("Headset");
+    expect(desk.phone.state.devices.loss).toMatchObject({ lost: "Headset", used: "Built-in" });
+    await desk.microphone("open");
+    expect(desk.agent.asked.at(-1)).toBe("replaceAudio id1");
+  });
+
+  it("changes what the browser does to the sound of a call that is up", async () => {
+    const desk = await new Desk().inCall();
+    const processing = {
+      echoCancellation: false,
+      noiseSuppression: true,
+      autoGainControl: false,
+    };
+    desk.phone.devices.setProcessing(processing);
+    expect(desk.wishes.at(-1)?.processing).toEqual(processing);
+  });
+});

@@ -1,0 +1,127 @@
+/**
+ * One of a user's tabs has the phone, and the others are windows onto it: they show its state and
+ * send it what their user wants. Which one it is, is a Web Lock: the browser takes it from a tab that
+ * goes away, however it does, and gives it to the next in the same moment.
+ */
+import type { PhoneState } from "../state.ts";
+
+/** What a tab is told. */
+export interface TabEvents {
+  /** This tab has the phone, from now until it goes away. */
+  onLead(): void;
+  /** Another tab has it. */
+  onFollow(): void;
+  /** What the leading tab shows. */
+  onMirror(state: PhoneState): void;
+  /** The user wants something, in another tab. */
+  onCommand(name: string, parameters: readonly unknown[]): void;
+}
+
+type Message =
+  | { readonly kind: "hello" }
+  | { readonly kind: "state"; readonly state: PhoneState }
+  | { readonly kind: "command"; readonly name: string; readonly parameters: readonly unknown[] };
+
+/** As much of the graph as another tab draws each second. */
+const READINGS_MIRRORED = 60;
+
+function isMessage(value: unknown): value is Message {
+  if (typeof value !== "object" || value === null) return false;
+  const kind: unknown = Reflect.get(value, "kind");
+  return kind === "hello" || kind === "state" || kind === "command";
+}
+
+function mirrored(state: PhoneState): PhoneState {
+  const short = <Call extends { readonly quality: readonly unknown[] }>(call: Call): Call => ({
+    ...call,
+    quality: call.quality.slice(-READINGS_MIRRORED),
+  });
+  return {
+    ...state,
+    call: state.call === undefined ? undefined : short(state.call),
+    others: state.others.map(short),
+  };
+}
+
+/** One tab's share in the phone of one user. */
+export class Tabs {
+  readonly #events: TabEvents;
+  readonly #channel: BroadcastChannel;
+  readonly #life = new AbortController();
+  #isLeading = false;
+  #state: PhoneState | undefined;
+  /** Gives the lock back. */
+  #release: (() => void) | undefined;
+
+  /** @param name of the phone: the gateway and the user */
+  constructor(name: string, events: TabEvents) {
+    this.#events = events;
+    this.#channel = new BroadcastChannel(name);
+    this.#channel.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      if (isMessage(data)) this.#onMessage(data);
+    });
+    void this.#contend(name);
+  }
+
+  /** What this tab shows, for the others; heard only while it leads. */
+  tell(state: PhoneState): void {
+    this.#state = state;
+    if (this.#isLeading) this.#post({ kind: "state", state: mirrored(state) });
+  }
+
+  /** For a tab that follows. */
+  command(name: string, parameters: readonly unknown[]): void {
+    this.#post({ kind: "command", name, parameters });
+  }
+
+  /** Has no share any more; the next tab gets the phone. */
+  leave(): void {
+    this.#isLeading = false;
+    this.#life.abort();
+    this.#release?.();
+    this.#channel.close();
+  }
+
+  async #contend(name: string): Promise<void> {
+    const hold = (): Promise<void> =>
+      new Promise((resolve) => {
+        this.#release = resolve;
+        this.#isLeading = true;
+        this.#events.onLead();
+      });
+    try {
+      const isFree = await navigator.locks.request(name, { ifAvailable: true }, (lock) =>
+        lock === null ? "taken" : this.#life.signal.aborted ? "left" : hold().then(() => "left"),
+      );
+      if (isFree !== "taken" || this.#life.signal.aborted) return;
+      this.#events.onFollow();
+      this.#post({ kind: "hello" });
+      await navigator.locks.request(name, { signal: this.#life.signal }, hold);
+    } catch {
+      // No longer wanted; or a browser without locks, whose tabs each have a phone of their own.
+      if (!this.#life.signal.aborted) this.#events.onLead();
+    }
+  }
+
+  #onMessage(message: Message): void {
+    switch (message.kind) {
+      case "hello":
+        if (this.#isLeading && this.#state !== undefined) this.tell(this.#state);
+        return;
+      case "state":
+        if (!this.#isLeading) this.#events.onMirror(message.state);
+        return;
+      case "command":
+        if (this.#isLeading) this.#events.onCommand(message.name, message.parameters);
+    }
+  }
+
+  #post(message: Message): void {
+    try {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- BroadcastChannel has none
+      this.#channel.postMessage(message);
+    } catch {
+      // Closed meanwhile.
+    }
+  }
+}
