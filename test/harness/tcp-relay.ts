@@ -7,8 +7,12 @@ export class TcpRelay implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
 
-  /** Listens on a free port of 127.0.0.1 and forwards every connection to `target`. */
-  static async start(target: SocketAddress): Promise<TcpRelay> {
+  /**
+   * Listens on 127.0.0.1 and forwards every connection to `target`.
+   *
+   * @param port default: a free one
+   */
+  static async start(target: SocketAddress, port = 0): Promise<TcpRelay> {
     const sockets = new Set<Socket>();
     const server = createServer((near) => {
       const far = connect(target);
@@ -27,7 +31,7 @@ export class TcpRelay implements AsyncDisposable {
       }
     });
     await new Promise<void>((resolve) => {
-      server.listen(0, "127.0.0.1", resolve);
+      server.listen(port, "127.0.0.1", resolve);
     });
     const bound = server.address();
     if (bound === null || typeof bound === "string") throw new Error("the relay has no port");

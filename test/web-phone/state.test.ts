@@ -281,6 +281,21 @@ describe("a call", () => {
   });
 });
 
+describe("a microphone that comes", () => {
+  it("clears the screen that asked for one, and keeps the number", () => {
+    const missing = inCall({
+      phase: "ended",
+      end: { kind: "microphone-missing", details: {} },
+      number: "1003",
+    });
+    const microphones = [{ id: "m", label: "Headset" }];
+    const state = reduce(missing, { type: "devices-listed", microphones, speakers: [] });
+    expect(state).toMatchObject({ call: undefined, draft: "1003", devices: { microphones } });
+    const busy = inCall({ phase: "ended", end: { kind: "busy", details: {} } });
+    expect(reduce(busy, { type: "devices-listed", microphones, speakers: [] }).call).toBeDefined();
+  });
+});
+
 describe("signing in and out", () => {
   it("goes through its steps and begins with what is remembered", () => {
     const memory = { recent: [], lastNumber: "*43" };

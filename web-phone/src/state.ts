@@ -379,6 +379,20 @@ function splitIfAlone(state: PhoneState): PhoneState {
     : state;
 }
 
+/** A microphone that comes clears the screen that asked for one. */
+function devicesListed(
+  state: PhoneState,
+  event: Extract<PhoneEvent, { readonly type: "devices-listed" }>,
+): PhoneState {
+  const next = { ...state, devices: reduceDevices(state.devices, event) };
+  const { call } = state;
+  const hasCome = state.devices.microphones.length === 0 && event.microphones.length > 0;
+  const wasMissed = call?.phase === "ended" && call.end?.kind === "microphone-missing";
+  return hasCome && wasMissed && call !== undefined
+    ? { ...removeCall(next, call.id), draft: call.number }
+    : next;
+}
+
 function qualityRead(state: PhoneState, id: string, reading: QualityReading): PhoneState {
   return withCall(state, id, ["connected"], (call) => {
     const quality = [...call.quality, reading].slice(-READINGS_KEPT);
@@ -589,6 +603,7 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
       return { ...state, isRawAudio: event.isRawAudio };
 
     case "devices-listed":
+      return devicesListed(state, event);
     case "device-chosen":
     case "processing-changed":
     case "device-lost":
