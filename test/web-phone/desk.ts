@@ -70,6 +70,9 @@ export class FakeAgent implements PhoneAgent<FakeAudio> {
   refuseReferral(id: string): void {
     this.asked.push(`refuseReferral ${id}`);
   }
+  setVideo(id: string, isSending: boolean): void {
+    this.asked.push(`setVideo ${id} ${isSending}`);
+  }
   sendMessage(_id: string, number: string, text: string): void {
     this.asked.push(`sendMessage ${number} ${text}`);
   }

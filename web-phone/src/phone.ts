@@ -304,6 +304,14 @@ export class Phone<Audio extends OutgoingAudio> {
     if (id !== undefined) this.#dispatch({ type: "keypad-toggled", id });
   }
 
+  /** Shows our camera in the call in the pane, or no longer. */
+  toggleVideo(): void {
+    const call = this.#state.call;
+    if (call?.phase !== "connected" || call.video.isPending) return;
+    this.#dispatch({ type: "video-asked", id: call.id });
+    this.#agent?.setVideo(call.id, !call.video.isSending);
+  }
+
   setDoNotDisturb(isOn: boolean): void {
     this.#ports.saveDoNotDisturb(isOn);
     this.#dispatch({ type: "do-not-disturb-changed", isOn });
@@ -594,6 +602,8 @@ export class Phone<Audio extends OutgoingAudio> {
       onTransferFailed: (id, status, reasonPhrase) =>
         this.transfers.onFailed(id, status, reasonPhrase),
       onReferral: (id, target) => this.#dispatch({ type: "referral-changed", id, target }),
+      onVideo: (id, isSending, isReceiving) =>
+        this.#dispatch({ type: "video-changed", id, isSending, isReceiving }),
       onQuality: (id, reading) => this.#dispatch({ type: "quality-read", id, reading }),
       onVoicemail: (voicemail) => this.#dispatch({ type: "voicemail-changed", voicemail }),
       onLamp: (number, state) => this.#dispatch({ type: "lamp-changed", number, state }),

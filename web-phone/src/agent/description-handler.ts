@@ -12,6 +12,7 @@ import type { OpenMicrophone } from "./open-microphone.ts";
 import { preferOpus } from "./opus-preference.ts";
 import type { IceServer } from "./phone-agent.ts";
 import { audioDirectionOf, isHolding } from "./sdp-direction.ts";
+import { videoStateOf, type VideoState, wishVideo } from "./video-section.ts";
 
 /** What the handler tells. */
 export interface DescriptionHandlerEvents {
@@ -21,6 +22,8 @@ export interface DescriptionHandlerEvents {
   onConnectionState(state: RTCPeerConnectionState): void;
   /** The peer's hold, as a re-INVITE or the answer to ours says it. */
   onHeldByPeer(isHeld: boolean): void;
+  /** After each description that both sides have agreed on. */
+  onVideo(video: VideoState): void;
 }
 
 /**
@@ -39,6 +42,7 @@ const TONE_GAP_MS = 70;
 interface Line {
   readonly connection: RTCPeerConnection;
   readonly remoteStream: MediaStream;
+  readonly remotePictures: MediaStream;
   sender: RTCRtpSender | undefined;
 }
 
@@ -57,6 +61,8 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   #renewal: RTCIceTransportPolicy | undefined;
   #isHeld = false;
   #isOpusAlone = false;
+  #isVideoAllowed = false;
+  #camera: MediaStreamTrack | undefined;
   #descriptions = 0;
 
   constructor(
@@ -77,6 +83,20 @@ export class DescriptionHandler implements SessionDescriptionHandler {
 
   get remoteStream(): MediaStream {
     return this.#line.remoteStream;
+  }
+
+  get remotePictures(): MediaStream {
+    return this.#line.remotePictures;
+  }
+
+  /** The call is answered: pictures may come from now on. */
+  allowVideo(): void {
+    this.#isVideoAllowed = true;
+  }
+
+  /** Takes effect with the next offer or answer; undefined: no pictures of ours. */
+  setCamera(camera: MediaStreamTrack | undefined): void {
+    this.#camera = camera;
   }
 
   /** The next offer comes from a new connection. @param isRelayOnly over a TURN server alone */
@@ -126,12 +146,14 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     const line = this.#current;
     const { connection } = line;
     line.sender ??= this.#addMicrophone(connection);
+    const shown = videoStateOf(this.#line.connection);
+    wishVideo(
+      connection,
+      { isAllowed: this.#isVideoAllowed, camera: this.#camera, isHeld: this.#isHeld },
+      { isAnswer, wasShown: shown.isReceiving || shown.isSending },
+    );
     for (const transceiver of connection.getTransceivers()) {
-      // Pictures that nobody would see are refused, and their bandwidth with them.
-      if (transceiver.receiver.track.kind === "video") {
-        transceiver.stop();
-        continue;
-      }
+      if (transceiver.receiver.track.kind === "video") continue;
       transceiver.direction = this.#isHeld ? "sendonly" : "sendrecv";
       if (this.#isOpusAlone) preferOpus(transceiver);
       else transceiver.setCodecPreferences([]);
@@ -143,7 +165,10 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     await gatherCandidates(connection, renewal === "relay" ? FIRST_RELAY_MS : FIRST_CANDIDATE_MS);
     const description = connection.localDescription;
     if (description === null) throw new Error("The peer connection was closed meanwhile.");
-    if (isAnswer) this.#advance();
+    if (isAnswer) {
+      this.#advance();
+      this.#events.onVideo(videoStateOf(connection));
+    }
     return { body: description.sdp, contentType: "application/sdp" };
   }
 
@@ -156,7 +181,10 @@ export class DescriptionHandler implements SessionDescriptionHandler {
       this.#next = this.#open("all");
     }
     await this.#current.connection.setRemoteDescription({ type, sdp });
-    if (type === "answer") this.#advance();
+    if (type === "answer") {
+      this.#advance();
+      this.#events.onVideo(videoStateOf(this.#line.connection));
+    }
     this.#descriptions += 1;
     // The first description may be one-way without anybody holding: an announcement, say. And the
     // answer to our own hold is one-way by right.
@@ -204,8 +232,13 @@ export class DescriptionHandler implements SessionDescriptionHandler {
       iceTransportPolicy,
     });
     const remoteStream = new MediaStream();
-    const line: Line = { connection, remoteStream, sender: undefined };
+    const remotePictures = new MediaStream();
+    const line: Line = { connection, remoteStream, remotePictures, sender: undefined };
     connection.addEventListener("track", ({ track }) => {
+      if (track.kind === "video") {
+        remotePictures.addTrack(track);
+        return;
+      }
       remoteStream.addTrack(track);
       if (this.#line === line) this.#events.onRemoteStream(remoteStream);
     });

@@ -104,6 +104,8 @@ export interface PhoneAgent<Audio extends OutgoingAudio> {
   /** Calls whom the far end has named, under the new id. `audio` is closed by the agent. */
   acceptReferral(id: string, newId: string, audio: Audio): void;
   refuseReferral(id: string): void;
+  /** Shows the camera to the far end, or no longer; `onVideo` tells what stands then. */
+  setVideo(id: string, isSending: boolean): void;
   /** Sends a written message (RFC 3428); `onMessageSettled` follows. */
   sendMessage(id: string, number: string, text: string): void;
   /** Watches what these numbers' phones do, and no others (RFC 4235). */
@@ -141,6 +143,8 @@ export interface PhoneAgentHandler {
   onTransferFailed(id: string, status: number, reasonPhrase: string): void;
   /** The far end asks us to call `target`; undefined: it no longer does. */
   onReferral(id: string, target: string | undefined): void;
+  /** Which ways pictures go now. */
+  onVideo(id: string, isSending: boolean, isReceiving: boolean): void;
   /** Once a second while the call is up. */
   onQuality(id: string, reading: QualityReading): void;
   onVoicemail(voicemail: Voicemail): void;

@@ -22,6 +22,8 @@ export interface CallMedia {
   readonly peerConnection: RTCPeerConnection | undefined;
   readonly localStream: MediaStream | undefined;
   readonly remoteStream: MediaStream | undefined;
+  readonly localPictures: MediaStream | undefined;
+  readonly remotePictures: MediaStream | undefined;
 }
 
 /** See the head of this file. */
@@ -198,6 +200,10 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       ?.takeReferral()
       ?.reject({ statusCode: 603 })
       .catch(() => undefined);
+  }
+
+  setVideo(id: string, isSending: boolean): void {
+    void this.#calls.get(id)?.setVideo(isSending);
   }
 
   sendMessage(id: string, number: string, text: string): void {

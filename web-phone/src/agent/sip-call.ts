@@ -25,6 +25,7 @@ import type { ConferenceMember } from "./conference-mixer.ts";
 import { DescriptionHandler, type DescriptionHandlerEvents } from "./description-handler.ts";
 import { InfoDigits } from "./info-digits.ts";
 import { MediaRenewal } from "./media-renewal.ts";
+import { openCamera } from "./open-camera.ts";
 import type { OpenMicrophone } from "./open-microphone.ts";
 import { OpusWish, speaksOpus } from "./opus-wish.ts";
 import { isPathAlive } from "./path-check.ts";
@@ -33,6 +34,7 @@ import { sendQuality, tryParseVerdict } from "./quality-info.ts";
 import { QualityReader } from "./quality-reader.ts";
 import { QualitySampler, type QualitySample } from "./quality-sampler.ts";
 import { requestTransfer } from "./transfer-request.ts";
+import type { VideoState } from "./video-section.ts";
 
 /** What a call needs from its agent. */
 export interface SipCallContext {
@@ -84,6 +86,8 @@ export class SipCall implements ConferenceMember {
   readonly #opusWish = new OpusWish();
   #sampler: QualitySampler | undefined;
   #reader: QualityReader | undefined;
+  #camera: MediaStream | undefined;
+  #video: VideoState = { isSending: false, isReceiving: false };
   /** What goes out instead of the microphone alone. */
   #mix: MediaStreamTrack | undefined;
   #stopTransfer: () => void = ignore;
@@ -138,6 +142,14 @@ export class SipCall implements ConferenceMember {
 
   get remoteStream(): MediaStream | undefined {
     return this.#descriptionHandler?.remoteStream;
+  }
+
+  get remotePictures(): MediaStream | undefined {
+    return this.#descriptionHandler?.remotePictures;
+  }
+
+  get localPictures(): MediaStream | undefined {
+    return this.#camera;
   }
 
   get localStream(): MediaStream | undefined {
@@ -250,6 +262,32 @@ export class SipCall implements ConferenceMember {
     this.#descriptionHandler?.send(track);
   }
 
+  /** Shows our camera to the far end, or no longer. What stands then is told by `onVideo`. */
+  async setVideo(isSending: boolean): Promise<void> {
+    const camera = isSending ? await openCamera() : undefined;
+    const media = this.#descriptionHandler;
+    if (media === undefined || this.#isOver || (isSending && camera === undefined)) {
+      stopAll(camera);
+      this.#tellVideo();
+      return;
+    }
+    const change = this.#lastChange.then(async () => {
+      const before = this.#camera;
+      this.#camera = camera;
+      media.setCamera(camera?.getVideoTracks()[0]);
+      const isAccepted = (await this.#reinvite()) === "accepted";
+      if (isAccepted) {
+        stopAll(before);
+      } else {
+        stopAll(camera);
+        this.#camera = before;
+        media.setCamera(before?.getVideoTracks()[0]);
+      }
+      this.#tellVideo();
+    });
+    this.#lastChange = change.catch(ignore);
+  }
+
   /** Holds the call and asks its far end to call the target, or that call's far end, instead. */
   transfer(target: URI | Session): void {
     const { handler } = this.#context;
@@ -325,8 +363,20 @@ export class SipCall implements ConferenceMember {
         this.#isHeldByPeer = isHeld;
         if (!this.#isOver) this.#context.handler.onHeldByPeer(this.id, isHeld);
       },
+      onVideo: (video) => {
+        const before = this.#video;
+        this.#video = video;
+        const isSame =
+          before.isSending === video.isSending && before.isReceiving === video.isReceiving;
+        if (!isSame) this.#tellVideo();
+      },
       onConnectionState: (state) => this.#onConnectionState(state),
     };
+  }
+
+  #tellVideo(): void {
+    const { isSending, isReceiving } = this.#video;
+    if (!this.#isOver) this.#context.handler.onVideo(this.id, isSending, isReceiving);
   }
 
   #onConnectionState(state: RTCPeerConnectionState): void {
@@ -400,6 +450,7 @@ export class SipCall implements ConferenceMember {
     switch (state) {
       case SessionState.Established:
         this.#isAnswered = true;
+        this.#descriptionHandler?.allowVideo();
         this.#renewal.onAnswered(this.peerConnection?.connectionState === "connected");
         this.#sampler ??= new QualitySampler(
           () => this.peerConnection,
@@ -516,9 +567,14 @@ export class SipCall implements ConferenceMember {
     this.#stopTransfer();
     this.takeReferral()?.reject({ statusCode: 603 }).catch(ignore);
     this.#microphone?.close();
+    stopAll(this.#camera);
     this.#descriptionHandler?.close();
     this.#context.onOver(this);
   }
+}
+
+function stopAll(stream: MediaStream | undefined): void {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 function isEarly(state: SessionState): boolean {
