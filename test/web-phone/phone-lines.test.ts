@@ -264,3 +264,53 @@ describe("devices", () => {
     expect(desk.wishes.at(-1)?.processing).toEqual(processing);
   });
 });
+
+describe("pictures", () => {
+  it("are asked for once, and what stands is shown", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.toggleVideo();
+    desk.phone.toggleVideo();
+    expect(desk.agent.asked.slice(3)).toEqual(["setVideo id1 true"]);
+    desk.handler.onVideo("id1", true, false);
+    expect(desk.phone.state.call?.video).toEqual({
+      isSending: true,
+      isReceiving: false,
+      isPending: false,
+    });
+    desk.phone.toggleVideo();
+    expect(desk.agent.asked.at(-1)).toBe("setVideo id1 false");
+  });
+});
+
+describe("messages, lamps and voicemail", () => {
+  it("are written, settled, received and read", async () => {
+    const desk = await new Desk().signedIn();
+    desk.phone.sendMessage("1002", "  ");
+    desk.phone.sendMessage("1002", "hello");
+    expect(desk.agent.asked.at(-1)).toBe("sendMessage 1002 hello");
+    desk.handler.onMessageSettled("id1", false);
+    desk.handler.onMessage("1002", "Bob Ray", "hi");
+    expect(desk.phone.state.around.messages.map(({ text, state }) => [text, state])).toEqual([
+      ["hello", "failed"],
+      ["hi", "unread"],
+    ]);
+    desk.phone.readMessages("1002");
+    expect(desk.phone.state.around.messages.at(-1)?.state).toBe("read");
+  });
+
+  it("light for those who are watched, each once", async () => {
+    const desk = await new Desk().signedIn();
+    desk.phone.watchLamps(["1002", "1003", "1002"]);
+    expect(desk.agent.asked.at(-1)).toBe("watchLamps 1002 1003");
+    desk.handler.onLamp("1003", "busy");
+    desk.handler.onLamp("1009", "busy");
+    desk.handler.onVoicemail({ waiting: 2, old: 1 });
+    expect(desk.phone.state.around).toMatchObject({
+      lamps: [
+        { number: "1002", state: "unknown" },
+        { number: "1003", state: "busy" },
+      ],
+      voicemail: { waiting: 2, old: 1 },
+    });
+  });
+});

@@ -29,6 +29,7 @@ const actions: PhoneActions = {
   toggleMute: () => undefined,
   toggleHold: () => undefined,
   toggleKeypad: () => undefined,
+  toggleVideo: () => undefined,
   dismiss: () => undefined,
   followUp: () => undefined,
   showSettings: () => undefined,

@@ -118,6 +118,10 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
   const tones = new Tones();
   const player = new RemotePlayer(document);
   const levels = { mine: signal(0), theirs: signal(0) };
+  const pictures = {
+    mine: signal<MediaStream | undefined>(undefined),
+    theirs: signal<MediaStream | undefined>(undefined),
+  };
   const now = signal(Date.now());
   const canRing = signal(navigator.userActivation.hasBeenActive);
   let agent: SipAgent | undefined;
@@ -212,6 +216,9 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     const isSame = next.call?.id === before.call?.id && next.call?.phase === before.call?.phase;
     if (!isSame || next.others !== before.others || next.tab !== before.tab) onPhase(next, isSame);
     const { call } = isElsewhere ? initialState : own;
+    const shown = call === undefined ? undefined : agent?.mediaOf(call.id);
+    pictures.mine.value = shown?.localPictures;
+    pictures.theirs.value = shown?.remotePictures;
     wakeLock.want(!isElsewhere && isInCall(own));
     mediaKeys.show(
       call?.phase === "connected" ? { title: callerOf(call), isMuted: call.isMuted } : undefined,
@@ -328,6 +335,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     toggleMute: () => phone.toggleMute(),
     toggleHold: () => phone.toggleHold(),
     toggleKeypad: () => phone.toggleKeypad(),
+    toggleVideo: () => phone.toggleVideo(),
     dismiss: () => phone.dismiss(),
     followUp: () => phone.followUp(),
     showSettings: (isOpen) => phone.showSettings(isOpen),
@@ -470,6 +478,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
         state={state.value}
         actions={actions}
         levels={levels}
+        pictures={pictures}
         now={now.value}
         canRing={canRing.value}
         shell={shell.value}

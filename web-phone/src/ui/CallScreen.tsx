@@ -8,6 +8,7 @@ import { Icon, type IconName } from "./Icon.tsx";
 import { Meter } from "./Meter.tsx";
 import { Pad } from "./Pad.tsx";
 import { TransferSheet } from "./TransferSheet.tsx";
+import { type Pictures, VideoPane } from "./VideoPane.tsx";
 import { callerOf, callWordOf } from "./wording.ts";
 
 /** How loud both sides are, 0 to 1. */
@@ -134,6 +135,7 @@ export function CallScreen(props: {
   readonly call: Call;
   readonly now: number;
   readonly levels: Levels;
+  readonly pictures?: Pictures | undefined;
   readonly actions: PhoneActions;
 }) {
   const { state, call, actions } = props;
@@ -154,6 +156,7 @@ export function CallScreen(props: {
         <Caller call={call} />
         <Status call={call} now={props.now} />
       </div>
+      {props.pictures === undefined ? null : <VideoPane call={call} pictures={props.pictures} />}
       <Notices state={state} call={call} />
       <TransferSheet state={state} call={call} actions={actions} />
       {call.isKeypadOpen ? (
@@ -214,6 +217,15 @@ export function CallScreen(props: {
           isPressed={false}
           isDisabled={!isConnected || !canConsult(state)}
           onClick={() => actions.showAdding(true)}
+        />
+        <Toggle
+          icon="camera"
+          word={t("call.camera")}
+          testId="camera"
+          shortcut=""
+          isPressed={call.video.isSending}
+          isDisabled={!isConnected || call.video.isPending || call.isHeld}
+          onClick={actions.toggleVideo}
         />
       </div>
       <button

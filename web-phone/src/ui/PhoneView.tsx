@@ -11,6 +11,7 @@ import { ProblemScreen } from "./ProblemScreen.tsx";
 import { RecentList } from "./RecentList.tsx";
 import { SettingsDialog } from "./SettingsDialog.tsx";
 import { SignInScreen } from "./SignInScreen.tsx";
+import type { Pictures } from "./VideoPane.tsx";
 import { callerOf, isLoudEnd, linkWordOf } from "./wording.ts";
 
 /** What the whole phone is drawn from. */
@@ -22,6 +23,8 @@ export interface PhoneViewProps {
   readonly now: number;
   /** The browser lets the page sound. */
   readonly canRing: boolean;
+  /** The pictures of the call in the pane; undefined where none can be shown. */
+  readonly pictures?: Pictures | undefined;
   readonly shell: Shell;
   readonly onShell: (event: ShellEvent) => void;
   /** Stands in the sign-in form; `""` leaves it empty. */
@@ -140,7 +143,14 @@ function Screen(props: PhoneViewProps) {
     return <ProblemScreen state={state} call={call} end={call.end} actions={actions} />;
   }
   return (
-    <CallScreen state={state} call={call} now={props.now} levels={props.levels} actions={actions} />
+    <CallScreen
+      state={state}
+      call={call}
+      now={props.now}
+      levels={props.levels}
+      pictures={props.pictures}
+      actions={actions}
+    />
   );
 }
 

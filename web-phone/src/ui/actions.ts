@@ -44,6 +44,8 @@ export interface PhoneActions {
   readonly toggleMute: () => void;
   readonly toggleHold: () => void;
   readonly toggleKeypad: () => void;
+  /** Shows the camera in the call in the pane, or no longer. */
+  readonly toggleVideo: () => void;
   readonly dismiss: () => void;
   readonly followUp: () => void;
   readonly showSettings: (isOpen: boolean) => void;
