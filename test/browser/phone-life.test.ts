@@ -200,6 +200,65 @@ describe("a gateway that cannot be reached for a while", () => {
   });
 });
 
+describe("a STUN server that does not answer", () => {
+  it("holds up no call: the INVITE leaves within 1.2 s", async () => {
+    const { gateway, ann } = stage();
+    const page = await ann.newPage();
+    await page.route("**/api/v1/session", async (route) => {
+      const response = await route.fetch();
+      const session = (await response.json()) as Readonly<Record<string, unknown>>;
+      await route.fulfill({
+        response,
+        json: { ...session, iceServers: [{ urls: ["stun:192.0.2.1:3478"] }] },
+      });
+    });
+    const phone = new PhonePage(page);
+    let sentAt = 0;
+    page.on("websocket", (socket) => {
+      socket.on("framesent", ({ payload }) => {
+        if (sentAt === 0 && String(payload).startsWith("INVITE")) sentAt = performance.now();
+      });
+    });
+    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
+    await phone.signIn("1001", PASSWORDS["1001"]);
+    await phone.part("number-field").fill("*43");
+    const before = performance.now();
+    await phone.part("call-button").click();
+    await phone.waitForCall("connected");
+    console.info(`INVITE ${(sentAt - before).toFixed(0)} ms after the click`);
+    expect(sentAt - before).toBeLessThan(1_200);
+    await phone.end();
+  });
+});
+
+describe("a gateway that does not want the account", () => {
+  it("is asked once, and the phone says so", async () => {
+    const { gateway, ann } = stage();
+    const page = await ann.newPage();
+    let asked = 0;
+    await page.routeWebSocket(/\/ws$/, (near) => {
+      near.onMessage((message) => {
+        const text = String(message);
+        if (!text.startsWith("REGISTER")) return;
+        asked += 1;
+        const fields = text
+          .split("\r\n")
+          .filter((line) => /^(?:Via|From|To|Call-ID|CSeq):/i.test(line));
+        near.send(["SIP/2.0 403 Forbidden", ...fields, "Content-Length: 0", "", ""].join("\r\n"));
+      });
+    });
+    const phone = new PhonePage(page);
+    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
+    await phone.enterCredentials("1001", PASSWORDS["1001"]);
+    await phone.waitForLink("refused");
+    expect(await phone.part("link-state").textContent()).toMatch(/sign-in refused/i);
+    expect(await phone.part("link-help").textContent()).toContain("403");
+    await page.evaluate("dispatchEvent(new Event('online'))");
+    await page.waitForTimeout(2_000);
+    expect(asked).toBe(1);
+  });
+});
+
 describe("a microphone that is not there", () => {
   it("is missed before anybody is called, and the screen clears when one is plugged in", async () => {
     const { gateway, ann } = stage();
