@@ -13,7 +13,6 @@ import { deviceInUse } from "./devices.ts";
 import { watchDevices } from "./device-watch.ts";
 import { initialState, isInCall } from "./state.ts";
 import { tryParsePadKey } from "./number.ts";
-import { tryParseDialLink } from "./page/dial-link.ts";
 import { download } from "./page/download.ts";
 import { forwardActions, runAction } from "./page/forward.ts";
 import { registerDialLinks } from "./page/link-handler.ts";
@@ -96,6 +95,8 @@ export interface MountOptions {
   readonly server: URL;
   /** The page is the phone: its title, and keys that nothing has the focus for, are ours. */
   readonly isPage: boolean;
+  /** A telephone link has opened the page: it goes on with the session of a tab that is there. */
+  readonly isOpenedByLink?: boolean;
   /** The user who is asked for the password; default: asked for too. */
   readonly user?: string;
 }
@@ -103,6 +104,8 @@ export interface MountOptions {
 /** A phone that is up. */
 export interface MountedPhone {
   readonly phone: Phone<OpenMicrophone>;
+  /** What the user can do, whichever tab has the phone. */
+  readonly actions: PhoneActions;
   readonly state: ReadonlySignal<PhoneState>;
   readonly shell: ReadonlySignal<Shell>;
   readonly onShell: (event: ShellEvent) => void;
@@ -200,9 +203,6 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     onHangUp: () => phone.end(),
     onToggleMicrophone: () => phone.toggleMute(),
   });
-  /** The number of the link that has opened this page, until it is in the field. */
-  let wanted = options.isPage ? tryParseDialLink(location.search) : undefined;
-
   /** Shows what this tab's phone does, or what the one that has the phone tells. */
   function show(): void {
     const own = phone.state;
@@ -223,12 +223,6 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     mediaKeys.show(
       call?.phase === "connected" ? { title: callerOf(call), isMuted: call.isMuted } : undefined,
     );
-    if (wanted !== undefined && next.signIn.kind === "signed-in" && !isInCall(next)) {
-      const number = wanted;
-      wanted = undefined;
-      history.replaceState(null, "", location.pathname);
-      queueMicrotask(() => actions.changeDraft(number));
-    }
   }
 
   function useDevices(next: PhoneState): void {
@@ -493,7 +487,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
   if (!isSecureContext) {
     phone.signOut("insecure-page");
   } else {
-    if (wanted !== undefined && loadSession() === undefined) {
+    if (options.isOpenedByLink === true && loadSession() === undefined) {
       saveSession(await askForSession(options.server));
     }
     phone.resume();
@@ -501,6 +495,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
 
   return {
     phone,
+    actions,
     state,
     shell,
     onShell: dispatchToShell,
