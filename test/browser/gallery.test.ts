@@ -96,10 +96,8 @@ const AXE = `async () => {
 describe("every state of the phone", () => {
   it.each([
     ["light", 1280, 800],
-    ["dark", 1280, 800],
     // Also what 400 % zoom of a page of 1280 × 1024 comes to.
-    ["light", 320, 256],
-    ["dark", 320, 640],
+    ["dark", 320, 256],
   ])(
     "breaks no rule of WCAG 2.2 AA: %s, %d × %d",
     async (theme, width, height) => {
@@ -109,7 +107,7 @@ describe("every state of the phone", () => {
       expect(await walk(page, theme, "en", CLIPPED)).toEqual([]);
       await page.context().close();
     },
-    180_000,
+    120_000,
   );
 
   it("breaks none with the system's own colours", async () => {

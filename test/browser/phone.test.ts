@@ -12,13 +12,16 @@ describe("the page", () => {
     const page = await ann.newPage();
     const foreign: string[] = [];
     let scriptOctets = 0;
+    let styleOctets = 0;
     page.on("request", (request) => {
       if (!request.url().startsWith(gateway.httpUrl)) foreign.push(request.url());
     });
     page.on("response", (response) => {
-      if (!response.url().endsWith(".js")) return;
+      const isScript = response.url().endsWith(".js");
+      if (!isScript && !response.url().endsWith(".css")) return;
       void response.body().then((body) => {
-        scriptOctets += gzipSync(body).length;
+        if (isScript) scriptOctets += gzipSync(body).length;
+        else styleOctets += gzipSync(body).length;
       });
     });
     const errors: string[] = [];
@@ -29,7 +32,10 @@ describe("the page", () => {
     await page.getByTestId("sign-in-user").waitFor();
     await expect.poll(() => scriptOctets).toBeGreaterThan(0);
     console.info(`script of the phone: ${(scriptOctets / 1024).toFixed(1)} kB gzip`);
+    console.info(`styles of the phone: ${(styleOctets / 1024).toFixed(1)} kB gzip`);
     expect(scriptOctets).toBeLessThanOrEqual(110 * 1024);
+    expect(styleOctets).toBeGreaterThan(0);
+    expect(styleOctets).toBeLessThanOrEqual(20 * 1024);
     expect(foreign).toEqual([]);
     expect(errors).toEqual([]);
     await page.close();

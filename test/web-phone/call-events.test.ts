@@ -14,8 +14,8 @@ describe("what a page around the phone is told", () => {
   it("tells a call once, its answer once, and its end with how it ended", () => {
     const ringing = inCall({ phase: "ringing", answeredAt: undefined });
     const up = inCall({ phase: "connected" });
-    expect(eventsBetween(ready, ringing).map(({ type }) => type)).toEqual(["call"]);
-    expect(eventsBetween(ringing, up).map(({ type }) => type)).toEqual(["connected"]);
+    expect(eventsBetween(ready, ringing).map(({ type }) => type)).toEqual(["call", "calls"]);
+    expect(eventsBetween(ringing, up).map(({ type }) => type)).toEqual(["connected", "calls"]);
     expect(eventsBetween(up, up)).toEqual([]);
     const call = aCall();
     const record = {
@@ -31,12 +31,16 @@ describe("what a page around the phone is told", () => {
     const over = { ...ready, recent: [record] };
     expect(eventsBetween(up, over)).toMatchObject([
       { type: "end", detail: { id: call.id, kind: "busy", status: 486, durationMs: 5000 } },
+      { type: "calls", detail: { calls: [] } },
     ]);
   });
 
   it("tells of calls beside the one in the pane", () => {
     const up = inCall();
     const waiting = { ...up, others: [aCall({ id: "other", phase: "incoming" })] };
-    expect(eventsBetween(up, waiting)).toMatchObject([{ type: "call", detail: { id: "other" } }]);
+    expect(eventsBetween(up, waiting)).toMatchObject([
+      { type: "call", detail: { id: "other" } },
+      { type: "calls", detail: { calls: [{}, { id: "other", state: "incoming" }] } },
+    ]);
   });
 });

@@ -9,7 +9,10 @@ import { newCall } from "./call.ts";
 import { tryParseLanguage, useLanguage } from "./i18n/languages.ts";
 import { languageDirection, languageTag, setLanguage } from "./i18n/text.ts";
 import { DEFAULT_PREFERENCES, type Theme } from "./preferences.ts";
-import { initialShell } from "./shell.ts";
+import type { Message } from "./around.ts";
+import type { Contact } from "./contacts/contacts.ts";
+import { mosOf, type QualityReading } from "./quality.ts";
+import { type Check, initialShell, type Shell } from "./shell.ts";
 import { type Call, initialState, type PhoneState, type RecentCall } from "./state.ts";
 import type { PhoneActions } from "./ui/actions.ts";
 import { PhoneView } from "./ui/PhoneView.tsx";
@@ -245,6 +248,139 @@ const STATES: Readonly<Record<string, PhoneState>> = {
   settings: { ...signedIn, recent: RECENT, isSettingsOpen: true },
 };
 
+function withShells(): Readonly<Record<string, PhoneState>> {
+  return {
+    ...STATES,
+    office: busyOffice,
+    contacts: busyOffice,
+    "contacts-empty": signedIn,
+    "contacts-none-found": busyOffice,
+    "contact-form": busyOffice,
+    "contacts-imported": busyOffice,
+    "recent-missed": busyOffice,
+    messages: busyOffice,
+    "messages-empty": signedIn,
+    chat: busyOffice,
+    "chat-new": busyOffice,
+    "do-not-disturb": { ...busyOffice, around: { ...busyOffice.around, isDoNotDisturb: true } },
+    quality: inCall({ quality: READINGS.slice(0, 50) }),
+    "quality-open": inCall({ quality: READINGS }),
+    "quality-poor": inCall({ quality: READINGS.slice(0, 66), warnings: ["jitter", "loss"] }),
+    "check-microphone": signedIn,
+    "check-blocked": signedIn,
+    "check-speaker": signedIn,
+    "check-echo": signedIn,
+    "check-echo-call": inCall({ number: "*43", name: undefined }),
+  };
+}
+
+const CONTACTS: readonly Contact[] = [
+  { id: "a", name: "Bob Ray", number: "1002", isWatched: true },
+  { id: "b", name: "Carol Ito", number: "1003", isWatched: true },
+  { id: "c", name: "Dr. Đặng Thị Minh Châu-Hohenstein", number: "+842438256000", isWatched: false },
+  { id: "d", name: "Émile Dupont", number: "+33142685300", isWatched: false },
+  { id: "e", name: "ليلى حداد", number: "+97142222222", isWatched: true },
+];
+
+const READINGS: readonly QualityReading[] = Array.from({ length: 90 }, (_, index) => {
+  const isBad = index > 50 && index < 68;
+  const reading = {
+    roundTripMs: isBad ? 310 : 42,
+    jitterMs: isBad ? 34 : 6,
+    loss: isBad ? 0.06 : 0.002,
+  };
+  return {
+    ...reading,
+    at: NOW - (90 - index) * 1000,
+    octetsReceived: 8000,
+    packetsReceived: 50,
+    packetsSent: 50,
+    levelSent: 0.2,
+    levelReceived: 0.2,
+    mos: mosOf(reading),
+  };
+});
+
+function message(index: number, change: Partial<Message>): Message {
+  return {
+    id: `message-${index}`,
+    peer: "1002",
+    name: "Bob Ray",
+    direction: "incoming",
+    text: "Are you free for a call at eleven?",
+    at: NOW - index * 90_000,
+    state: "read",
+    ...change,
+  };
+}
+
+const MESSAGES: readonly Message[] = [
+  message(9, {
+    peer: "1003",
+    name: "Carol Ito",
+    text: "The plans are on your desk.",
+    state: "unread",
+  }),
+  message(4, {}),
+  message(3, { direction: "outgoing", text: "Yes. Shall I call you?", state: "sent" }),
+  message(2, { text: "Please do, my number is +44 20 7946 0018." }),
+  message(1, { direction: "outgoing", text: "Good, until then", state: "sending" }),
+  message(0, { direction: "outgoing", text: "It may be five minutes later", state: "failed" }),
+];
+
+const busyOffice: PhoneState = {
+  ...signedIn,
+  recent: RECENT,
+  lastNumber: "1002",
+  around: {
+    isDoNotDisturb: false,
+    voicemail: { waiting: 2, old: 5 },
+    lamps: [
+      { number: "1002", state: "busy" },
+      { number: "1003", state: "idle" },
+      { number: "+97142222222", state: "ringing" },
+    ],
+    messages: MESSAGES,
+  },
+};
+
+/** States whose screens remember more than calls: what that is. */
+const SHELLS: Readonly<Record<string, Partial<Shell>>> = {
+  office: { contacts: CONTACTS, view: "contacts" },
+  contacts: { contacts: CONTACTS, view: "contacts" },
+  "contacts-empty": { view: "contacts" },
+  "contacts-none-found": { contacts: CONTACTS, view: "contacts", query: "zoë" },
+  "contact-form": { contacts: CONTACTS, view: "contacts", editing: CONTACTS[0] },
+  "contacts-imported": {
+    contacts: CONTACTS,
+    view: "contacts",
+    contactNotice: { kind: "imported", count: 3 },
+  },
+  "recent-missed": { isMissedOnly: true },
+  messages: { contacts: CONTACTS, view: "messages" },
+  "messages-empty": { view: "messages" },
+  chat: { contacts: CONTACTS, view: "messages", chatWith: "1002" },
+  "chat-new": { view: "messages", chatWith: "" },
+  "quality-open": { isQualityOpen: true },
+  "check-microphone": { check: aCheck({ isListening: true, hasHeard: true }) },
+  "check-blocked": { check: aCheck({ problem: "microphone-blocked" }) },
+  "check-speaker": { check: aCheck({ step: "speaker", isSilent: true }) },
+  "check-echo": { check: aCheck({ step: "echo" }) },
+  "check-echo-call": { check: aCheck({ step: "echo", hasCalled: true }) },
+};
+
+function aCheck(change: Partial<Check>): Check {
+  return {
+    step: "microphone",
+    problem: undefined,
+    isListening: false,
+    hasHeard: false,
+    isSilent: false,
+    hasCalled: false,
+    ...change,
+  };
+}
+
 const levels = { mine: signal(0.62), theirs: signal(0.48) };
 
 /** What the query of the address says; each is also an argument of `show`. */
@@ -254,6 +390,13 @@ interface Look {
   /** A language, or `pseudo`. */
   readonly lang: string;
 }
+
+const bench = {
+  level: levels.mine,
+  listen: () => Promise.resolve(undefined),
+  stop: () => undefined,
+  play: () => undefined,
+};
 
 const root = document.querySelector<HTMLElement>("#phone");
 
@@ -266,7 +409,7 @@ function Index() {
         to an address.
       </p>
       <ul>
-        {Object.keys(STATES).map((name) => (
+        {Object.keys(withShells()).map((name) => (
           <li key={name}>
             <a href={`?state=${name}`}>{name}</a>
           </li>
@@ -287,7 +430,7 @@ async function show(look: Look): Promise<void> {
   page.lang = languageTag();
   page.dir = languageDirection();
   page.dataset["theme"] = look.theme;
-  const state = STATES[look.state];
+  const state = withShells()[look.state];
   // A state begins as a page would: with nothing of the one before, not even the focus.
   render(null, root);
   render(
@@ -300,9 +443,10 @@ async function show(look: Look): Promise<void> {
         levels={levels}
         now={NOW}
         canRing
-        shell={initialShell(DEFAULT_PREFERENCES)}
+        shell={{ ...initialShell(DEFAULT_PREFERENCES), ...SHELLS[look.state] }}
         onShell={() => undefined}
         presetUser=""
+        bench={bench}
       />
     ),
     root,
@@ -319,5 +463,5 @@ void show({
 
 // For tests that walk through all of them in one page.
 Object.defineProperty(window, "offhookGallery", {
-  value: Object.freeze({ states: Object.keys(STATES), show }),
+  value: Object.freeze({ states: Object.keys(withShells()), show }),
 });

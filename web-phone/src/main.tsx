@@ -25,6 +25,8 @@ import { watchNetwork } from "./network-watch.ts";
 import { Phone } from "./phone.ts";
 import { signIn } from "./session-client.ts";
 import { changeShell, initialShell, preferencesOf, type Shell, type ShellEvent } from "./shell.ts";
+import { attachShell } from "./shell-effects.ts";
+import { SoundBench } from "./sound-bench.ts";
 import type { PhoneState } from "./state.ts";
 import {
   instanceIdOf,
@@ -77,7 +79,11 @@ function toneOf(state: PhoneState): Tone | undefined {
 }
 
 function isTextField(target: EventTarget | null): boolean {
-  return target instanceof HTMLInputElement && target.type !== "checkbox";
+  return (
+    (target instanceof HTMLInputElement && target.type !== "checkbox") ||
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement
+  );
 }
 
 /** `?raw-audio=1` is the setting "Raw audio" for one visit. */
@@ -99,6 +105,8 @@ export interface MountOptions {
   readonly isOpenedByLink?: boolean;
   /** The user who is asked for the password; default: asked for too. */
   readonly user?: string;
+  /** Numbers whose lamps are wanted beside those of watched contacts. */
+  readonly watch?: readonly string[];
 }
 
 /** A phone that is up. */
@@ -271,6 +279,14 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     if (shell.value.preferences !== before.preferences) savePreferences(shell.value.preferences);
   }
 
+  const bench = new SoundBench(tones, () => state.value.devices);
+  const stopShell = attachShell({
+    state,
+    shell,
+    onShell: dispatchToShell,
+    always: options.watch ?? [],
+    watchLamps: (numbers) => phone.watchLamps(numbers),
+  });
   const stopLanguage = effect(() => {
     void useLanguage(chooseLanguage(preferencesOf(shell.value).language, navigator.languages));
   });
@@ -478,6 +494,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
         shell={shell.value}
         onShell={dispatchToShell}
         presetUser={options.user ?? ""}
+        bench={bench}
       />
     );
   }
@@ -505,6 +522,8 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       phone.leave();
       stopLevels?.();
       tones.play(undefined);
+      stopShell();
+      bench.stop();
       stopLanguage();
       stopFrame();
       render(null, root);

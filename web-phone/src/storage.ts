@@ -4,6 +4,7 @@
  * that forbids storage has a phone that forgets.
  */
 import type { Session } from "./agent/phone-agent.ts";
+import type { Contact } from "./contacts/contacts.ts";
 import { END_KINDS } from "./call-end.ts";
 import { parsePreferences, type Preferences } from "./preferences.ts";
 import { DEFAULT_CHOICE, type DeviceChoice } from "./devices.ts";
@@ -135,6 +136,19 @@ export function loadMemory(userId: string): Memory {
 
 export function saveMemory(userId: string, memory: Memory): void {
   write(ofProfile, memoryKey(userId), memory);
+}
+
+function contactsKey(userId: string): string {
+  return `offhook.contacts.${userId}`;
+}
+
+/** As it was kept; see `parseContacts`. */
+export function loadContacts(userId: string): unknown {
+  return read(ofProfile, contactsKey(userId));
+}
+
+export function saveContacts(userId: string, contacts: readonly Contact[]): void {
+  write(ofProfile, contactsKey(userId), contacts);
 }
 
 /**

@@ -87,6 +87,22 @@ export class Tones {
     });
   }
 
+  /** A tone to try a device with: one ring, or the key 5 for a while. */
+  sample(role: "speaker" | "ringer", seconds: number): void {
+    const context = role === "ringer" ? this.#bell : this.context;
+    if (role === "ringer") {
+      for (const burst of patternOf("ring", this.network).bursts) {
+        this.#burst(context, context.destination, {
+          ...burst,
+          at: context.currentTime + 0.02 + burst.at,
+        });
+      }
+      return;
+    }
+    const at = context.currentTime + 0.02;
+    this.#burst(context, context.destination, { frequencies: [440], at, seconds, gain: 0.12 });
+  }
+
   #start(tone: Tone): () => void {
     const pattern: Pattern = patternOf(tone, this.network);
     const context = tone === "ring" ? this.#bell : this.context;

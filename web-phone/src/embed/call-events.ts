@@ -1,7 +1,8 @@
 /** From two states of the phone to what a page around it is told. Pure. */
+import type { LampState } from "../around.ts";
 import type { EndKind } from "../call-end.ts";
 import { callsOf } from "../lines.ts";
-import type { Call, PhoneState } from "../state.ts";
+import { type Call, callStateOf, type PhoneState } from "../state.ts";
 
 /** What the page is told of a call. */
 export interface CallDetail {
@@ -9,6 +10,11 @@ export interface CallDetail {
   readonly direction: "outgoing" | "incoming";
   readonly number: string;
   readonly name: string | undefined;
+}
+
+/** A call as it stands. */
+export interface CallSummary extends CallDetail {
+  readonly state: ReturnType<typeof callStateOf>;
 }
 
 /** How a call ended. */
@@ -29,7 +35,13 @@ export type PhoneElementEvent =
   | { readonly type: "unready"; readonly detail: { readonly reason: string } }
   | { readonly type: "call"; readonly detail: CallDetail }
   | { readonly type: "connected"; readonly detail: CallDetail }
-  | { readonly type: "end"; readonly detail: EndDetail };
+  | { readonly type: "end"; readonly detail: EndDetail }
+  /** Anything about the calls changed. */
+  | { readonly type: "calls"; readonly detail: { readonly calls: readonly CallSummary[] } }
+  | {
+      readonly type: "lamp";
+      readonly detail: { readonly number: string; readonly state: LampState };
+    };
 
 function userOf(state: PhoneState): string | undefined {
   return state.signIn.kind === "signed-in" ? state.signIn.userId : undefined;
@@ -45,6 +57,20 @@ function endOf(state: PhoneState, call: Call): EndDetail | undefined {
   if (record === undefined) return undefined;
   const { kind, status, durationMs } = record;
   return { ...detailOf(call), kind, status, durationMs };
+}
+
+/** The calls that have not ended, the one in the pane first. */
+export function summariesOf(state: PhoneState): readonly CallSummary[] {
+  return callsOf(state)
+    .filter(isLive)
+    .map((call) => ({ ...detailOf(call), state: callStateOf(call) }));
+}
+
+function lampEvents(before: PhoneState, now: PhoneState): readonly PhoneElementEvent[] {
+  const old = new Map(before.around.lamps.map(({ number, state }) => [number, state]));
+  return now.around.lamps
+    .filter(({ number, state }) => old.get(number) !== state)
+    .map((detail) => ({ type: "lamp", detail }));
 }
 
 function isLive(call: Call | undefined): call is Call {
@@ -79,5 +105,10 @@ export function eventsBetween(before: PhoneState, now: PhoneState): readonly Pho
       events.push({ type: "connected", detail: detailOf(call) });
     }
   }
+  const summaries = summariesOf(now);
+  if (JSON.stringify(summariesOf(before)) !== JSON.stringify(summaries)) {
+    events.push({ type: "calls", detail: { calls: summaries } });
+  }
+  if (before.around.lamps !== now.around.lamps) events.push(...lampEvents(before, now));
   return events;
 }

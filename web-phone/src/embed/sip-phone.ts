@@ -10,7 +10,7 @@ import { cleanNumber } from "../number.ts";
 import type { Theme } from "../preferences.ts";
 import { tryParseSession } from "../session-client.ts";
 import type { PhoneState } from "../state.ts";
-import { eventsBetween } from "./call-events.ts";
+import { type CallSummary, eventsBetween, summariesOf } from "./call-events.ts";
 import { phoneSheet } from "./styles.ts";
 
 /** Beside the script's directory: the gateway that served it. */
@@ -55,25 +55,36 @@ export class SipPhoneElement extends HTMLElement {
 
   /** Calls a number, as if the user had. Does nothing before `ready`. */
   dial(number: string): void {
-    this.#mounted?.phone.dial(number);
+    this.#mounted?.actions.dial(number);
   }
 
   /** Puts a number into the field and leaves the calling to the user. */
   prefill(number: string): void {
-    this.#mounted?.phone.changeDraft(cleanNumber(number));
+    this.#mounted?.actions.changeDraft(cleanNumber(number));
   }
 
-  answer(): void {
-    this.#mounted?.phone.answer();
+  /** The calls now. */
+  get calls(): readonly CallSummary[] {
+    return this.#mounted === undefined ? [] : summariesOf(this.#mounted.state.value);
   }
 
-  /** Ends, cancels or declines the call. */
-  hangup(): void {
-    this.#mounted?.phone.end();
+  /** The call in the pane, or the one of that id. */
+  answer(id?: string): void {
+    this.#mounted?.actions.answer(id);
+  }
+
+  /** Ends, cancels or declines the call in the pane, or the one of that id. */
+  hangup(id?: string): void {
+    this.#mounted?.actions.end(id);
+  }
+
+  /** Brings a held call back; the one in the pane is held. */
+  activate(id: string): void {
+    this.#mounted?.actions.activate(id);
   }
 
   signOut(): void {
-    this.#mounted?.phone.signOut();
+    this.#mounted?.actions.signOut();
   }
 
   connectedCallback(): void {
@@ -105,6 +116,7 @@ export class SipPhoneElement extends HTMLElement {
       server,
       isPage: false,
       user: this.getAttribute("user") ?? "",
+      watch: (this.getAttribute("watch") ?? "").split(" ").filter((number) => number !== ""),
     });
     // Taken out of the page, and maybe put into another place, while it started.
     if (signal.aborted) {

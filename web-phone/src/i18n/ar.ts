@@ -200,6 +200,7 @@ export const ar: LanguageTexts = {
       "متصفحك يحجب إشعارات هذه الصفحة. انقر الرمز بجانب العنوان للسماح بها.",
     "settings.install": "تثبيت كتطبيق",
     "settings.links": "افتح روابط الهاتف بهذا الهاتف",
+    "settings.mini-window": "نافذة صغيرة فوق غيرها",
     "settings.help": "المساعدة",
     "settings.check": "فحص الصوت والاتصال",
     "settings.diagnostics": "التشخيص",
@@ -212,7 +213,7 @@ export const ar: LanguageTexts = {
     "devices.microphone": "الميكروفون",
     "devices.speaker": "مكبر صوت المكالمات",
     "devices.ringer": "مكبر صوت الرنين",
-    "devices.default": "كما في النظام",
+    "devices.default": "اختيار النظام",
     "devices.unnamed": "جهاز {number}",
     "devices.lost": "تم فصل {lost}. يستخدم الهاتف الآن {used}.",
     "devices.lost-last": "تم فصل {lost} ولا يوجد جهاز آخر. صِل جهازًا وسيستخدمه الهاتف تلقائيًا.",
@@ -337,7 +338,7 @@ export const ar: LanguageTexts = {
     "chat.send": "إرسال",
     "chat.sending": "جارٍ الإرسال…",
     "chat.sent": "أُرسلت",
-    "chat.failed": "لم تُرسل: {reason}",
+    "chat.failed": "لم تُرسل",
     "chat.retry": "أرسل مرة أخرى",
     "chat.back": "كل الرسائل",
     "chat.from-you": "أنت: {text}",
@@ -386,6 +387,7 @@ export const ar: LanguageTexts = {
     "link.help.elsewhere": "علامة تبويب أخرى في هذا المتصفح تحمل الهاتف. ترن المكالمات هناك.",
     "link.help.offline": "لا شبكة لهذا الحاسوب. يتصل الهاتف فور عودتها.",
 
+    "dnd.off": "إيقاف",
     "dnd.on": "عدم الإزعاج",
     "dnd.help": "يسمع المتصلون نغمة الانشغال، وتظهر مكالماتهم كفائتة.",
 

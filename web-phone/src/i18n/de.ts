@@ -214,6 +214,7 @@ export const de: LanguageTexts = {
       "Ihr Browser sperrt Mitteilungen dieser Seite. Klicken Sie auf das Zeichen neben der Adresse, um sie zu erlauben.",
     "settings.install": "Als App installieren",
     "settings.links": "Telefonlinks mit diesem Telefon öffnen",
+    "settings.mini-window": "Kleines Fenster über allen anderen",
     "settings.help": "Hilfe",
     "settings.check": "Ton und Verbindung prüfen",
     "settings.diagnostics": "Diagnose",
@@ -226,7 +227,7 @@ export const de: LanguageTexts = {
     "devices.microphone": "Mikrofon",
     "devices.speaker": "Lautsprecher für Gespräche",
     "devices.ringer": "Lautsprecher zum Klingeln",
-    "devices.default": "Wie im System",
+    "devices.default": "Vorgabe des Systems",
     "devices.unnamed": "Gerät {number}",
     "devices.lost": "{lost} wurde abgezogen. Das Telefon nimmt jetzt {used}.",
     "devices.lost-last":
@@ -357,7 +358,7 @@ export const de: LanguageTexts = {
     "chat.send": "Senden",
     "chat.sending": "Wird gesendet…",
     "chat.sent": "Gesendet",
-    "chat.failed": "Nicht gesendet: {reason}",
+    "chat.failed": "Nicht gesendet",
     "chat.retry": "Noch einmal senden",
     "chat.back": "Alle Nachrichten",
     "chat.from-you": "Sie: {text}",
@@ -409,6 +410,7 @@ export const de: LanguageTexts = {
     "link.help.offline":
       "Dieser Rechner hat kein Netz. Das Telefon verbindet sich, sobald es wieder da ist.",
 
+    "dnd.off": "Ausschalten",
     "dnd.on": "Nicht stören",
     "dnd.help": "Anrufer hören das Besetztzeichen; ihre Anrufe erscheinen als verpasst.",
 

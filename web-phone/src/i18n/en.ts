@@ -204,6 +204,7 @@ export const en = {
     "Your browser blocks notifications of this page. Click the icon beside the page’s address to allow them.",
   "settings.install": "Install as an app",
   "settings.links": "Open telephone links with this phone",
+  "settings.mini-window": "Small window on top of others",
   "settings.help": "Help",
   "settings.check": "Check sound and connection",
   "settings.diagnostics": "Diagnostics",
@@ -216,7 +217,7 @@ export const en = {
   "devices.microphone": "Microphone",
   "devices.speaker": "Speaker for calls",
   "devices.ringer": "Speaker for ringing",
-  "devices.default": "As the system has it",
+  "devices.default": "System default",
   "devices.unnamed": "Device {number}",
   "devices.lost": "{lost} was unplugged. The phone uses {used} now.",
   "devices.lost-last":
@@ -344,7 +345,7 @@ export const en = {
   "chat.send": "Send",
   "chat.sending": "Sending…",
   "chat.sent": "Sent",
-  "chat.failed": "Not sent: {reason}",
+  "chat.failed": "Not sent",
   "chat.retry": "Send again",
   "chat.back": "All messages",
   "chat.from-you": "You: {text}",
@@ -393,6 +394,7 @@ export const en = {
   "link.help.elsewhere": "Another tab of this browser holds the phone. Calls ring there.",
   "link.help.offline": "This computer has no network. The phone connects as soon as it is back.",
 
+  "dnd.off": "Switch off",
   "dnd.on": "Do not disturb",
   "dnd.help": "Callers hear a busy tone, and their calls appear as missed.",
 

@@ -209,6 +209,7 @@ export const es: LanguageTexts = {
       "Su navegador bloquea los avisos de esta página. Haga clic en el icono junto a la dirección para permitirlos.",
     "settings.install": "Instalar como aplicación",
     "settings.links": "Abrir enlaces telefónicos con este teléfono",
+    "settings.mini-window": "Ventana pequeña sobre las demás",
     "settings.help": "Ayuda",
     "settings.check": "Probar sonido y conexión",
     "settings.diagnostics": "Diagnóstico",
@@ -221,7 +222,7 @@ export const es: LanguageTexts = {
     "devices.microphone": "Micrófono",
     "devices.speaker": "Altavoz de las llamadas",
     "devices.ringer": "Altavoz del timbre",
-    "devices.default": "Como el sistema",
+    "devices.default": "La del sistema",
     "devices.unnamed": "Dispositivo {number}",
     "devices.lost": "{lost} se ha desconectado. El teléfono usa ahora {used}.",
     "devices.lost-last":
@@ -350,7 +351,7 @@ export const es: LanguageTexts = {
     "chat.send": "Enviar",
     "chat.sending": "Enviando…",
     "chat.sent": "Enviado",
-    "chat.failed": "No enviado: {reason}",
+    "chat.failed": "No enviado",
     "chat.retry": "Enviar de nuevo",
     "chat.back": "Todos los mensajes",
     "chat.from-you": "Usted: {text}",
@@ -400,6 +401,7 @@ export const es: LanguageTexts = {
       "Otra pestaña de este navegador tiene el teléfono. Las llamadas suenan allí.",
     "link.help.offline": "Este equipo no tiene red. El teléfono se conectará en cuanto vuelva.",
 
+    "dnd.off": "Desactivar",
     "dnd.on": "No molestar",
     "dnd.help": "Quien llama oye el tono de ocupado, y su llamada aparece como perdida.",
 

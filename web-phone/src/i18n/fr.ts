@@ -210,6 +210,7 @@ export const fr: LanguageTexts = {
       "Votre navigateur bloque les notifications de cette page. Cliquez sur l’icône à côté de l’adresse pour les autoriser.",
     "settings.install": "Installer l’application",
     "settings.links": "Ouvrir les liens téléphoniques avec ce téléphone",
+    "settings.mini-window": "Petite fenêtre au-dessus des autres",
     "settings.help": "Aide",
     "settings.check": "Vérifier le son et la liaison",
     "settings.diagnostics": "Diagnostic",
@@ -222,7 +223,7 @@ export const fr: LanguageTexts = {
     "devices.microphone": "Microphone",
     "devices.speaker": "Haut-parleur des appels",
     "devices.ringer": "Haut-parleur de la sonnerie",
-    "devices.default": "Comme le système",
+    "devices.default": "Choix du système",
     "devices.unnamed": "Appareil {number}",
     "devices.lost": "{lost} a été débranché. Le téléphone utilise maintenant {used}.",
     "devices.lost-last":
@@ -354,7 +355,7 @@ export const fr: LanguageTexts = {
     "chat.send": "Envoyer",
     "chat.sending": "Envoi…",
     "chat.sent": "Envoyé",
-    "chat.failed": "Non envoyé : {reason}",
+    "chat.failed": "Non envoyé",
     "chat.retry": "Renvoyer",
     "chat.back": "Tous les messages",
     "chat.from-you": "Vous : {text}",
@@ -407,6 +408,7 @@ export const fr: LanguageTexts = {
     "link.help.offline":
       "Cet ordinateur n’a pas de réseau. Le téléphone se connecte dès son retour.",
 
+    "dnd.off": "Désactiver",
     "dnd.on": "Ne pas déranger",
     "dnd.help":
       "Les appelants entendent la tonalité d’occupation ; leurs appels apparaissent comme manqués.",

@@ -1,12 +1,14 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { t } from "../i18n/text.ts";
 import { formatDuration, initialsOf } from "../number.ts";
+import type { Shell, ShellEvent } from "../shell.ts";
 import { type Call, callStateOf, canConsult, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { useFocusWhenLost } from "./focus.ts";
 import { Icon, type IconName } from "./Icon.tsx";
 import { Meter } from "./Meter.tsx";
 import { Pad } from "./Pad.tsx";
+import { QualityPanel } from "./QualityPanel.tsx";
 import { TransferSheet } from "./TransferSheet.tsx";
 import { type Pictures, VideoPane } from "./VideoPane.tsx";
 import { callerOf, callWordOf } from "./wording.ts";
@@ -52,8 +54,11 @@ function Toggle(props: {
       aria-pressed={props.isPressed}
       aria-keyshortcuts={props.shortcut === "" ? undefined : props.shortcut}
       data-testid={props.testId}
-      disabled={props.isDisabled === true}
-      onClick={props.onClick}
+      aria-disabled={props.isDisabled === true ? "true" : undefined}
+      onClick={() => {
+        // Not `disabled`, which would throw the keyboard's place away.
+        if (props.isDisabled !== true) props.onClick();
+      }}
     >
       <Icon name={props.icon} />
       <span>{props.word}</span>
@@ -137,6 +142,8 @@ export function CallScreen(props: {
   readonly levels: Levels;
   readonly pictures?: Pictures | undefined;
   readonly actions: PhoneActions;
+  readonly shell: Shell;
+  readonly onShell: (event: ShellEvent) => void;
 }) {
   const { state, call, actions } = props;
   const heading = useFocusWhenLost<HTMLHeadingElement>();
@@ -157,6 +164,7 @@ export function CallScreen(props: {
         <Status call={call} now={props.now} />
       </div>
       {props.pictures === undefined ? null : <VideoPane call={call} pictures={props.pictures} />}
+      <QualityPanel call={call} shell={props.shell} onShell={props.onShell} />
       <Notices state={state} call={call} />
       <TransferSheet state={state} call={call} actions={actions} />
       {call.isKeypadOpen ? (
@@ -231,6 +239,7 @@ export function CallScreen(props: {
       <button
         type="button"
         class="button button--stop"
+        part="end"
         data-testid="end"
         aria-keyshortcuts="F4"
         onClick={() => actions.end()}

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n/text.ts";
 import { cleanNumber, tryParsePadKey } from "../number.ts";
 import { canCall, type PhoneState } from "../state.ts";
@@ -33,6 +33,23 @@ function hintOf(state: PhoneState): string | undefined {
     : t("dial.hint.echo");
 }
 
+/** What is typed, with its country's spaces; `""` where that says nothing new. */
+function useFormatted(draft: string): string {
+  const [formatted, setFormatted] = useState({ of: "", text: "" });
+  const isLong = draft.length >= 5 && /^\+?\d+$/.test(draft);
+  useEffect(() => {
+    if (!isLong) return;
+    // A file of its own: 35 kB that short extensions never need.
+    import("../contacts/phone-format.ts").then(
+      ({ formatTyped }) =>
+        setFormatted({ of: draft, text: formatTyped(draft, navigator.languages) }),
+      () => undefined,
+    );
+  }, [draft, isLong]);
+  const isCurrent = isLong && formatted.of === draft && formatted.text !== draft;
+  return isCurrent ? formatted.text : "";
+}
+
 /** The number field, the pad and the one verb; a call that ended well leaves its line here. */
 export function DialScreen(props: { readonly state: PhoneState; readonly actions: PhoneActions }) {
   const { state, actions } = props;
@@ -41,6 +58,7 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
   const endedLine = ended === undefined ? undefined : quietEndLineOf(ended);
   const hint = hintOf(state);
   const isFieldAlone = state.isSettingsOpen;
+  const preview = useFormatted(state.draft);
 
   useEffect(() => {
     const element = field.current;
@@ -62,6 +80,7 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
         <input
           ref={field}
           class="dial__number"
+          part="number-field"
           data-testid="number-field"
           aria-label={t("dial.field")}
           placeholder={t("dial.field")}
@@ -122,10 +141,18 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
           {endedLine}
         </p>
       ) : null}
-      {endedLine === undefined && hint !== undefined ? <p class="dial__hint">{hint}</p> : null}
+      {endedLine === undefined && hint !== undefined && preview === "" ? (
+        <p class="dial__hint">{hint}</p>
+      ) : null}
+      {preview === "" ? null : (
+        <p class="dial__preview" dir="ltr" data-testid="number-preview">
+          {preview}
+        </p>
+      )}
       <Pad onPress={actions.press} onPlus={() => actions.changeDraft(`${state.draft}+`)} />
       <button
         class="button button--go"
+        part="call-button"
         type="submit"
         data-testid="call-button"
         disabled={!canCall(state) || cleanNumber(state.draft) === ""}

@@ -50,6 +50,7 @@ export function IncomingScreen(props: {
         <button
           type="button"
           class="button button--stop"
+          part="decline"
           data-testid="decline"
           aria-keyshortcuts="F4 D"
           onClick={() => actions.end()}
@@ -60,6 +61,7 @@ export function IncomingScreen(props: {
         <button
           type="button"
           class="button button--go"
+          part="answer"
           data-testid="answer"
           aria-keyshortcuts="F2 A"
           disabled={call.phase === "answering"}

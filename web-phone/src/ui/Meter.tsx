@@ -2,7 +2,12 @@ import { type ReadonlySignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 
 /** A loudness bar. It moves ten times a second without drawing the screen anew. */
-export function Meter(props: { readonly label: string; readonly level: ReadonlySignal<number> }) {
+export function Meter(props: {
+  readonly label: string;
+  readonly level: ReadonlySignal<number>;
+  /** Where words beside the bar say it already. */
+  readonly isLabelHidden?: boolean;
+}) {
   const bar = useRef<HTMLDivElement>(null);
   const { level } = props;
   useSignalEffect(() => {
@@ -12,7 +17,7 @@ export function Meter(props: { readonly label: string; readonly level: ReadonlyS
   });
   return (
     <div class="meter">
-      <span class="meter__label">{props.label}</span>
+      {props.isLabelHidden === true ? null : <span class="meter__label">{props.label}</span>}
       <div
         ref={bar}
         class="meter__bar"

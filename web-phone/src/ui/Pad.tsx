@@ -47,7 +47,7 @@ export function Pad(props: {
   const stopLongPress = (): void => clearTimeout(timer.current);
 
   return (
-    <div class="pad" role="group" aria-label={t("dial.pad")}>
+    <div class="pad" dir="ltr" role="group" aria-label={t("dial.pad")}>
       {PAD_KEYS.map((key) => (
         <button
           key={key}

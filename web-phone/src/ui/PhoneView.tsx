@@ -1,14 +1,17 @@
 import { t } from "../i18n/text.ts";
 import type { Shell, ShellEvent } from "../shell.ts";
+import type { Bench } from "../sound-bench.ts";
 import { isInCall, type Link, type PhoneState, screenOf } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
+import { Aside } from "./Aside.tsx";
 import { CallScreen, type Levels } from "./CallScreen.tsx";
+import { CheckDialog } from "./CheckDialog.tsx";
 import { DialScreen } from "./DialScreen.tsx";
+import { useKeptFocus } from "./focus.ts";
 import { Icon } from "./Icon.tsx";
 import { LineBar } from "./LineBar.tsx";
 import { IncomingScreen } from "./IncomingScreen.tsx";
 import { ProblemScreen } from "./ProblemScreen.tsx";
-import { RecentList } from "./RecentList.tsx";
 import { SettingsDialog } from "./SettingsDialog.tsx";
 import { SignInScreen } from "./SignInScreen.tsx";
 import type { Pictures } from "./VideoPane.tsx";
@@ -27,6 +30,7 @@ export interface PhoneViewProps {
   readonly pictures?: Pictures | undefined;
   readonly shell: Shell;
   readonly onShell: (event: ShellEvent) => void;
+  readonly bench: Bench & { readonly level: Levels["mine"] };
   /** Stands in the sign-in form; `""` leaves it empty. */
   readonly presetUser: string;
 }
@@ -36,7 +40,7 @@ function Head(props: { readonly state: PhoneState; readonly actions: PhoneAction
   if (state.signIn.kind !== "signed-in") return null;
   const { name, userId } = state.signIn;
   return (
-    <header class="head">
+    <header class="head" part="head">
       <p class="badge" role="status" data-testid="link-state" data-state={state.link.kind}>
         <span class="badge__dot" aria-hidden="true" />
         <span class="badge__word">{linkWordOf(state.link)}</span>
@@ -142,16 +146,7 @@ function Screen(props: PhoneViewProps) {
   if (call.end !== undefined && isLoudEnd(call.end)) {
     return <ProblemScreen state={state} call={call} end={call.end} actions={actions} />;
   }
-  return (
-    <CallScreen
-      state={state}
-      call={call}
-      now={props.now}
-      levels={props.levels}
-      pictures={props.pictures}
-      actions={actions}
-    />
-  );
+  return <CallScreen {...props} call={call} />;
 }
 
 function announcementOf(state: PhoneState): string {
@@ -162,12 +157,22 @@ function announcementOf(state: PhoneState): string {
   return call === undefined ? "" : t("call.announce.incoming", { caller: callerOf(call) });
 }
 
+/** What a screen reader says of a change that the eyes see on a button. */
+function politeAnnouncementOf(state: PhoneState): string {
+  const { call } = state;
+  if (call?.phase !== "connected") return "";
+  return call.isMuted ? t("call.announce.muted") : "";
+}
+
 /** The phone: one pane with one screen, and the recent calls beside or below it. */
 export function PhoneView(props: PhoneViewProps) {
   const { state, actions } = props;
   const isSignedIn = state.signIn.kind === "signed-in";
+  const frame = useKeptFocus();
+  // Who calls stands on top, where no small screen cuts it off.
+  const hasWaiting = state.others.some(({ phase }) => phase === "incoming");
   return (
-    <div class={isSignedIn ? "phone" : "phone phone--alone"}>
+    <div ref={frame} class={isSignedIn ? "phone" : "phone phone--alone"}>
       <div class="phone__body">
         <main class="pane" data-screen={screenOf(state)}>
           <Head state={state} actions={actions} />
@@ -190,6 +195,21 @@ export function PhoneView(props: PhoneViewProps) {
             </p>
           ) : null}
           {isSignedIn ? <DeviceLossNotice devices={state.devices} actions={actions} /> : null}
+          {isSignedIn && state.around.isDoNotDisturb ? (
+            <div class="notice notice--link" role="status" data-testid="do-not-disturb">
+              <p>
+                <strong>{t("dnd.on")}</strong> {t("dnd.help")}
+              </p>
+              <button
+                type="button"
+                class="button button--small"
+                onClick={() => actions.setDoNotDisturb(false)}
+              >
+                {t("dnd.off")}
+              </button>
+            </div>
+          ) : null}
+          {hasWaiting ? <LineBar state={state} now={props.now} actions={actions} /> : null}
           <Screen {...props} />
           {state.isAddingCall ? (
             <button
@@ -201,14 +221,32 @@ export function PhoneView(props: PhoneViewProps) {
               {t("call.back")}
             </button>
           ) : null}
-          <LineBar state={state} now={props.now} actions={actions} />
+          {hasWaiting ? null : <LineBar state={state} now={props.now} actions={actions} />}
         </main>
-        {isSignedIn ? <RecentList state={state} now={props.now} actions={actions} /> : null}
+        {isSignedIn ? (
+          <Aside
+            state={state}
+            now={props.now}
+            actions={actions}
+            shell={props.shell}
+            onShell={props.onShell}
+          />
+        ) : null}
       </div>
       <p class="visually-hidden" aria-live="assertive">
         {announcementOf(state)}
       </p>
-      <SettingsDialog state={state} actions={actions} shell={props.shell} onShell={props.onShell} />
+      <p class="visually-hidden" aria-live="polite" data-testid="announcement">
+        {politeAnnouncementOf(state)}
+      </p>
+      <SettingsDialog
+        state={state}
+        actions={actions}
+        shell={props.shell}
+        onShell={props.onShell}
+        bench={props.bench}
+      />
+      {isSignedIn ? <CheckDialog {...props} /> : null}
     </div>
   );
 }

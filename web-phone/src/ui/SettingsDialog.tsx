@@ -5,6 +5,7 @@ import type { Preferences, Theme } from "../preferences.ts";
 import type { Shell, ShellEvent } from "../shell.ts";
 import { isInCall, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
+import { DeviceChoices } from "./DeviceChoices.tsx";
 import { Icon } from "./Icon.tsx";
 
 function shortcuts(): readonly (readonly [string, readonly string[]])[] {
@@ -24,9 +25,10 @@ function shortcuts(): readonly (readonly [string, readonly string[]])[] {
 /** Account, audio and the keyboard map. */
 export function SettingsDialog(props: {
   readonly state: PhoneState;
-  readonly actions: Pick<PhoneActions, "showSettings" | "setRawAudio" | "signOut">;
+  readonly actions: PhoneActions;
   readonly shell: Shell;
   readonly onShell: (event: ShellEvent) => void;
+  readonly bench: Parameters<typeof DeviceChoices>[0]["bench"];
 }) {
   const { state, actions } = props;
   const { preferences } = props.shell;
@@ -77,7 +79,8 @@ export function SettingsDialog(props: {
         </button>
       </section>
       <section>
-        <h3>{t("settings.audio")}</h3>
+        <h3>{t("devices.heading")}</h3>
+        {isOpen ? <DeviceChoices state={state} actions={actions} bench={props.bench} /> : null}
         <label class="check">
           <input
             type="checkbox"
@@ -90,6 +93,43 @@ export function SettingsDialog(props: {
             <small>{t("settings.raw-audio.help")}</small>
           </span>
         </label>
+      </section>
+      <section>
+        <h3>{t("settings.ringing")}</h3>
+        <label class="check">
+          <input
+            type="checkbox"
+            data-testid="do-not-disturb-on"
+            checked={state.around.isDoNotDisturb}
+            onChange={(event) => actions.setDoNotDisturb(event.currentTarget.checked)}
+          />
+          <span>
+            {t("dnd.on")}
+            <small>{t("dnd.help")}</small>
+          </span>
+        </label>
+        {"Notification" in globalThis ? (
+          <label class="check">
+            <input
+              type="checkbox"
+              data-testid="notifications"
+              checked={preferences.hasNotifications}
+              onChange={(event) => {
+                const hasNotifications = event.currentTarget.checked;
+                prefer({ hasNotifications });
+                if (hasNotifications) void Notification.requestPermission();
+              }}
+            />
+            <span>
+              {t("settings.notifications")}
+              <small>
+                {preferences.hasNotifications && Notification.permission === "denied"
+                  ? t("settings.notifications.blocked")
+                  : t("settings.notifications.help")}
+              </small>
+            </span>
+          </label>
+        ) : null}
       </section>
       <section>
         <h3>{t("settings.appearance")}</h3>
@@ -147,6 +187,48 @@ export function SettingsDialog(props: {
             </div>
           ))}
         </dl>
+      </section>
+      <section>
+        <h3>{t("settings.help")}</h3>
+        <button
+          type="button"
+          class="button button--plain"
+          data-testid="check-again"
+          disabled={isInCall(state)}
+          onClick={() => {
+            actions.showSettings(false);
+            props.onShell({ type: "check-opened" });
+          }}
+        >
+          {t("settings.check")}
+        </button>
+        <button type="button" class="button button--plain" onClick={actions.registerLinks}>
+          {t("settings.links")}
+        </button>
+        {"documentPictureInPicture" in globalThis ? (
+          <button
+            type="button"
+            class="button button--plain"
+            onClick={() => {
+              actions.showSettings(false);
+              actions.openMiniWindow();
+            }}
+          >
+            {t("settings.mini-window")}
+          </button>
+        ) : null}
+      </section>
+      <section>
+        <h3>{t("diagnostics.heading")}</h3>
+        <p class="hint">{t("diagnostics.text")}</p>
+        <button
+          type="button"
+          class="button button--plain"
+          data-testid="download-report"
+          onClick={actions.downloadReport}
+        >
+          {t("diagnostics.download")}
+        </button>
       </section>
     </dialog>
   );

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n/text.ts";
 import { cleanNumber } from "../number.ts";
 import { type Call, canConsult, type PhoneState } from "../state.ts";
@@ -24,6 +25,9 @@ function Picking(props: {
 }) {
   const { text, actions } = props;
   const isEmpty = cleanNumber(text) === "";
+  const field = useRef<HTMLInputElement>(null);
+  // The user has just asked for it.
+  useEffect(() => field.current?.focus(), []);
   return (
     <form
       class="transfer"
@@ -42,9 +46,7 @@ function Picking(props: {
           spellcheck={false}
           placeholder={t("transfer.field")}
           value={text}
-          ref={(element) => {
-            if (element !== null && document.activeElement === document.body) element.focus();
-          }}
+          ref={field}
           onInput={(event) => actions.changeTransfer(event.currentTarget.value)}
         />
       </label>
