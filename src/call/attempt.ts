@@ -1,5 +1,6 @@
 import type { EndReason } from "../core/end-reason.ts";
 import type { Exchange, MediaLeg, MediaSession } from "../media/session.ts";
+import { offersVideo } from "../media/video.ts";
 import type {
   Dialog,
   ExtraHeaders,
@@ -11,7 +12,7 @@ import type {
   OutgoingInvite,
   ProvisionalResponse,
 } from "../signaling/engine.ts";
-import { mayFailOver, reasonForCaller } from "./cause.ts";
+import { mayFailOver, reasonForCaller, refusesMedia } from "./cause.ts";
 import { callRefused } from "./channels.ts";
 import type { CodecChoice } from "./codec-choice.ts";
 import type { CallContext } from "./context.ts";
@@ -39,9 +40,7 @@ type AttemptState = "offering" | "trying" | "ringing" | "answered" | "ended";
  * so that forks and failover leave the caller's media alone.
  */
 export class Attempt {
-  readonly leg: MediaLeg;
   readonly target: InviteTarget;
-  readonly exchange: Exchange;
   /** Whether the call is recorded when this attempt answers. */
   readonly isRecorded: boolean;
   readonly codecs: CodecChoice;
@@ -55,8 +54,10 @@ export class Attempt {
   readonly #to: Identity;
   readonly #headers: ExtraHeaders | undefined;
   readonly #onBehalfOf: IncomingInvite;
+  #exchange: Exchange;
   #state: AttemptState = "offering";
   #invite: OutgoingInvite | undefined;
+  #callerSdp: string | undefined;
   #offer: string | undefined;
 
   constructor(options: {
@@ -82,12 +83,11 @@ export class Attempt {
     this.#context = options.context;
     this.#media = options.media;
     this.#handler = options.handler;
-    this.leg = options.leg;
     this.target = options.target;
     this.codecs = options.codecs;
     this.crossing = options.crossing ?? [];
     this.#hasAlternative = options.hasAlternative ?? false;
-    this.exchange = {
+    this.#exchange = {
       offerer: options.caller,
       answerer: options.leg,
       branch: options.leg.tag,
@@ -99,6 +99,14 @@ export class Attempt {
     this.#headers = options.headers;
     this.#onBehalfOf = options.onBehalfOf;
     this.isRecorded = options.isRecorded;
+  }
+
+  get exchange(): Exchange {
+    return this.#exchange;
+  }
+
+  get leg(): MediaLeg {
+    return this.#exchange.answerer;
   }
 
   /** Who is called, as one who calls others. */
@@ -121,6 +129,7 @@ export class Attempt {
 
   /** @param callerSdp the caller's offer; undefined asks the callee for one (late offer) */
   async start(callerSdp: string | undefined): Promise<void> {
+    this.#callerSdp = callerSdp;
     let sdp: string | undefined;
     if (callerSdp !== undefined) {
       try {
@@ -180,6 +189,10 @@ export class Attempt {
 
   #onFailed(failure: InviteFailure): void {
     if (this.#state === "ended") return;
+    if (refusesMedia(failure.reason) && offersVideo(this.#offer ?? "")) {
+      void this.#offerSoundAlone();
+      return;
+    }
     const hasRung = this.#state === "ringing";
     if (failure.challenge !== undefined) {
       this.#state = "ended";
@@ -193,6 +206,22 @@ export class Attempt {
       callRefused.publish({ reason: "foreign", from: partyOf(this.#onBehalfOf), to: calledNumber });
     }
     this.#fail(reasonForCaller(failure, hasRung), mayFailOver(failure, hasRung));
+  }
+
+  /**
+   * A telephone without video should reject that one section (RFC 3264 §6); some refuse the call. It
+   * is called once more, without: with an offer of its own, for rtpengine counts sections.
+   */
+  async #offerSoundAlone(): Promise<void> {
+    const { branch, answerer } = this.#exchange;
+    this.#exchange = {
+      ...this.#exchange,
+      answerer: { ...answerer, video: false },
+      branch: `${branch}-sound`,
+    };
+    this.#state = "offering";
+    void this.#media.dropBranch(branch);
+    await this.start(this.#callerSdp);
   }
 
   #fail(reason: EndReason, canFailOver: boolean): void {

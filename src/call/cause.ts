@@ -163,6 +163,11 @@ export function reasonForCaller(failure: InviteFailure, hasRung: boolean): EndRe
   }
 }
 
+/** Whether the SDP was refused, and not the call (RFC 3261 §21.4.26, §21.6.4). */
+export function refusesMedia({ sipStatus }: EndReason): boolean {
+  return sipStatus === 488 || sipStatus === 606;
+}
+
 /** Whether the next trunk may be tried: the trunk failed, not the callee (RFC 3263 §4.3). */
 export function mayFailOver(failure: InviteFailure, hasRung: boolean): boolean {
   switch (failure.cause) {

@@ -9,7 +9,9 @@ import type {
   MediaSession,
   ServiceEndpoint,
 } from "../media/session.ts";
+import { offersVideo } from "../media/video.ts";
 import type { IncomingReinvite } from "../signaling/engine.ts";
+import { refusesMedia } from "./cause.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { answerFor, answerFromPeer, offerForPeer } from "./hold.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
@@ -62,7 +64,7 @@ export async function renegotiate(change: {
     return undefined;
   }
   const hasMusic = change.hasMusic && to.kind === "dialog";
-  const exchange: Exchange = {
+  let exchange: Exchange = {
     offerer: from.leg,
     answerer: to.kind === "dialog" ? to.end.leg : to.leg,
     branch: change.branch,
@@ -70,11 +72,8 @@ export async function renegotiate(change: {
   };
   try {
     const isClosed = to.kind === "dialog" && hasMusic && mustClose(from, offer, to.end);
-    const toPeer = await change.media.offer(
-      exchange,
-      offerForPeer(offer, hasMusic),
-      isClosed ? "inactive" : undefined,
-    );
+    const told = isClosed ? "inactive" : undefined;
+    let toPeer = await change.media.offer(exchange, offerForPeer(offer, hasMusic), told);
     let peerSdp: string;
     if (to.kind === "service") {
       peerSdp = await to.service.answer(toPeer);
@@ -87,7 +86,13 @@ export async function renegotiate(change: {
       peerSdp = to.end.remoteSdp;
     } else {
       const { end } = to;
-      const result = await end.dialog.reinvite(toPeer);
+      let result = await end.dialog.reinvite(toPeer);
+      if (!result.ok && refusesMedia(result.reason) && offersVideo(toPeer)) {
+        // It takes no video, and says so of the whole change: the sound's part is tried alone.
+        exchange = { ...exchange, answerer: { ...exchange.answerer, video: false } };
+        toPeer = await change.media.offer(exchange, offerForPeer(offer, hasMusic), told);
+        result = await end.dialog.reinvite(toPeer);
+      }
       if (!result.ok) {
         reinvite.reject(result.reason.sipStatus >= 400 ? result.reason.sipStatus : 488, {
           reason: result.reason,

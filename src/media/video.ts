@@ -59,6 +59,11 @@ export function plainProtocol(protocol: string): string {
   return protocol.endsWith("F") ? protocol.slice(0, -1) : protocol;
 }
 
+/** Whether an SDP of ours has a video section that is in use. */
+export function offersVideo(sdp: string): boolean {
+  return /^m=video [1-9]/m.test(sdp);
+}
+
 /** A rejected video section (RFC 3264 §6). */
 export const NO_VIDEO: SdpMedia = {
   type: "video",
