@@ -4,12 +4,16 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 import { CONFIGURATION_PAGE } from "./config-docs/page.ts";
+import { DIALPLAN_PAGE, EXAMPLE } from "./config-docs/dialplan-page.ts";
+import { tryLoadConfigText } from "../src/config/load.ts";
 import { fileSchema } from "../src/config/schema.ts";
+import { ACTION_KEYS, ACTION_WORDS, EXTRA_KEYS } from "../src/dialplan/action-schema.ts";
 import { childOf, shapesOf } from "../src/dialplan/issues.ts";
+import { simulate } from "../src/dialplan/simulate.ts";
 
 /**
- * Writes docs/configuration.md and docs/offhook.schema.json from the schema of the configuration.
- * A test holds both equal to what this makes.
+ * Writes docs/configuration.md, docs/dialplan.md and docs/offhook.schema.json from the schema of the
+ * configuration. A test holds them equal to what this makes.
  */
 
 type Schema = z.core.$ZodType;
@@ -43,7 +47,7 @@ interface Row {
   readonly example: string;
 }
 
-/** The tables of keys: one for each section of the file, then one for the actions. */
+/** The tables of keys: one for each section of the file but the dialplan. */
 export function renderTables(): string {
   const [root] = shapesOf(fileSchema);
   if (root === undefined) return "";
@@ -53,21 +57,55 @@ export function renderTables(): string {
     const [child] = childOf(root, key);
     if (child === undefined) continue;
     const rows = rowsOf(child, key);
-    if (rows.length === 1) {
-      plain.push(...rows);
-      continue;
-    }
     const [head, ...others] = rows;
-    parts.push(
-      `### ${key}\n\n${sentence(head?.description)}${defaultSentence(head)}\n\n${table(others)}`,
-    );
+    const says = `### ${key}\n\n${sentence(head?.description)}${defaultSentence(head)}`;
+    if (rows.length === 1) plain.push(...rows);
+    else if (key === DIALPLAN) parts.push(`${says}\n\nIts keys are in [dialplan.md](dialplan.md).`);
+    else parts.push(`${says}\n\n${table(others)}`);
   }
-  const action = actionRows(root);
+  return [`### At the top\n\n${table(plain)}`, ...parts].join("\n\n");
+}
+
+const DIALPLAN = "dialplan";
+
+/** The tables of the dialplan's keys: the section, then the actions. */
+export function renderDialplanTables(): string {
+  const [root] = shapesOf(fileSchema);
+  const [section] = root === undefined ? [] : childOf(root, DIALPLAN);
+  if (root === undefined || section === undefined) return "";
+  const [, ...rows] = rowsOf(section, DIALPLAN);
   return [
-    `### At the top\n\n${table(plain)}`,
-    ...parts,
-    `### Actions\n\nWhat stands under \`do\` and \`then\`: a word (\`echo\`, \`play\`, \`read-digits\`) or a map with one of \`ring\`, \`dial\`, \`reject\`, \`play\`.\n\n${table(action)}`,
+    table(rows),
+    `### Of actions\n\nWhat stands under \`do\`, \`then\`, \`on\` and \`else\`: a word (${ACTION_WORDS.map((word) => `\`${word}\``).join(", ")}) or a map with one of ${ACTION_KEYS.map((key) => `\`${key}\``).join(", ")}.`,
+    table(actionRows(root)),
   ].join("\n\n");
+}
+
+/** Which keys stand beside each action. */
+function renderMatrix(): string {
+  return [
+    "| action | beside it |",
+    "| --- | --- |",
+    ...ACTION_KEYS.map((kind) => {
+      const keys = EXTRA_KEYS[kind].map((key) => `\`${key}\``).join(", ");
+      return `| \`${kind}\` | ${keys === "" ? "nothing" : keys} |`;
+    }),
+  ].join("\n");
+}
+
+const EXPLAINED = { from: "1001", to: "030123456", at: "2026-11-20T10:00" };
+
+/** What the example of the page says of one call, as the command prints it. */
+function renderExplanation(): string {
+  const world =
+    "users: { 1001: { name: Ann, password: x, numbers: ['+493012345601'], groups: [staff] } }\n" +
+    "trunks: { office: { peer: sip:192.0.2.1 }, backup: { peer: sip:192.0.2.2, codec-policy: narrow } }\n";
+  const loaded = tryLoadConfigText(world + EXAMPLE, "example.yaml", {}, { interfaces: {} });
+  if (!loaded.ok) throw new Error("the example of the page does not load");
+  const { config, dialplan } = loaded;
+  const told = simulate(EXPLAINED, { ...config, dialplan }, new Date());
+  if (!told.ok) throw new Error(told.message);
+  return ["```", ...told.result.explanation, "```"].join("\n");
 }
 
 function keysOf(schema: Schema): readonly string[] {
@@ -144,13 +182,23 @@ export function renderConfigurationPage(): string {
   return CONFIGURATION_PAGE.replace("%TABLES%", () => renderTables());
 }
 
-/** Where the two files belong. */
+/** docs/dialplan.md, as text. */
+export function renderDialplanPage(): string {
+  return DIALPLAN_PAGE.replace("%TABLES%", () => renderDialplanTables())
+    .replace("%MATRIX%", () => renderMatrix())
+    .replace("%EXAMPLE%", () => EXAMPLE)
+    .replace("%EXPLANATION%", () => renderExplanation());
+}
+
+/** Where the files belong. */
 export const OUTPUTS = {
   page: fileURLToPath(new URL("../docs/configuration.md", import.meta.url)),
+  dialplan: fileURLToPath(new URL("../docs/dialplan.md", import.meta.url)),
   schema: fileURLToPath(new URL("../docs/offhook.schema.json", import.meta.url)),
 } as const;
 
 if (import.meta.main) {
   writeFileSync(OUTPUTS.page, renderConfigurationPage());
+  writeFileSync(OUTPUTS.dialplan, renderDialplanPage());
   writeFileSync(OUTPUTS.schema, renderJsonSchema());
 }

@@ -295,7 +295,7 @@ const REWRITE_KEYS = ["number", "format", "replace", "strip", "prepend"] as cons
 const OUTCOME_KEYS = ["timeout", "then", "on", "announce", "record", "codec-policy"] as const;
 
 /** The keys that only some kinds of action have. */
-const EXTRA_KEYS: Readonly<Record<ActionKey, readonly (keyof ActionMap)[]>> = {
+export const EXTRA_KEYS: Readonly<Record<ActionKey, readonly (keyof ActionMap)[]>> = {
   ring: ["by", "each", ...OUTCOME_KEYS],
   dial: ["by", ...REWRITE_KEYS, "caller", "caller-from", "display-name", ...OUTCOME_KEYS],
   voicemail: ["number", "mailbox", ...OUTCOME_KEYS],

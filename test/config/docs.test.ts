@@ -6,6 +6,8 @@ import { z } from "zod";
 import {
   OUTPUTS,
   renderConfigurationPage,
+  renderDialplanPage,
+  renderDialplanTables,
   renderJsonSchema,
   renderTables,
 } from "../../scripts/generate-config-docs.ts";
@@ -13,6 +15,7 @@ import { tryLoadConfigText } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
 
 const page = readFileSync(OUTPUTS.page, "utf8");
+const dialplanPage = readFileSync(OUTPUTS.dialplan, "utf8");
 const contract = readFileSync(new URL("../fixtures/config/contract.yaml", import.meta.url), "utf8");
 
 describe("docs/configuration.md", () => {
@@ -21,7 +24,8 @@ describe("docs/configuration.md", () => {
   });
 
   it("describes every key of the contract, each with its default", () => {
-    const keys = [...renderTables().matchAll(/^\| `([^`]+)` \| ([^|]+) \|/gm)].map((row) => row[1]);
+    const tables = renderTables() + renderDialplanTables();
+    const keys = [...tables.matchAll(/^\| `([^`]+)` \| ([^|]+) \|/gm)].map((row) => row[1]);
     expect(keys).toEqual(
       expect.arrayContaining([
         "domain",
@@ -55,7 +59,9 @@ describe("docs/configuration.md", () => {
   });
 
   it("holds examples that load", () => {
-    const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map((block) => block[1] ?? "");
+    const blocks = [...(page + dialplanPage).matchAll(/```yaml\n([\s\S]*?)```/g)].map(
+      (block) => block[1] ?? "",
+    );
     expect(blocks.length).toBeGreaterThanOrEqual(3);
     const trunks = "trunks: { office: { peer: sip:192.0.2.1 }, backup: { peer: sip:192.0.2.2 } }\n";
     const users = "users: { 1001: { password: x, groups: [staff] } }\n";
@@ -65,6 +71,20 @@ describe("docs/configuration.md", () => {
       const result = tryLoadConfigText(text, "example.yaml", {});
       expect(result.ok ? [] : result.problems.map(formatProblem)).toEqual([]);
     }
+  });
+});
+
+describe("docs/dialplan.md", () => {
+  it("is what scripts/generate-config-docs.ts makes", () => {
+    expect(dialplanPage).toBe(renderDialplanPage());
+  });
+
+  it("is led to, and explains a call of its example", () => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    expect(readme).toContain("(docs/dialplan.md)");
+    expect(page).toContain("(dialplan.md)");
+    expect(dialplanPage).toContain("user 1001 (staff) dials 030123456");
+    expect(dialplanPage).toContain("codecs: narrow over backup, as the trunk says");
   });
 });
 
