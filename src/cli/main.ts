@@ -26,6 +26,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Command | Promise<Command>>> 
   check: () => checkCommand,
   route: () => routeCommand,
   dialplan: async () => (await import("./dialplan.ts")).dialplanCommand,
+  "fake-carrier": async () => (await import("./fake-carrier.ts")).fakeCarrierCommand,
   help: () => helpCommand,
 };
 

@@ -1,3 +1,5 @@
+import { scriptLines } from "../fake-carrier/scripts.ts";
+
 /** What `offhook help` prints for each command. */
 const USAGES = {
   run: `offhook run [--config FILE] [--log-level LEVEL] [--log-pretty]
@@ -24,6 +26,14 @@ const USAGES = {
   reload    takes the file, after a roll-back too
   rollback  puts an earlier plan in force, until the dialplan of the file changes
   --url, --token  the gateway; default: OFFHOOK_URL, OFFHOOK_TOKEN, else as the file has them`,
+  "fake-carrier": `offhook fake-carrier [--listen HOST:PORT]
+  A carrier with faults, to try a gateway or a PBX against: it does what the number dialled says.
+  It knows no passwords but that of the number 407: for tests, never for the open internet.
+  --listen  one address of this machine, for UDP and TCP; default: 127.0.0.1:5070
+  The last three digits of the number:
+${scriptLines()
+  .map((line) => `  ${line}`)
+  .join("\n")}`,
   help: `offhook help [COMMAND]
   Shows this.`,
 } as const;

@@ -59,6 +59,7 @@ beforeAll(async () => {
       dialplan: {
         country: "DE",
         "time-zone": "Europe/Berlin",
+        allow: { everyone: ["internal", "national", "unknown"] },
         emergency: { dial: "well", location: "https://lis.example.com/here" },
         hooks: { crm: { url: `http://127.0.0.1:${port}/route`, secret: SECRET, timeout: "5s" } },
         routes: [
@@ -78,6 +79,7 @@ beforeAll(async () => {
           { name: "away", to: "606", do: { forward: "09001234567" } },
           { name: "loop", to: "607", do: { forward: "607" } },
           { name: "hang up", to: "608", do: "hang-up" },
+          { name: "limited", to: "610", limits: { "per-minute": 0 }, do: { dial: "well" } },
           { name: "fall through", to: "609", do: { ring: "1002", then: { dial: "well" } } },
           { name: "out", to: "_0.", do: { dial: "well", format: "e164" } },
         ],
@@ -158,8 +160,11 @@ describe("a plan with real peers", () => {
     answer = { status: 200, body: { do: { dial: "nowhere" } } };
     await talk(caller, "604");
     // A hook may do no more than the caller may.
+    const series = `offhook_calls_refused_total{reason="premium"}`;
+    const before = await metric(gateway, series);
     answer = { status: 200, body: { do: { dial: "well", number: "09001234567" } } };
     expect(await refusedWith(caller, "604")).toBe(403);
+    expect(await metric(gateway, series)).toBe(before + 1);
     asked = [];
     await expectNothingLeft(gateway);
   });
@@ -170,6 +175,9 @@ describe("calls that somebody would pay for", () => {
     ["a premium number", "09001234567", 403, "premium"],
     ["a premium number abroad", "0019002345678", 403, "premium"],
     ["a satellite", "00881631234567", 403, "premium"],
+    ["a premium number that lacks digits", "0900", 403, "premium"],
+    ["a country that the caller may not call", "0033142345678", 403, "not-allowed"],
+    ["a call by a route that has reached its limit", "610", 403, "limit"],
     ["a number that no route takes", "5551234", 404, "unknown"],
     ["a forward to a premium number", "606", 403, "premium"],
     ["a forward to itself", "607", 482, "loop"],
