@@ -125,6 +125,8 @@ export class Hunt implements AttemptHandler {
   #waitingTimer: Timer | undefined;
   #waitingStage: StageTerms = { isRecorded: false };
   #answeredMs: number | undefined;
+  /** Told that people talk; those of attempts that are over no longer listen. */
+  readonly #onTalk: (() => void)[] = [];
   readonly #question: Omit<HookQuestion, "from">;
   #reason: EndReason | undefined;
   /** Of the last action that named one. */
@@ -188,6 +190,7 @@ export class Hunt implements AttemptHandler {
     this.#live.delete(attempt);
     this.#stopStage(ANSWERED_ELSEWHERE);
     this.#answeredMs = this.#context.clock.monotonicMs();
+    for (const talk of this.#onTalk) talk();
     if (attempt.target.kind === "binding") {
       this.#releases.push(this.#context.facts.enter(attempt.target.binding.userId));
     }
@@ -554,11 +557,12 @@ export class Hunt implements AttemptHandler {
         }
       } else this.#releases.push(place.release);
       if (charge !== undefined) {
-        const end = facts.usage.begin(charge.keys, new Date(clock.wallMs()));
+        const use = facts.usage.begin(charge.keys, new Date(clock.wallMs()));
+        this.#onTalk.push(() => use.answered(new Date(clock.wallMs()), charge.price));
         this.#releases.push(() => {
           const since = this.#answeredMs;
           const talkedMs = since === undefined ? 0 : clock.monotonicMs() - since;
-          end(talkedMs, (talkedMs / 60_000) * charge.price, new Date(clock.wallMs()));
+          use.end(talkedMs, (talkedMs / 60_000) * charge.price, new Date(clock.wallMs()));
         });
       }
     }

@@ -6,7 +6,7 @@ export interface UsageCount {
   readonly concurrent: number;
   /** Calls begun within the last minute. */
   readonly lastMinute: number;
-  /** Minutes talked today, those of live calls not counted. */
+  /** Minutes talked today, those of live calls included. */
   readonly minutesToday: number;
   readonly spentToday: number;
 }

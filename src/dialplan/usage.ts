@@ -6,8 +6,23 @@ interface Count {
   starts: number[];
   head: number;
   day: string;
+  /** Of calls that are over. */
   milliseconds: number;
   spent: number;
+  /** Calls in which people talk now, and the sums of when they began. */
+  talking: number;
+  sinceMs: number;
+  /** The sums of what a minute of those costs, and of the same times when they began. */
+  price: number;
+  pricedSinceMs: number;
+}
+
+/** A call that counts. */
+export interface Use {
+  /** It has been answered. @param price of one minute */
+  answered(at: Date, price: number): void;
+  /** It is over; only the first time counts. */
+  end(talkedMs: number, cost: number, at: Date): void;
 }
 
 /** Keys of users, trunks and routes come from the configuration; this is a net below them. */
@@ -41,16 +56,20 @@ export class UsageStore {
     }
     const isToday = count.day === this.#dayOf(at);
     forgetOld(count, at);
+    // A long call counts while it lasts, not only when it is over; no sum grows with the calls.
+    const nowMs = at.getTime();
+    const liveMs = Math.max(0, count.talking * nowMs - count.sinceMs);
+    const liveSpent = Math.max(0, count.price * nowMs - count.pricedSinceMs) / MINUTE_MS;
     return {
       concurrent: count.concurrent,
       lastMinute: count.starts.length - count.head,
-      minutesToday: isToday ? count.milliseconds / MINUTE_MS : 0,
-      spentToday: isToday ? count.spent : 0,
+      minutesToday: ((isToday ? count.milliseconds : 0) + liveMs) / MINUTE_MS,
+      spentToday: (isToday ? count.spent : 0) + liveSpent,
     };
   }
 
-  /** A call that counts under these keys begins. @returns what ends it, once */
-  begin(keys: readonly string[], at: Date): (talkedMs: number, cost: number, end: Date) => void {
+  /** A call that counts under these keys begins. */
+  begin(keys: readonly string[], at: Date): Use {
     const counts = keys.map((key) => this.#at(key, at));
     for (const count of counts) {
       count.concurrent += 1;
@@ -58,10 +77,30 @@ export class UsageStore {
       if (count.starts.length - count.head < MAX_STARTS) count.starts.push(at.getTime());
     }
     let isOver = false;
-    return (talkedMs, cost, end) => {
+    let talk: { readonly sinceMs: number; readonly price: number } | undefined;
+    const shift = (sign: 1 | -1, { sinceMs, price }: NonNullable<typeof talk>): void => {
+      for (const count of counts) {
+        count.talking += sign;
+        count.sinceMs += sign * sinceMs;
+        count.price += sign * price;
+        count.pricedSinceMs += sign * price * sinceMs;
+        // What rounding has left of sums of nothing would count for ever.
+        if (count.talking === 0) {
+          count.price = 0;
+          count.pricedSinceMs = 0;
+        }
+      }
+    };
+    const answered = (when: Date, price: number): void => {
+      if (isOver || talk !== undefined) return;
+      talk = { sinceMs: when.getTime(), price };
+      shift(1, talk);
+    };
+    const end = (talkedMs: number, cost: number, when: Date): void => {
       if (isOver) return;
       isOver = true;
-      const day = this.#dayOf(end);
+      if (talk !== undefined) shift(-1, talk);
+      const day = this.#dayOf(when);
       for (const count of counts) {
         count.concurrent -= 1;
         if (count.day !== day) {
@@ -73,6 +112,7 @@ export class UsageStore {
         count.spent += cost;
       }
     };
+    return { answered, end };
   }
 
   #at(key: string, at: Date): Count {
@@ -86,6 +126,10 @@ export class UsageStore {
         day: this.#dayOf(at),
         milliseconds: 0,
         spent: 0,
+        talking: 0,
+        sinceMs: 0,
+        price: 0,
+        pricedSinceMs: 0,
       };
       this.#counts.set(key, count);
     }

@@ -290,7 +290,11 @@ describe("what is known of live calls", () => {
     expect(facts.now().usage("trunk office")).toMatchObject({ concurrent: 1, lastMinute: 1 });
     rig.engine.answer(0);
     await settle();
-    rig.clock.advance(120_000);
+    rig.clock.advance(60_000);
+    // A call counts while it lasts.
+    expect(facts.now().usage("user 1001")).toMatchObject({ concurrent: 1, minutesToday: 1 });
+    expect(facts.now().usage("trunk office").spentToday).toBeCloseTo(0.5, 6);
+    rig.clock.advance(60_000);
     invite.dialog?.handler?.onBye(undefined);
     await settle();
     for (const key of ["user 1001", "trunk office"]) {
