@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { PhonePage } from "../harness/chromium.ts";
@@ -207,6 +208,18 @@ describe("recents and contacts", () => {
       .toBe("Sound passes both ways.");
     await phone.part("check-next").click();
     await phone.part("number-field").waitFor();
+
+    // What the phone knows, as a file, without what opens anything.
+    await phone.part("settings").click();
+    const [file] = await Promise.all([
+      phone.page.waitForEvent("download"),
+      phone.part("download-report").click(),
+    ]);
+    const report = await readFile(await file.path(), "utf8");
+    expect(JSON.parse(report)).toBeTypeOf("object");
+    expect(report).toContain("*43");
+    expect(report).not.toContain(PASSWORDS["1001"]);
+    expect(report).not.toMatch(/"password"|authorization|ice-pwd|fingerprint/i);
     expect(phone.errors).toEqual([]);
     await phone.page.close();
   });

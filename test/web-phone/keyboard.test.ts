@@ -46,6 +46,8 @@ describe("the keyboard map", () => {
     ["dial", ready, "m", undefined],
     ["dial", ready, "F4", undefined],
     ["dial", ready, "?", "show-help"],
+    ["dial", ready, "/", "search"],
+    ["connected", connected, "/", "search"],
   ])("on %s: %o %s is %s", (_screen, state, key, command) => {
     expect(commandOf(state, press(key))?.type).toBe(command);
   });

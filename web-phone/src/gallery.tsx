@@ -15,7 +15,7 @@ import { mosOf, type QualityReading } from "./quality.ts";
 import { type Check, initialShell, type Shell } from "./shell.ts";
 import { type Call, initialState, type PhoneState, type RecentCall } from "./state.ts";
 import type { PhoneActions } from "./ui/actions.ts";
-import { PhoneView } from "./ui/PhoneView.tsx";
+import { CheckDialog, PhoneView, SettingsDialog } from "./ui/PhoneView.tsx";
 
 const NOW = Date.parse("2026-11-20T10:30:00Z");
 
@@ -426,6 +426,7 @@ async function show(look: Look): Promise<void> {
   } else {
     await useLanguage(tryParseLanguage(look.lang) ?? "en");
   }
+  await Promise.all([CheckDialog.preload(), SettingsDialog.preload()]);
   const page = document.documentElement;
   page.lang = languageTag();
   page.dir = languageDirection();

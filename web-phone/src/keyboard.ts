@@ -14,6 +14,7 @@ export type Command =
   | { readonly type: "join" }
   | { readonly type: "answer-waiting"; readonly id: string }
   | { readonly type: "show-help" }
+  | { readonly type: "search" }
   | { readonly type: "press"; readonly key: PadKey }
   | { readonly type: "type"; readonly text: string };
 
@@ -62,6 +63,7 @@ function answerWaiting(state: PhoneState): Command | undefined {
 
 function characterCommandOf(state: PhoneState, key: string): Command | undefined {
   if (key === "?") return { type: "show-help" };
+  if (key === "/" && state.signIn.kind === "signed-in") return { type: "search" };
   switch (screenOf(state)) {
     case "incoming":
       switch (key.toLowerCase()) {

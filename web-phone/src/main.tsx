@@ -386,6 +386,14 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       case "answer-waiting":
         actions.answer(command.id);
         return;
+      case "search":
+        dispatchToShell({ type: "contact-edited", contact: undefined });
+        dispatchToShell({ type: "view-chosen", view: "contacts" });
+        // When the view has been drawn.
+        setTimeout(() =>
+          root.querySelector<HTMLInputElement>("[data-testid=contact-search]")?.focus(),
+        );
+        return;
       case "show-help":
         actions.showSettings(true);
         return;

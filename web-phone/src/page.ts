@@ -1,5 +1,6 @@
 /** The page at `/`: nothing but the phone, with all that a page of its own can do for it. */
 import { effect } from "@preact/signals";
+import { watchInstallOffer } from "./install.ts";
 import { mountPhone } from "./main.tsx";
 import { cleanNumber } from "./number.ts";
 import { tryParseDialLink } from "./page/dial-link.ts";
@@ -49,5 +50,6 @@ async function start(root: HTMLElement): Promise<void> {
   });
 }
 
+watchInstallOffer();
 const root = document.querySelector<HTMLElement>("#phone");
 if (root !== null) void start(root);

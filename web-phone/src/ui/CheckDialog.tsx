@@ -229,10 +229,11 @@ export function CheckDialog(props: CheckProps) {
   }, [isOpen, isRinging]);
   useEffect(() => {
     const element = dialog.current;
-    if (element === null || element.open === isOpen) return;
-    if (isOpen) element.showModal();
-    else element.close();
-  }, [isOpen]);
+    if (element === null) return undefined;
+    element.showModal();
+    // Gives the keyboard's place back to whoever opened it.
+    return () => element.close();
+  }, []);
   return (
     <dialog
       ref={dialog}

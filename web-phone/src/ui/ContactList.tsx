@@ -1,5 +1,4 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { FILE_LIMIT, formatVcards, parseContactFile } from "../contacts/contact-files.ts";
 import {
   type Contact,
   newContacts,
@@ -125,17 +124,18 @@ function ContactForm(props: ContactProps & { readonly contact: Contact }) {
   );
 }
 
-/** Saves a text as a file of the user's. */
-function saveFile(name: string, type: string, text: string): void {
+async function writeFile(contacts: readonly Contact[]): Promise<void> {
+  const { formatVcards } = await import("../contacts/contact-files.ts");
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
+  link.href = URL.createObjectURL(new Blob([formatVcards(contacts)], { type: "text/vcard" }));
+  link.download = "contacts.vcf";
   link.click();
   URL.revokeObjectURL(link.href);
 }
 
 async function readFile(file: File, props: ContactProps): Promise<void> {
   const { shell, onShell } = props;
+  const { FILE_LIMIT, parseContactFile } = await import("../contacts/contact-files.ts");
   const found = file.size > FILE_LIMIT ? [] : parseContactFile(await file.text());
   if (found.length === 0) {
     onShell({ type: "contact-notice", notice: { kind: "import-failed" } });
@@ -278,7 +278,7 @@ export function ContactList(props: ContactProps) {
           class="button button--small"
           data-testid="contact-export"
           disabled={contacts.length === 0}
-          onClick={() => saveFile("contacts.vcf", "text/vcard", formatVcards(contacts))}
+          onClick={() => void writeFile(contacts)}
         >
           {t("contacts.export")}
         </button>

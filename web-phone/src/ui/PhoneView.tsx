@@ -5,17 +5,22 @@ import { isInCall, type Link, type PhoneState, screenOf } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { Aside } from "./Aside.tsx";
 import { CallScreen, type Levels } from "./CallScreen.tsx";
-import { CheckDialog } from "./CheckDialog.tsx";
 import { DialScreen } from "./DialScreen.tsx";
 import { useKeptFocus } from "./focus.ts";
 import { Icon } from "./Icon.tsx";
+import { lazy } from "./lazy.ts";
 import { LineBar } from "./LineBar.tsx";
 import { IncomingScreen } from "./IncomingScreen.tsx";
 import { ProblemScreen } from "./ProblemScreen.tsx";
-import { SettingsDialog } from "./SettingsDialog.tsx";
 import { SignInScreen } from "./SignInScreen.tsx";
 import type { Pictures } from "./VideoPane.tsx";
 import { callerOf, isLoudEnd, linkWordOf } from "./wording.ts";
+
+/** Files of their own: most visits need neither. */
+export const SettingsDialog = lazy(
+  async () => (await import("./SettingsDialog.tsx")).SettingsDialog,
+);
+export const CheckDialog = lazy(async () => (await import("./CheckDialog.tsx")).CheckDialog);
 
 /** What the whole phone is drawn from. */
 export interface PhoneViewProps {
@@ -83,7 +88,9 @@ function LinkHelp(props: {
           <p>
             {props.isInCall
               ? t("link.help.reconnecting-in-call")
-              : `${t(`link.help.${link.kind}`)} ${retryTextOf(link.retryAt, props.now)}`}
+              : navigator.onLine
+                ? `${t(`link.help.${link.kind}`)} ${retryTextOf(link.retryAt, props.now)}`
+                : t("link.help.offline")}
           </p>
           <button type="button" class="button button--small" onClick={actions.reconnectNow}>
             {t("link.retry-now")}
@@ -161,7 +168,7 @@ function announcementOf(state: PhoneState): string {
 function politeAnnouncementOf(state: PhoneState): string {
   const { call } = state;
   if (call?.phase !== "connected") return "";
-  return call.isMuted ? t("call.announce.muted") : "";
+  return call.isMuted ? t("call.announce.muted") : t("call.announce.unmuted");
 }
 
 /** The phone: one pane with one screen, and the recent calls beside or below it. */
@@ -239,14 +246,16 @@ export function PhoneView(props: PhoneViewProps) {
       <p class="visually-hidden" aria-live="polite" data-testid="announcement">
         {politeAnnouncementOf(state)}
       </p>
-      <SettingsDialog
-        state={state}
-        actions={actions}
-        shell={props.shell}
-        onShell={props.onShell}
-        bench={props.bench}
-      />
-      {isSignedIn ? <CheckDialog {...props} /> : null}
+      {isSignedIn && state.isSettingsOpen ? (
+        <SettingsDialog
+          state={state}
+          actions={actions}
+          shell={props.shell}
+          onShell={props.onShell}
+          bench={props.bench}
+        />
+      ) : null}
+      {isSignedIn && props.shell.check !== undefined ? <CheckDialog {...props} /> : null}
     </div>
   );
 }

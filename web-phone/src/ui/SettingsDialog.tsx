@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n/text.ts";
 import { LANGUAGES, type LanguageChoice } from "../i18n/languages.ts";
+import { installOffer } from "../install.ts";
 import type { Preferences, Theme } from "../preferences.ts";
 import type { Shell, ShellEvent } from "../shell.ts";
 import { isInCall, type PhoneState } from "../state.ts";
@@ -13,10 +14,14 @@ function shortcuts(): readonly (readonly [string, readonly string[]])[] {
     [t("settings.shortcut.call"), ["Enter"]],
     [t("settings.shortcut.redial"), ["↑"]],
     [t("settings.shortcut.answer"), ["F2", "A"]],
-    [t("settings.shortcut.end"), ["F4"]],
+    [t("settings.shortcut.end"), ["F4", "D"]],
     [t("settings.shortcut.mute"), ["F8", "M"]],
     [t("settings.shortcut.hold"), ["F9", "H"]],
     [t("settings.shortcut.keypad"), ["K"]],
+    [t("settings.shortcut.transfer"), ["T"]],
+    [t("settings.shortcut.swap"), ["S"]],
+    [t("settings.shortcut.join"), ["J"]],
+    [t("settings.shortcut.search"), ["/"]],
     [t("settings.shortcut.digits"), ["0–9", "*", "#"]],
     [t("settings.shortcut.help"), ["?"]],
   ];
@@ -35,14 +40,14 @@ export function SettingsDialog(props: {
   const prefer = (change: Partial<Preferences>): void =>
     props.onShell({ type: "preferences-changed", change });
   const dialog = useRef<HTMLDialogElement>(null);
-  const isOpen = state.isSettingsOpen;
 
   useEffect(() => {
     const element = dialog.current;
-    if (element === null || element.open === isOpen) return;
-    if (isOpen) element.showModal();
-    else element.close();
-  }, [isOpen]);
+    if (element === null) return undefined;
+    element.showModal();
+    // Gives the keyboard's place back to whoever opened it.
+    return () => element.close();
+  }, []);
 
   if (state.signIn.kind !== "signed-in") return null;
   const { name, userId } = state.signIn;
@@ -80,7 +85,7 @@ export function SettingsDialog(props: {
       </section>
       <section>
         <h3>{t("devices.heading")}</h3>
-        {isOpen ? <DeviceChoices state={state} actions={actions} bench={props.bench} /> : null}
+        <DeviceChoices state={state} actions={actions} bench={props.bench} />
         <label class="check">
           <input
             type="checkbox"
@@ -202,6 +207,15 @@ export function SettingsDialog(props: {
         >
           {t("settings.check")}
         </button>
+        {installOffer.value === undefined ? null : (
+          <button
+            type="button"
+            class="button button--plain"
+            onClick={() => void installOffer.value?.prompt()}
+          >
+            {t("settings.install")}
+          </button>
+        )}
         <button type="button" class="button button--plain" onClick={actions.registerLinks}>
           {t("settings.links")}
         </button>
