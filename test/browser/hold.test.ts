@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { Baresip } from "../harness/baresip.ts";
 import { Capture, rtpPackets, soundOf } from "../harness/capture.ts";
-import type { PhonePage } from "../harness/chromium.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { makeTemporaryDirectory } from "../harness/temporary.ts";
 import { generateTone, measureTone, writeWav } from "../harness/tone.ts";
@@ -31,47 +30,53 @@ describe("hold with music, and resume, with baresip", () => {
     await expectNothingLeft(stage().gateway);
   });
 
-  /** One tone in the browser and one on the wire toward baresip, now. */
-  async function measureBothWays(
-    phone: PhonePage,
-    tones: { readonly inBrowser: number; readonly atPeer: number } = {
-      inBrowser: TONE_PEER,
-      atPeer: TONE_1001,
-    },
-  ): Promise<{ inBrowser: number; atPeer: number }> {
-    await using capture = await Capture.start("udp");
-    const inBrowser = await phone.remoteTone(tones.inBrowser, 800);
-    const { min, max } = baresip.mediaPorts;
-    const packets = rtpPackets(await capture.stop()).filter(
-      ({ payloadType, destination }) =>
-        payloadType === 0 && destination.port >= min && destination.port <= max,
-    );
-    const heard = measureTone(soundOf(packets), tones.atPeer);
-    return { inBrowser: inBrowser.share, atPeer: heard.share };
+  /** What was to be heard at the peer while the browser was being measured. */
+  interface Window {
+    readonly what: string;
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly tone: number;
+    readonly isHeard: boolean;
   }
 
   it(`from each side ${TURNS} times, with the sound measured again after each`, async () => {
     const { gateway, ann } = stage();
     const phone = await openPhone(ann, gateway, "1001");
+    // One capture for all: starting one takes longer than what is measured with it.
+    await using capture = await Capture.start("udp");
+    const windows: Window[] = [];
+    const measure = async (
+      what: string,
+      tones: { readonly inBrowser: number; readonly atPeer: number },
+      isHeard: { readonly inBrowser: boolean; readonly atPeer: boolean },
+    ): Promise<void> => {
+      const fromMs = Date.now();
+      const { share } = await phone.remoteTone(tones.inBrowser, 800);
+      windows.push({ what, fromMs, toMs: Date.now(), tone: tones.atPeer, isHeard: isHeard.atPeer });
+      if (isHeard.inBrowser) expect(share, `in the browser, ${what}`).toBeGreaterThan(CLEAN);
+      else expect(share, `in the browser, ${what}`).toBeLessThan(0.1);
+    };
+    const resumed = (): Promise<void> =>
+      expect
+        .poll(async () => (await phone.remoteTone(TONE_PEER, 300)).share, { timeout: 5000 })
+        .toBeGreaterThan(CLEAN);
+    const voices = { inBrowser: TONE_PEER, atPeer: TONE_1001 };
+    const music = { inBrowser: TONE_MUSIC, atPeer: TONE_MUSIC };
+    const both = { inBrowser: true, atPeer: true };
     await phone.call("600");
     await phone.waitForCall("connected");
-    const first = await measureBothWays(phone);
-    expect(first.inBrowser).toBeGreaterThan(CLEAN);
-    expect(first.atPeer).toBeGreaterThan(CLEAN);
+    await measure("at first", voices, both);
     for (let turn = 1; turn <= TURNS; turn += 1) {
       await phone.hold();
       await phone.waitForCall("local-hold");
       await expect
         .poll(async () => (await phone.remoteTone(TONE_PEER, 300)).share, { timeout: 5000 })
         .toBeLessThan(0.1);
-      const held = await measureBothWays(phone, { inBrowser: TONE_MUSIC, atPeer: TONE_MUSIC });
-      expect(held.atPeer, `music at the held peer, hold ${turn}`).toBeGreaterThan(CLEAN);
-      expect(held.inBrowser, `music at the holder, hold ${turn}`).toBeLessThan(0.1);
+      await measure(`music for the peer, hold ${turn}`, music, { inBrowser: false, atPeer: true });
       await phone.hold();
       await phone.waitForCall("connected");
-      const resumed = await measureBothWays(phone);
-      expect(resumed.inBrowser, `heard in the browser after hold ${turn}`).toBeGreaterThan(CLEAN);
-      expect(resumed.atPeer, `heard by the peer after hold ${turn}`).toBeGreaterThan(CLEAN);
+      await resumed();
+      await measure(`after hold ${turn}`, voices, both);
     }
     for (let turn = 1; turn <= TURNS; turn += 1) {
       await baresip.hold();
@@ -79,14 +84,23 @@ describe("hold with music, and resume, with baresip", () => {
       await expect
         .poll(async () => (await phone.remoteTone(TONE_MUSIC, 300)).share, { timeout: 5000 })
         .toBeGreaterThan(CLEAN);
-      const held = await measureBothWays(phone, { inBrowser: TONE_MUSIC, atPeer: TONE_MUSIC });
-      expect(held.inBrowser, `music in the held browser, ${turn}`).toBeGreaterThan(CLEAN);
-      expect(held.atPeer, `music at the holding peer, ${turn}`).toBeLessThan(0.1);
+      await measure(`music in the browser, ${turn}`, music, { inBrowser: true, atPeer: false });
       await baresip.resume();
       await phone.waitForCall("connected");
-      const resumed = await measureBothWays(phone);
-      expect(resumed.inBrowser, `heard in the browser, peer's hold ${turn}`).toBeGreaterThan(CLEAN);
-      expect(resumed.atPeer, `heard by the peer, its hold ${turn}`).toBeGreaterThan(CLEAN);
+      await resumed();
+      await measure(`after the peer's hold ${turn}`, voices, both);
+    }
+    const { min, max } = baresip.mediaPorts;
+    const packets = rtpPackets(await capture.stop()).filter(
+      ({ payloadType, destination }) =>
+        payloadType === 0 && destination.port >= min && destination.port <= max,
+    );
+    expect(windows).toHaveLength(1 + 4 * TURNS);
+    for (const { what, fromMs, toMs, tone, isHeard } of windows) {
+      const sound = soundOf(packets.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs));
+      const { share } = measureTone(sound, tone);
+      if (isHeard) expect(share, `at the peer, ${what}`).toBeGreaterThan(CLEAN);
+      else expect(share, `at the peer, ${what}`).toBeLessThan(0.1);
     }
     await phone.end();
     await phone.waitForCall("ended");
