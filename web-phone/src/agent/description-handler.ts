@@ -64,6 +64,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   #isVideoAllowed = false;
   #camera: MediaStreamTrack | undefined;
   #descriptions = 0;
+  #isHeldByPeer = false;
 
   constructor(
     microphone: OpenMicrophone,
@@ -180,6 +181,9 @@ export class DescriptionHandler implements SessionDescriptionHandler {
       this.#discardNext();
       this.#next = this.#open("all");
     }
+    const isHeldByPeer = isHolding(audioDirectionOf(sdp));
+    if (type === "offer" && this.#isHeldByPeer && !isHeldByPeer) await this.#forgetSources(sdp);
+    this.#isHeldByPeer = isHeldByPeer && !(type === "answer" && this.#isHeld);
     await this.#current.connection.setRemoteDescription({ type, sdp });
     if (type === "answer") {
       this.#advance();
@@ -189,7 +193,19 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     // The first description may be one-way without anybody holding: an announcement, say. And the
     // answer to our own hold is one-way by right.
     if (this.#descriptions === 1 || (type === "answer" && this.#isHeld)) return;
-    this.#events.onHeldByPeer(isHolding(audioDirectionOf(sdp)));
+    this.#events.onHeldByPeer(isHeldByPeer);
+  }
+
+  /**
+   * Music on hold has an SSRC of its own, and no SSRC is signalled. Chromium binds the track to the
+   * newest it has seen and stays there when the far end's comes back: no meter moves and no
+   * conference hears it. A moment without any stream, which the far end never learns of, clears that.
+   */
+  async #forgetSources(offer: string): Promise<void> {
+    const { connection } = this.#current;
+    const sdp = offer.replaceAll(/^a=(?:sendrecv|sendonly)(?=\r?$)/gm, "a=inactive");
+    await connection.setRemoteDescription({ type: "offer", sdp });
+    await connection.setLocalDescription(await connection.createAnswer());
   }
 
   hasDescription(contentType: string): boolean {
