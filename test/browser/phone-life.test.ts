@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { formatSocketAddress } from "../../src/core/address.ts";
 import { PhonePage } from "../harness/chromium.ts";
@@ -292,6 +293,61 @@ describe("a microphone that is not there", () => {
   });
 });
 
+describe("the devices of a call", () => {
+  it("change without a word to the far end, and fall back when one is unplugged", async () => {
+    const { gateway, ann } = stage();
+    const page = await ann.newPage();
+    await page.addInitScript(`(() => {
+      const media = navigator.mediaDevices;
+      const list = media.enumerateDevices.bind(media);
+      window.unplug = (label) => { window.gone = label; media.dispatchEvent(new Event("devicechange")); };
+      media.enumerateDevices = async () => (await list()).filter(({ label }) => label !== window.gone);
+    })()`);
+    const phone = new PhonePage(page);
+    const sent = framesOf(phone);
+    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
+    await phone.signIn("1001", PASSWORDS["1001"]);
+    await phone.call("*43");
+    await phone.waitForCall("connected");
+    const invites = (): number => sent.filter((message) => message.startsWith("INVITE")).length;
+    const before = invites();
+    const microphone = async (): Promise<string> =>
+      await page.evaluate<string>(
+        "window.offhookPhone.media(window.offhookPhone.state().call.id).localStream.getAudioTracks()[0].label",
+      );
+    const sink = async (): Promise<string> =>
+      await page.evaluate<string>("document.querySelector('audio[data-call]').sinkId");
+
+    await phone.part("settings").click();
+    const choices = await page.evaluate<{
+      microphones: { id: string; label: string }[];
+      speakers: { id: string }[];
+    }>("window.offhookPhone.state().devices");
+    const wanted = choices.microphones.at(-1);
+    const speaker = choices.speakers.at(-1);
+    if (wanted === undefined || speaker === undefined) throw new Error("no devices");
+    await phone.part("device-microphone").selectOption(wanted.id);
+    await expect.poll(microphone).toBe(wanted.label);
+    expect(await sink()).toBe("");
+    await phone.part("device-speaker").selectOption(speaker.id);
+    await expect.poll(sink).toBe(speaker.id);
+    await page.keyboard.press("Escape");
+    await expect
+      .poll(async () => (await phone.remoteTone(TONE_1001, 500)).share, WITHIN)
+      .toBeGreaterThan(CLEAN);
+
+    await page.evaluate(`unplug(${JSON.stringify(wanted.label)})`);
+    expect(await phone.part("device-loss").textContent()).toContain(wanted.label);
+    await expect.poll(microphone).not.toBe(wanted.label);
+    await expect
+      .poll(async () => (await phone.remoteTone(TONE_1001, 500)).share, WITHIN)
+      .toBeGreaterThan(CLEAN);
+    expect(invites()).toBe(before);
+    await phone.waitForCall("connected");
+    await phone.end();
+  });
+});
+
 describe("how a call sounds", () => {
   it("is warned of within five seconds, and clears when it is good again", async () => {
     const { gateway, ann } = stage();
@@ -337,6 +393,18 @@ describe("how a call sounds", () => {
     await page.getByText("Parts of the sound get lost").first().waitFor();
     await page.evaluate("window.isBad = false");
     await expect.poll(warnings, { timeout: 15_000 }).toEqual([]);
+
+    await phone.part("settings").click();
+    const saving = page.waitForEvent("download");
+    await phone.part("download-report").click();
+    const report = await readFile(await (await saving).path(), "utf8");
+    expect(JSON.parse(report)).toMatchObject({ calls: [{ phase: "connected" }] });
+    const session = await page.evaluate<{ sip: { password: string; username: string } }>(
+      "JSON.parse(sessionStorage.getItem('offhook.session'))",
+    );
+    expect(report).not.toContain(session.sip.password);
+    expect(report).not.toMatch(/authorization|nonce|ice-?pwd|fingerprint|a=crypto/i);
+    await page.keyboard.press("Escape");
     await phone.end();
   });
 });
