@@ -528,6 +528,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       life.abort();
       clearInterval(ticking);
       phone.leave();
+      tabs?.leave();
       stopLevels?.();
       tones.play(undefined);
       stopShell();

@@ -22,6 +22,11 @@ type Message =
   | { readonly kind: "state"; readonly state: PhoneState }
   | { readonly kind: "command"; readonly name: string; readonly parameters: readonly unknown[] };
 
+/**
+ * The tab that has gone takes its registration back, over a connection of its own: it must not take
+ * back the one that comes after it, which has the same instance id.
+ */
+const PAUSE_MS = 250;
 /** As much of the graph as another tab draws each second. */
 const READINGS_MIRRORED = 60;
 
@@ -83,11 +88,16 @@ export class Tabs {
   }
 
   async #contend(name: string): Promise<void> {
-    const hold = (): Promise<void> =>
+    const hold = (pauseMs = 0): Promise<void> =>
       new Promise((resolve) => {
         this.#release = resolve;
-        this.#isLeading = true;
-        this.#events.onLead();
+        const lead = (): void => {
+          if (this.#life.signal.aborted) return;
+          this.#isLeading = true;
+          this.#events.onLead();
+        };
+        if (pauseMs === 0) lead();
+        else setTimeout(lead, pauseMs);
       });
     try {
       const isFree = await navigator.locks.request(name, { ifAvailable: true }, (lock) =>
@@ -96,7 +106,7 @@ export class Tabs {
       if (isFree !== "taken" || this.#life.signal.aborted) return;
       this.#events.onFollow();
       this.#post({ kind: "hello" });
-      await navigator.locks.request(name, { signal: this.#life.signal }, hold);
+      await navigator.locks.request(name, { signal: this.#life.signal }, () => hold(PAUSE_MS));
     } catch {
       // No longer wanted; or a browser without locks, whose tabs each have a phone of their own.
       if (!this.#life.signal.aborted) this.#events.onLead();
