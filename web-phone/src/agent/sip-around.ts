@@ -20,6 +20,14 @@ const EXPIRES_SECONDS = 600;
 /** A message longer than this is cut: RFC 3428 §8 allows 1300 octets where nothing else is known. */
 const LONGEST_TEXT = 8_000;
 
+type Package = "dialog" | "message-summary";
+
+/** RFC 4235 §3.6, RFC 3842 §3.5. */
+const MEDIA_TYPES: Readonly<Record<Package, string>> = {
+  dialog: "application/dialog-info+xml",
+  "message-summary": "application/simple-message-summary",
+};
+
 /** What this needs of its agent. */
 export interface SipAroundOptions {
   readonly userAgent: UserAgent;
@@ -107,9 +115,10 @@ export class SipAround {
     }
   }
 
-  #subscribe(target: URI, event: string, onBody: (body: string) => void): Subscriber {
+  #subscribe(target: URI, event: Package, onBody: (body: string) => void): Subscriber {
     const subscriber = new Subscriber(this.#options.userAgent, target, event, {
       expires: EXPIRES_SECONDS,
+      extraHeaders: [`Accept: ${MEDIA_TYPES[event]}`],
       delegate: {
         onNotify: (notification: Notification) => {
           notification.accept().catch(ignore);
