@@ -1,4 +1,4 @@
-import { CallTable } from "./call/call-table.ts";
+import { CallTable, handlerOf } from "./call/call-table.ts";
 import { callRefused } from "./call/channels.ts";
 import type { CallContext } from "./call/context.ts";
 import { askHook } from "./call/hook.ts";
@@ -234,7 +234,7 @@ export class Gateway implements GatewayView {
         key: sessionKey,
         isOwnUser: (userId) => this.#current.config.users.has(userId),
       }),
-      handler: { handlesReplaces: true, onInvite: (invite) => this.#calls.onInvite(invite) },
+      handler: handlerOf(() => this.#calls),
     });
     this.#limits = new CallLimits({
       maxCalls: config.limits.maxCalls,

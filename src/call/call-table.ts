@@ -1,11 +1,18 @@
 import { randomToken } from "../core/ids.ts";
 import type { CallQuery, Caller, Decision } from "../dialplan/decision.ts";
-import type { EngineHandler, IncomingInvite } from "../signaling/engine.ts";
+import type {
+  EngineHandler,
+  IncomingInvite,
+  IncomingMessage,
+  IncomingSubscribe,
+} from "../signaling/engine.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import { Call } from "./call.ts";
 import { completeReason } from "./cause.ts";
 import { callRefused } from "./channels.ts";
 import type { CallContext } from "./context.ts";
+import { LAMP_EVENTS, Lamps } from "./lamps.ts";
+import { Messages } from "./messages.ts";
 import { identifyCaller, numbersOf, type CallerIdentity } from "./presentation.ts";
 import type { CallView } from "./record.ts";
 import type { DialogEnd } from "./dialog-end.ts";
@@ -41,6 +48,9 @@ export class CallTable implements EngineHandler {
   #onIdle: (() => void)[] = [];
   /** Whoever has a call may take it over from another place (RFC 3891). */
   readonly handlesReplaces = true;
+  readonly events = LAMP_EVENTS;
+  readonly #messages: Messages;
+  readonly #lamps: Lamps;
 
   constructor(options: CallTableOptions) {
     this.#context = options.context;
@@ -61,6 +71,23 @@ export class CallTable implements EngineHandler {
           facts: this.#context.facts.now(),
         }),
       begin: (call, ready) => this.#beginTransfer(call, ready),
+    });
+    const identify = (message: IncomingMessage): CallerIdentity =>
+      identifyCaller({ ...pick(message), callerIdentity: message.senderIdentity }, options.context);
+    this.#messages = new Messages({
+      context: options.context,
+      identify,
+      decide: (message, sender) => this.#decideByPlan(message, sender),
+    });
+    this.#lamps = new Lamps({
+      context: options.context,
+      views: () => this.views(),
+      groupsOf: (userId) => this.#groupsOf(userId),
+      decide: (subscribe) => {
+        const callerIdentity = { user: subscribe.request.from.sipUri.user ?? "" };
+        const who = identifyCaller({ ...pick(subscribe), callerIdentity }, options.context);
+        return this.#decideByPlan(subscribe, who);
+      },
     });
     this.#surroundings = {
       ends: this.#ends,
@@ -132,7 +159,18 @@ export class CallTable implements EngineHandler {
     this.#begin(invite, identity, decide(), places.releases);
   }
 
-  #decideByPlan(invite: IncomingInvite, identity: CallerIdentity): Decision {
+  onMessage(message: IncomingMessage): void {
+    void this.#messages.onMessage(message);
+  }
+
+  onSubscribe(subscribe: IncomingSubscribe): void {
+    this.#lamps.onSubscribe(subscribe);
+  }
+
+  #decideByPlan(
+    invite: Pick<IncomingInvite, "party" | "request" | "calledNumber">,
+    identity: CallerIdentity,
+  ): Decision {
     const { facts, clock } = this.#context;
     return this.#decide({
       from: this.#callerOf(invite, identity),
@@ -192,12 +230,12 @@ export class CallTable implements EngineHandler {
   }
 
   #beginTransfer(transfer: TransferCall, ready: (id: string) => void): number | undefined {
-    const { invite, decision, caller, callee, depth, from, referredBy } = transfer;
+    const { invite, decision, caller, callee, depth, from, headersFor } = transfer;
     if (!this.#context.media.isReady) return 503;
     const place = this.#context.limits.takeCall();
     if ("refused" in place) return place.refused.sipStatus;
     const { identity } = caller.end;
-    const taken = { caller, callee, depth, from, referredBy };
+    const taken = { caller, callee, depth, from, headersFor };
     const call = this.#start({ invite, identity, decision, releases: [place.release], taken });
     ready(call.id);
     call.start();
@@ -298,7 +336,22 @@ function toContact(userId: string): Decision {
 
 const CONTACT_RING_MS = 180_000;
 
+function pick({ party, request }: Pick<IncomingInvite, "party" | "request">) {
+  return { party, request };
+}
+
 function refuse(invite: IncomingInvite, reason: EndReason): void {
   invite.attach({ onCancelled() {} });
   rejectInvite(invite, completeReason(reason));
+}
+
+/** The handler of an engine that is made before the table. */
+export function handlerOf(table: () => CallTable): EngineHandler {
+  return {
+    handlesReplaces: true,
+    events: LAMP_EVENTS,
+    onInvite: (invite) => table().onInvite(invite),
+    onMessage: (message) => table().onMessage(message),
+    onSubscribe: (subscribe) => table().onSubscribe(subscribe),
+  };
 }

@@ -33,6 +33,7 @@ import { joinedAnswer } from "./joined-answer.ts";
 import { Leaving, type Handover } from "./leaving.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 import { MediaKeeper } from "./media-keeper.ts";
+import { playRingBack } from "./ring-back.ts";
 import { reanchor, type ReanchorOutcome } from "./reanchor.ts";
 import type { CallerIdentity } from "./presentation.ts";
 import { QualityWatch } from "./quality-watch.ts";
@@ -208,7 +209,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
         leg: this.#callerLeg,
         identity: options.identity,
         isStandIn: taken?.caller !== undefined,
-        referredBy: taken?.referredBy,
+        headersFor: taken?.headersFor,
       },
       dialled: invite.calledNumber,
       callerSdp: invite.sdp,
@@ -263,16 +264,13 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   leaveFrom(end: DialogEnd): Leaving | undefined {
     const peer = this.#peerOf(end);
-    const isFree = this.#state === "connected" && this.#leaving === undefined;
+    const isFree = this.#state === "connected" && this.#leaving?.isOver !== false;
     if (!isFree || this.#isRenegotiating || peer?.kind !== "dialog") return undefined;
     if (peer.end.remoteSdp === undefined || peer.end.isGone) return undefined;
     this.#leaving = new Leaving(peer.end, {
       id: this.id,
       media: this.#media,
       release: () => this.#letGo(peer.end),
-      stay: () => {
-        this.#leaving = undefined;
-      },
       end: (reason) => this.#end(reason, "gateway"),
       repair: () => this.#keeper.move("a transfer came to nothing"),
     });
@@ -432,9 +430,11 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   }
 
   onEndGone(end: DialogEnd, reason: EndReason): void {
-    const isLeaving = this.#leaving?.outlives(end, reason) === true;
-    if (isLeaving) this.#story.note("transferor left", end.leg.tag);
-    else this.#end(reason, end.role);
+    const leaving = this.#leaving;
+    if (leaving?.outlives(end, reason) === true) {
+      this.#story.note("transferor left", end.leg.tag);
+      void playRingBack(this.#media, leaving.end.leg.tag, end.leg.tag, this.#context);
+    } else this.#end(reason, end.role);
   }
 
   onEndFlow(end: DialogEnd, isUp: boolean): void {
@@ -506,7 +506,6 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     const places = isWhole ? [this.#release] : this.#hunt.takePlaces();
     if (isWhole) this.#release = () => {};
     const other = isWhole ? this.#callee : this.#caller;
-    this.#leaving = undefined;
     end.release();
     other?.hangUpSoon(NORMAL_CLEARING);
     this.#end({ ...NORMAL_CLEARING, text: "Transferred" }, isWhole ? "callee" : "caller");

@@ -79,8 +79,8 @@ interface Caller {
   readonly identity: CallerIdentity;
   /** Its SDP stands in for one that it will be asked for when somebody answers. */
   readonly isStandIn: boolean;
-  /** The URI of whoever has transferred it here. */
-  readonly referredBy: string | undefined;
+  /** What a trunk is told of the transfer that the caller comes from. */
+  readonly headersFor: ((trunkId: string) => ExtraHeaders) | undefined;
 }
 
 const ANSWERED_ELSEWHERE: EndReason = {
@@ -417,7 +417,11 @@ export class Hunt implements AttemptHandler {
           codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
           from,
           to: { user: called },
-          headers: [...headers, ...locationFields(emergency?.location), ...this.#referredBy(trunk)],
+          headers: [
+            ...headers,
+            ...locationFields(emergency?.location),
+            ...(this.#caller.headersFor?.(trunkId) ?? []),
+          ],
           crossing: this.#crossing(trunk?.headers ?? NO_RULES),
           ...(emergency === undefined && { charge: chargeOf(action.charge, trunkId) }),
         },
@@ -428,13 +432,6 @@ export class Hunt implements AttemptHandler {
       isRecorded: action.record === true,
       isEmergency: emergency !== undefined,
     };
-  }
-
-  /** RFC 3892: only for a trunk that is to know. */
-  #referredBy(trunk: TrunkTerms | undefined): ExtraHeaders {
-    const { referredBy } = this.#caller;
-    const isTold = referredBy !== undefined && trunk?.transfer?.isReferredByTold === true;
-    return isTold ? [["Referred-By", `<${referredBy}>`]] : [];
   }
 
   #directoryFor(trunk: TrunkTerms | undefined) {

@@ -16,8 +16,6 @@ interface LeftCall {
   readonly media: MediaSession;
   /** The end is let go, and the call ends. */
   release(): Handover;
-  /** The end stays. */
-  stay(): void;
   end(reason: EndReason): void;
   /** The media of the end was elsewhere meanwhile. */
   repair(): void;
@@ -35,8 +33,6 @@ export class Leaving {
   #isAlone = false;
   /** The end, or the whole call, has gone. */
   onGone: (reason: EndReason) => void = () => {};
-  /** Whoever the end talked to has hung up. */
-  onAlone: () => void = () => {};
 
   constructor(end: CallEnd, call: LeftCall) {
     this.end = end;
@@ -56,18 +52,23 @@ export class Leaving {
     return this.#state === "moving";
   }
 
+  /** It has come out, one way or the other. */
+  get isOver(): boolean {
+    return this.#state === "over";
+  }
+
   get isAlone(): boolean {
     return this.#isAlone;
   }
 
   /** One of the call's two ends is gone. @returns whether the call goes on all the same */
   outlives(end: CallEnd, reason: EndReason): boolean {
+    if (this.#state === "over") return false;
     if (end === this.end) {
       this.cancel(reason);
       return false;
     }
     this.#isAlone = true;
-    this.onAlone();
     return true;
   }
 
@@ -97,7 +98,6 @@ export class Leaving {
   abandon(reason: EndReason, moved?: { readonly media: MediaSession; readonly tag: string }): void {
     if (this.#state === "over") return;
     this.#state = "over";
-    this.#call.stay();
     if (this.#isAlone) {
       this.#call.end(reason);
       return;

@@ -1,6 +1,7 @@
 import { MediaError } from "../media/errors.ts";
 import { withDirection } from "../media/direction.ts";
 import type { CodecPolicy, Exchange, MediaLeg, MediaMove, MediaSession } from "../media/session.ts";
+import type { ExtraHeaders } from "../signaling/engine.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import type { EndSdps } from "./call-end.ts";
 import type { Handover, Leaving } from "./leaving.ts";
@@ -13,8 +14,8 @@ export interface TakenEnds {
   /** Calls that were made one from another before this one. */
   readonly depth: number;
   readonly from: CallView["transferredFrom"];
-  /** The URI of whoever asked for the transfer. */
-  readonly referredBy?: string;
+  /** What a trunk is told of the transfer. */
+  readonly headersFor?: (trunkId: string) => ExtraHeaders;
   readonly onHandover: (handover: Handover) => void;
 }
 

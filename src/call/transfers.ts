@@ -1,8 +1,8 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CallQuery, Decision } from "../dialplan/decision.ts";
-import type { IncomingRefer } from "../signaling/engine.ts";
-import type { Replaces } from "../signaling/message/replaces.ts";
+import type { ExtraHeaders, IncomingRefer } from "../signaling/engine.ts";
+import { formatReplaces, type Replaces } from "../signaling/message/replaces.ts";
 import { buildSipUri } from "../signaling/message/uri.ts";
 import { NORMAL_CLEARING } from "./cause.ts";
 import { callRefused } from "./channels.ts";
@@ -35,6 +35,8 @@ interface Transfer {
   readonly callee?: Leaving;
   readonly decision: Decision;
   readonly to: string;
+  /** A dialog of the transferor's PBX that we know nothing of. */
+  readonly replaces?: Replaces;
 }
 
 /** What a call needs of the other calls. */
@@ -52,8 +54,8 @@ export interface TransferCall {
   readonly callee: Leaving | undefined;
   readonly depth: number;
   readonly from: { readonly call: string; readonly by: TransferNote["by"] };
-  /** The URI of whoever asked for the transfer. */
-  readonly referredBy: string;
+  /** What a trunk is told of it. */
+  readonly headersFor: (trunkId: string) => ExtraHeaders;
 }
 
 export interface TransfersOptions {
@@ -133,16 +135,13 @@ export class Transfers {
   }
 
   /** A transfer with consultation: the two that the same party talks to talk to each other. */
-  #joinTwo(
-    call: TransferringCall,
-    end: DialogEnd,
-    refer: IncomingRefer,
-    { callId, toTag, fromTag, isEarlyOnly }: Replaces,
-  ): void {
+  #joinTwo(call: TransferringCall, end: DialogEnd, refer: IncomingRefer, replaces: Replaces): void {
+    const { callId, toTag, fromTag, isEarlyOnly } = replaces;
     // RFC 3891 §6.1: the tags stand as whoever gets the INVITE has them, and that is us.
     const own = { callId, localTag: toTag, remoteTag: fromTag };
     const other = isEarlyOnly ? undefined : this.#options.ends.find(own);
     // Knowing the tags is not enough (RFC 3891 §8): both calls must be the transferor's.
+    if (other === undefined && this.#dialAtPeer(call, end, refer, replaces)) return;
     if (other === undefined || other === end || !isSameParty(other, end)) {
       this.#refuse(end, refer, other === undefined ? undefined : "not-allowed", 481);
       return;
@@ -156,6 +155,30 @@ export class Transfers {
     }
     const to = callee.end.identity.shown.user;
     this.#begin({ call, end, refer, caller, callee, decision: NOTHING_TO_DECIDE, to });
+  }
+
+  /**
+   * A PBX may have talked to the target within itself: the dialog in Replaces is then its own, and
+   * goes back to it in the INVITE, when the dialplan sends the number to that very PBX.
+   *
+   * @returns false when it is not so
+   */
+  #dialAtPeer(
+    call: TransferringCall,
+    end: DialogEnd,
+    refer: IncomingRefer,
+    replaces: Replaces,
+  ): boolean {
+    const { party } = end.dialog;
+    if (party.kind !== "trunk") return false;
+    const to = refer.referTo.user;
+    const decision = this.#options.decide({ to, end });
+    const { action, refusal } = decision;
+    const isThere = action.kind === "dial" && action.trunks[0] === party.trunkId;
+    const caller = isThere && refusal === undefined ? call.leaveFrom(end) : undefined;
+    if (caller === undefined) return false;
+    this.#begin({ call, end, refer, caller, decision, to, replaces });
+    return true;
   }
 
   #begin(transfer: Transfer): void {
@@ -194,9 +217,14 @@ export class Transfers {
     });
     const from = { call: call.id, by: report.by };
     const depth = call.transferDepth + 1;
-    const referredBy = this.#uriOf(end);
+    const headersFor = (trunkId: string): ExtraHeaders => [
+      ...(this.#options.trunk(trunkId)?.transfer?.isReferredByTold === true
+        ? [["Referred-By", `<${this.#uriOf(end)}>`] as const]
+        : []),
+      ...replacesAt(trunkId, end, transfer.replaces),
+    ];
     const refused = this.#options.begin(
-      { invite, decision, caller, callee, depth, from, referredBy },
+      { invite, decision, caller, callee, depth, from, headersFor },
       (id) => report.begin(id),
     );
     if (refused === undefined) return;
@@ -243,6 +271,19 @@ export class Transfers {
         : [request.uri.host];
     return known.includes(host);
   }
+}
+
+/** RFC 3891 §4: only for the PBX that knows the dialog. */
+function replacesAt(
+  trunkId: string,
+  { dialog: { party } }: DialogEnd,
+  replaces: Replaces | undefined,
+): ExtraHeaders {
+  if (replaces === undefined || party.kind !== "trunk" || party.trunkId !== trunkId) return [];
+  return [
+    ["Replaces", formatReplaces(replaces)],
+    ["Require", "replaces"],
+  ];
 }
 
 function isSameParty(one: DialogEnd, other: DialogEnd): boolean {

@@ -1,11 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 
-import { ASTERISK_TONE, hasAsterisk, useAsterisk } from "../harness/asterisk.ts";
+import { hasAsterisk, useAsterisk } from "../harness/asterisk.ts";
 import { measureStreamTone } from "../harness/chromium.ts";
 import { PASSWORDS } from "../harness/gateway.ts";
 import { expectNothingLeft } from "../harness/gateway-state.ts";
 import { SipJsPage } from "../harness/sipjs-page.ts";
-import { bestTone } from "../harness/tone.ts";
 import { waitFor } from "../harness/wait.ts";
 import { CLEAN, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
@@ -67,35 +66,28 @@ describe("transfers with Asterisk 22 as the trunk", () => {
     await bob.waitForState(0, "Terminated");
   });
 
+  // 600 sends back what it hears: whoever talks to it hears itself.
   it("a browser asks for one and hangs up at once: Asterisk talks to the other browser", async () => {
     const [ann, bob] = await openBoth();
-    const call = await ann.call("7601");
-    await expectTone(ann, call, ASTERISK_TONE);
+    const call = await ann.call("7600");
+    await expectTone(ann, call, TONE_1001);
     await ann.refer(call, "1002", { leavesAtOnce: true });
     await bob.waitForState(0, "Established");
-    await expectTone(bob, 0, ASTERISK_TONE);
-    // Long enough for Asterisk to hear a whole window of him.
-    await measureStreamTone(bob.page, bob.remote(0), ASTERISK_TONE, 2000);
+    await expectTone(bob, 0, TONE_1002);
     await bob.hangUp(0);
-    await expectNothingLeft(stage().gateway);
-    expect(bestTone(await asterisk().heard(), TONE_1002, 500).share).toBeGreaterThan(CLEAN);
   });
 
   it("a browser asks for one with consultation", async () => {
     const [ann, bob] = await openBoth();
-    const first = await ann.call("7601");
+    const first = await ann.call("7600");
     await ann.hold(first, true);
     const second = await ann.call("1002");
     await ann.refer(first, second);
     await ann.waitForState(first, "Terminated");
     await ann.waitForState(second, "Terminated");
     expect((await ann.referLog()).notifies.at(-1)).toBe("SIP/2.0 200 OK");
-    await expectTone(bob, 0, ASTERISK_TONE);
-    // Long enough for Asterisk to hear a whole window of him.
-    await measureStreamTone(bob.page, bob.remote(0), ASTERISK_TONE, 2000);
+    await expectTone(bob, 0, TONE_1002);
     await bob.hangUp(0);
-    await expectNothingLeft(stage().gateway);
-    expect(bestTone(await asterisk().heard(), TONE_1002, 500).share).toBeGreaterThan(CLEAN);
   });
 
   it("to another of its extensions: Asterisk is asked to transfer its own party", async () => {
@@ -108,7 +100,6 @@ describe("transfers with Asterisk 22 as the trunk", () => {
     await ann.waitForState(call, "Terminated");
     const { response, notifies } = await ann.referLog();
     expect([response, notifies.at(-1)]).toEqual([202, "SIP/2.0 200 OK"]);
-    // 600 is the echo.
     await expectTone(bob, 0, TONE_1002);
     await bob.hangUp(0);
   });

@@ -29,7 +29,10 @@ import type {
   IncomingInviteHandler,
   OutgoingInviteHandler,
   OutgoingInviteOptions,
+  OutgoingMessageOptions,
+  OutgoingSubscribeOptions,
   OutgoingSubscription,
+  OutgoingSubscriptionHandler,
   Party,
   ReinviteResult,
   ResponseOptions,
@@ -97,11 +100,30 @@ export class ScriptedEngine implements SignalingEngine {
     return Promise.resolve();
   }
   drain(): void {}
-  message(): Promise<number> {
-    return Promise.resolve(200);
+  readonly texts: OutgoingMessageOptions[] = [];
+  /** What becomes of a text. */
+  onText: (options: OutgoingMessageOptions) => number | Promise<number> = () => 200;
+  message(options: OutgoingMessageOptions): Promise<number> {
+    this.texts.push(options);
+    return Promise.resolve(this.onText(options));
   }
-  subscribe(): OutgoingSubscription {
-    return { callId: "subscription", unsubscribe() {} };
+  readonly subscriptions: {
+    readonly options: OutgoingSubscribeOptions;
+    readonly handler: OutgoingSubscriptionHandler;
+    isOver: boolean;
+  }[] = [];
+  subscribe(
+    options: OutgoingSubscribeOptions,
+    handler: OutgoingSubscriptionHandler,
+  ): OutgoingSubscription {
+    const subscription = { options, handler, isOver: false };
+    this.subscriptions.push(subscription);
+    return {
+      callId: "subscription",
+      unsubscribe: () => {
+        subscription.isOver = true;
+      },
+    };
   }
   invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler) {
     const sent: SentInvite = { options, handler, cancelled: undefined };

@@ -26,6 +26,15 @@ const ring = (user: string): Action => ({
   timeoutMs: 20_000,
   then: [],
 });
+const ECHO: Action = { kind: "echo" };
+const OFFICE_600: Action = {
+  kind: "dial",
+  trunks: ["office"],
+  number: "600",
+  callerNumber: undefined,
+  timeoutMs: 20_000,
+  then: [],
+};
 const PREMIUM: Decision = {
   route: "all",
   action: { kind: "reject", status: 403, reasonPhrase: undefined },
@@ -48,13 +57,10 @@ beforeEach(() => {
     context: rig.context,
     decide: (query) => {
       queries.push(query);
-      return query.to.startsWith("0900")
-        ? PREMIUM
-        : {
-            route: "test",
-            action: query.to === "*43" ? { kind: "echo" } : ring(query.to),
-            trace: [],
-          };
+      const { to } = query;
+      if (to.startsWith("0900")) return PREMIUM;
+      const action = to === "600" ? OFFICE_600 : to === "*43" ? ECHO : ring(to);
+      return { route: "test", action, trace: [] };
     },
     groupsOf: () => ["staff"],
   });
@@ -235,6 +241,7 @@ describe("RFC 5589 §6 a blind transfer", () => {
     const outcome = refer(caller, "<sip:1003@localhost>");
     await hangUp(caller);
     expect(callee.byes).toHaveLength(0);
+    expect(rig.media.log.at(-1)).toBe("play callee-1 instead of caller looped");
     rig.engine.answer(1);
     await settle();
     expect(statuses(outcome)).toEqual([100, 200]);
@@ -361,6 +368,25 @@ describe("RFC 5589 §7 a transfer with consultation", () => {
       ["1003", "success"],
     ]);
     expect(records[0]).toMatchObject({ transfers: [{ kind: "attended", result: "done" }] });
+  });
+
+  it("with a dialog within the PBX goes back to that PBX, where the plan dials it", async () => {
+    const { caller, callee } = await connect("1002", "in-1", OFFICE);
+    const target = "<sip:600@pbx.test?Replaces=own%40pbx%3Bto-tag%3Dt%3Bfrom-tag%3Df>";
+    const outcome = refer(caller, target);
+    await settle();
+    expect(rig.engine.at(1).options).toMatchObject({
+      target: { trunkId: "office", number: "600" },
+      headers: [
+        ["Replaces", "own@pbx;to-tag=t;from-tag=f"],
+        ["Require", "replaces"],
+      ],
+    });
+    rig.engine.answer(1);
+    await settle();
+    expect(statuses(outcome)).toEqual([100, 200]);
+    await hangUp(caller);
+    await hangUp(callee);
   });
 
   it("not of somebody else's call", async () => {

@@ -1,7 +1,7 @@
 import { WebSocket } from "ws";
 
 import { randomToken } from "../../src/core/ids.ts";
-import { buildRequest } from "../../src/signaling/message/build.ts";
+import { buildRequest, buildResponse } from "../../src/signaling/message/build.ts";
 import type { HeaderField } from "../../src/signaling/message/headers.ts";
 import type { SipMessage, SipRequest, SipResponse } from "../../src/signaling/message/message.ts";
 import { parseMessage } from "../../src/signaling/message/parser.ts";
@@ -233,6 +233,71 @@ export class WsCaller implements Line, AsyncDisposable {
     const digest = answerChallenge(first.invite, challenge, this.user, this.#password);
     const headers: readonly HeaderField[] = [["Authorization", digest]];
     return this.invite(number, { ...options, headers: [...(options.headers ?? []), ...headers] });
+  }
+
+  /** Sends a request outside a call; what comes for it is taken by its Call-ID. */
+  ask(
+    method: string,
+    number: string,
+    parts: Pick<RequestParts, "headers" | "body" | "contentType"> = {},
+  ): SipRequest {
+    const callId = randomToken(20);
+    this.#inboxOf(callId);
+    const uri = buildSipUri({ user: number, host: this.domain });
+    const request = this.build(method, {
+      ...parts,
+      uri,
+      from: `<${this.aor}>;tag=${randomToken(10)}`,
+      to: `<${uri}>`,
+      callId,
+      cseq: 1,
+      headers: [["Contact", this.contact], ...(parts.headers ?? [])],
+    });
+    this.send(request);
+    return request;
+  }
+
+  /** The final response to what `ask` has sent. */
+  async told({ callId }: SipRequest): Promise<SipResponse> {
+    return await this.#take(
+      this.#inboxOf(callId),
+      isResponse((status) => status >= 200),
+      "a final response",
+    );
+  }
+
+  /** A NOTIFY of the subscription that `ask` has asked for, answered with 200. */
+  async notified({ callId }: SipRequest): Promise<SipRequest> {
+    const notify = await this.#take(this.#inboxOf(callId), isRequest("NOTIFY"), "a NOTIFY");
+    this.send(buildResponse(notify, 200));
+    return notify;
+  }
+
+  /** Ends a subscription. @param accepted the 200 to its SUBSCRIBE */
+  async unsubscribe(subscribe: SipRequest, accepted: SipResponse): Promise<void> {
+    this.send(
+      this.build("SUBSCRIBE", {
+        uri: accepted.contact?.uri ?? subscribe.requestUri,
+        from: subscribe.headers.get("From") ?? "",
+        to: accepted.headers.get("To") ?? "",
+        callId: subscribe.callId,
+        cseq: 2,
+        headers: [
+          ["Contact", this.contact],
+          ["Event", subscribe.headers.get("Event") ?? ""],
+          ["Expires", "0"],
+        ],
+      }),
+    );
+    await this.told(subscribe);
+    await this.notified(subscribe);
+  }
+
+  /** The next MESSAGE that comes in, answered. */
+  async text(status = 200): Promise<SipRequest> {
+    const message = await this.#take(this.#newCalls, isRequest("MESSAGE"), "a MESSAGE");
+    this.send(buildResponse(message, status, { toTag: randomToken(10) }));
+    return message;
   }
 
   /** Calls and talks: INVITE, 200, ACK. */

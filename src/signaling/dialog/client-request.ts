@@ -90,6 +90,7 @@ export function sendMessageRequest(
     // oxlint-disable-next-line no-new
     new Exchange(context, {
       peer,
+      findsServer: addresses.routes.length === 0,
       nextHop: () => nextHop,
       build: (_flow, credentials) => build(credentials),
       onDone: (outcome) => {

@@ -150,6 +150,7 @@ export class ClientSubscription implements OutgoingSubscription, DialogUsage {
   #send(): void {
     this.#request = new Exchange(this.#context, {
       peer: this.peer,
+      findsServer: this.#options.routes.length === 0,
       nextHop: () => this.#options.routes[0] ?? this.#options.requestUri,
       build: (flow, credentials) => this.#build(flow, credentials),
       onDone: (outcome) => this.#onResponse(outcome),

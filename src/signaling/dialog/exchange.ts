@@ -19,6 +19,11 @@ export interface ExchangeOptions {
    * credentials when there are any.
    */
   readonly build: (flow: Flow, credentials: readonly HeaderField[]) => SipRequest;
+  /**
+   * The request is outside a dialog: it goes to one server of the far end after the other until one
+   * takes it (RFC 3263 §4.3), where the far end has several. Default false.
+   */
+  readonly findsServer?: boolean;
   /** The URI that decides the way. */
   readonly nextHop: () => string;
   /** Final: called once, never from inside the constructor. */
@@ -70,6 +75,11 @@ export class Exchange {
   }
 
   #send(): void {
+    const { peer, build, findsServer = false } = this.#options;
+    if (findsServer && peer.request !== undefined) {
+      this.#hunt(peer.request.bind(peer), build);
+      return;
+    }
     const flow = this.#options.peer.flowTo(this.#options.nextHop());
     if (flow === undefined) {
       this.#wait();
@@ -82,6 +92,32 @@ export class Exchange {
       onTransportError: () => this.#onTransportError(transaction),
     });
     this.#state = { name: "sending", transaction, flow };
+  }
+
+  #hunt(request: NonNullable<Peer["request"]>, build: ExchangeOptions["build"]): void {
+    const transaction = request(
+      this.#context.transactions,
+      (flow, isNext) => {
+        // Another server has another nonce: it gets the request as the first one got it.
+        if (isNext) this.#challenges = 0;
+        return build(flow, isNext ? [] : this.#credentials);
+      },
+      {
+        onResponse: (response) => {
+          if (transaction !== undefined) this.#onResponse(transaction, response);
+        },
+        onTimeout: () => {
+          if (transaction !== undefined) this.#onTimeout(transaction);
+        },
+        onTransportError: () => this.#finish({ kind: "transport" }),
+      },
+    );
+    if (transaction === undefined) {
+      const limit = this.#context.clock.after(0, () => this.#finish({ kind: "transport" }));
+      this.#state = { name: "waiting-for-flow", limit };
+      return;
+    }
+    this.#state = { name: "sending", transaction, flow: transaction.flow };
   }
 
   #wait(): void {

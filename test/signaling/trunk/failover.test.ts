@@ -241,6 +241,58 @@ describe("RFC 3263 §4.3 the next server", () => {
     });
   });
 
+  it("takes a MESSAGE after 503, and credentials go where the challenge came from", async () => {
+    const [first, second] = await two();
+    await start([first, second], { auth: { username: "us", password: "secret" } });
+    const sent = engine.engine.message({
+      target: { kind: "trunk", trunkId: "t", number: "5" },
+      from: { user: "1001" },
+      to: { user: "5" },
+      text: "hello",
+    });
+    first.respond(await first.expectRequest("MESSAGE"), 503, { headers: [] });
+    second.respond(await second.expectRequest("MESSAGE"), 401, {
+      headers: [["WWW-Authenticate", 'Digest realm="pbx", nonce="n", qop="auth"']],
+    });
+    const again = await second.expectRequest("MESSAGE");
+    expect(again.headers.has("Authorization")).toBe(true);
+    second.respond(again, 202, { headers: [] });
+    expect(await sent).toBe(202);
+    expect(first.unread).toEqual([]);
+    expect(states()).toEqual(["down", "up"]);
+  });
+
+  it("takes a SUBSCRIBE after 4 s of silence; a MESSAGE that nobody takes is told", async () => {
+    const [first, second] = await two();
+    await start([first, second]);
+    const ended: string[] = [];
+    engine.engine.subscribe(
+      {
+        target: { kind: "trunk", trunkId: "t", number: "5" },
+        from: { user: "1001" },
+        to: { user: "5" },
+        event: "message-summary",
+      },
+      { onNotify() {}, onEnded: ({ reason, status }) => ended.push(`${reason} ${status}`) },
+    );
+    await first.expectRequest("SUBSCRIBE");
+    engine.clock.advance(4000);
+    second.respond(await second.expectRequest("SUBSCRIBE"), 404, { headers: [] });
+    await waitFor(() => ended.length > 0, { what: "the end of the subscription" });
+    expect(ended).toEqual(["refused 404"]);
+    const sent = engine.engine.message({
+      target: { kind: "trunk", trunkId: "t", number: "5" },
+      from: { user: "1001" },
+      to: { user: "5" },
+      text: "hello",
+    });
+    for (const peer of [second, first]) {
+      peer.respond(await peer.expectRequest("MESSAGE"), 503, { headers: [] });
+    }
+    expect(await sent).toBe(503);
+    engine.clock.advance(32_000);
+  });
+
   it("a caller who gives up stops the hunt", async () => {
     const [first, second] = await two();
     await start([first, second]);
