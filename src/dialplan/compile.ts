@@ -192,7 +192,13 @@ export class Dialplan implements Interior {
       return { kind: "trunk", id: trunk, number: isWithheld ? undefined : from };
     }
     if (from === undefined) return "no caller: neither from nor trunk is given";
-    return this.#directory.caller(from) ?? `no user has the id or the number "${from}"`;
+    const known = this.#directory.caller(from);
+    if (known !== undefined) return known;
+    const owners = userOwners(this.#trunks);
+    // Whom a PBX knows, we do not: it may be anybody.
+    return owners.length > 0 && from !== ""
+      ? { kind: "user", id: from, groups: owners, numbers: [] }
+      : `no user has the id or the number "${from}"`;
   }
 
   /** The emergency numbers that a caller reaches by the rule before all others. */

@@ -41,7 +41,7 @@ export function inviteParameters(
   const addresses = addressesOf(options, environment);
   const passed = target.kind === "trunk" ? environment.callOf?.(onBehalfOf, target) : undefined;
   if (passed === undefined) return { ...addresses, sdp };
-  const { requestUri, fromUri, credentials, tellsChallenge } = passed;
+  const { requestUri, fromUri, credentials, callersRealms } = passed;
   return {
     ...addresses,
     sdp,
@@ -49,7 +49,7 @@ export function inviteParameters(
     from: { ...addresses.from, uri: fromUri },
     to: { ...addresses.to, uri: requestUri },
     headers: [...addresses.headers, ...credentials],
-    tellsChallenge,
+    callersRealms,
   };
 }
 

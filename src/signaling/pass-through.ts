@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import { randomToken } from "../core/ids.ts";
 import type { Logger } from "../core/logger.ts";
+import { ownCopy } from "../core/own-copy.ts";
 import type { AttemptLimit } from "./auth/attempt-limit.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { ChallengeAnswer } from "./auth/challenge-answer.ts";
@@ -74,6 +75,7 @@ const RESPONSE_MS = 12_000;
 /** Registrations under way on one connection. */
 const MAX_PASSED = 16;
 const MAX_CREDENTIALS = 8;
+const MAX_REALMS = 4;
 const DEFAULT_EXPIRES_SECONDS = 300;
 /** Grants toward browsers lie between this part of what the PBX granted and all of it. */
 const LEAST_PART = 0.85;
@@ -107,6 +109,10 @@ export class PassThrough {
   readonly #pace: RegisterPace;
   readonly #tokens: ContactTokens;
   readonly #byFlow = new Map<Flow, Map<string, Passed>>();
+  /** Browsers whose REGISTER the PBX has and has not answered, by their token. */
+  readonly #underWay = new Map<string, CalledInstance>();
+  /** Of the PBX's challenges to REGISTER, which nobody but the PBX itself can make. */
+  readonly #realms = new Set<string>();
 
   constructor(parts: PassThroughParts) {
     this.#parts = parts;
@@ -204,7 +210,12 @@ export class PassThrough {
     const route = request.routes[0]?.sipUri;
     const uri = terms.contact === "path" ? route : request.uri;
     if (uri === undefined) return undefined;
-    const called = trunkId === terms.trunkId ? this.#tokens.find(uri.user ?? "") : undefined;
+    if (trunkId !== terms.trunkId) return uri.params.has(OWN_PARAMETER) ? 404 : undefined;
+    const token = uri.user ?? "";
+    // A PBX asks after a new contact at once, before we have heard that it is there.
+    const coming = request.method === "OPTIONS" ? this.#underWay.get(token) : undefined;
+    if (coming !== undefined) return coming;
+    const called = this.#tokens.find(token);
     if (called === undefined) return uri.params.has(OWN_PARAMETER) ? 404 : undefined;
     const isHere = registrar
       .bindings(called.userId)
@@ -227,15 +238,15 @@ export class PassThrough {
         readonly requestUri: string;
         readonly fromUri: string;
         readonly credentials: readonly HeaderField[];
-        /** Whether the PBX's challenge is for the caller: the trunk has no credentials for calls. */
-        readonly tellsChallenge: boolean;
+        /** In which challenges are for the caller; none when the trunk has credentials for calls. */
+        readonly callersRealms: readonly string[];
       }
     | undefined {
     if (caller === undefined || target.trunkId !== this.trunkId) return undefined;
     const { party, request } = caller;
     if (party.kind !== "user" || !this.owns(party.userId)) return undefined;
     const { domain } = this.#parts;
-    const tellsChallenge = this.#trunk?.challenges === undefined;
+    const isOwnAnswer = this.#trunk?.challenges === undefined;
     const isAsDialled = request.uri.user === target.number && request.uri.scheme === "sip";
     return {
       // RFC 3261 §22.4: the digest is over the Request-URI; another text would make it void.
@@ -243,8 +254,8 @@ export class PassThrough {
         ? request.requestUri
         : buildSipUri({ user: target.number, host: domain }),
       fromUri: buildSipUri({ user: party.userId, host: domain }),
-      credentials: tellsChallenge ? credentialsOf(request) : [],
-      tellsChallenge,
+      credentials: isOwnAnswer ? credentialsOf(request) : [],
+      callersRealms: isOwnAnswer ? [domain, ...this.#realms] : [],
     };
   }
 
@@ -289,7 +300,10 @@ export class PassThrough {
   }
 
   onFlowClosed(flow: Flow): void {
-    for (const { pending } of this.#byFlow.get(flow)?.values() ?? []) pending?.leave();
+    for (const { pending, token } of this.#byFlow.get(flow)?.values() ?? []) {
+      pending?.leave();
+      this.#underWay.delete(token);
+    }
     this.#byFlow.delete(flow);
   }
 
@@ -382,6 +396,7 @@ export class PassThrough {
     const finish = (isSilent: boolean, response: SipResponse): void => {
       isOver = true;
       limit.cancel();
+      this.#underWay.delete(passed.token);
       passed.pending = undefined;
       this.#pace.done(isSilent);
       respond(response);
@@ -426,6 +441,10 @@ export class PassThrough {
       return;
     }
     passed.pending = { leave: () => {} };
+    if (request.contacts !== "*" && askedSecondsOf(request) > 0) {
+      const instanceId = instanceOfRegister(request) ?? flow.id;
+      this.#underWay.set(passed.token, { userId, instanceId });
+    }
   }
 
   /** @returns what the browser is told */
@@ -455,7 +474,8 @@ export class PassThrough {
       registrar.removeFrom(flow, userId);
       passed.boundUntilMs = 0;
     }
-    if (status !== 401 && status !== 407) passed.walk = undefined;
+    if (status === 401 || status === 407) this.#learnRealms(response);
+    else passed.walk = undefined;
     // A redirect is not followed: the browser's credentials are for this PBX alone.
     if (status < 400) return answer(request, 502);
     return answer(request, status === 408 ? 504 : status, { fields: crossing(response) });
@@ -505,6 +525,15 @@ export class PassThrough {
     const part = LEAST_PART + (1 - LEAST_PART) * random();
     const seconds = Math.max(1, Math.floor(this.#cap(granted) * part));
     return registrar.register(request, flow, userId, seconds);
+  }
+
+  #learnRealms({ headers }: SipResponse): void {
+    for (const name of ["WWW-Authenticate", "Proxy-Authenticate"]) {
+      for (const value of headers.getAll(name)) {
+        const realm = tryParseDigestChallenge(value)?.realm;
+        if (realm !== undefined && this.#realms.size < MAX_REALMS) this.#realms.add(ownCopy(realm));
+      }
+    }
   }
 
   /** `Contact: *`: whatever the other browsers of the user know, the PBX knows nothing. */

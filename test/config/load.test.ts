@@ -397,6 +397,7 @@ describe("a trunk that owns the users", () => {
       trunks: ["pbx"],
       number: "600",
     });
+    expect(dialplan.findCaller("2001")).toEqual(from);
     const outside = { kind: "trunk", id: "pbx", number: "1" } as const;
     expect(dialplan.decide({ ...query, from: outside }).action).toMatchObject({ kind: "reject" });
   });

@@ -351,7 +351,8 @@ export function answerChallenge(
   password: string,
   options: AnswerOptions = {},
 ): string {
-  const value = response.headers.getAll("WWW-Authenticate")[options.index ?? 0] ?? "";
+  const name = response.statusCode === 407 ? "Proxy-Authenticate" : "WWW-Authenticate";
+  const value = response.headers.getAll(name)[options.index ?? 0] ?? "";
   const challenge = tryParseDigestChallenge(value);
   if (challenge === undefined) throw new Error(`no digest challenge: ${value}`);
   const algorithm = challenge.algorithm === "SHA-256" ? "SHA-256" : "MD5";

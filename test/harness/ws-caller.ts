@@ -171,7 +171,12 @@ export class WsCaller implements Line, AsyncDisposable {
 
   /** Registers, answering one challenge. @returns the final response */
   async register(
-    options: { readonly expires?: number; readonly password?: string } = {},
+    options: {
+      readonly expires?: number;
+      readonly password?: string;
+      /** For each response. */
+      readonly timeoutMs?: number;
+    } = {},
   ): Promise<SipResponse> {
     const inbox = this.#inboxOf(this.#registerCallId);
     const from = `<${this.aor}>;tag=${randomToken(10)}`;
@@ -191,7 +196,12 @@ export class WsCaller implements Line, AsyncDisposable {
         ],
       });
       this.send(request);
-      const response = await this.#take(inbox, isResponse(), "a response to REGISTER");
+      const response = await this.#take(
+        inbox,
+        isResponse(),
+        "a response to REGISTER",
+        options.timeoutMs,
+      );
       return [request, response];
     };
     const [request, first] = await attempt([]);
@@ -226,12 +236,13 @@ export class WsCaller implements Line, AsyncDisposable {
     return call;
   }
 
-  /** Sends an INVITE on a connection that has proved nothing yet, and answers its challenge. */
+  /** Sends an INVITE that is challenged, by the gateway or by the PBX behind it, and answers that. */
   async inviteWithDigest(number: string, options: InviteOptions = {}): Promise<OutgoingCall> {
     const first = this.invite(number, options);
     const challenge = await first.refused();
     const digest = answerChallenge(first.invite, challenge, this.user, this.#password);
-    const headers: readonly HeaderField[] = [["Authorization", digest]];
+    const name = challenge.statusCode === 407 ? "Proxy-Authorization" : "Authorization";
+    const headers: readonly HeaderField[] = [[name, digest]];
     return this.invite(number, { ...options, headers: [...(options.headers ?? []), ...headers] });
   }
 

@@ -8,6 +8,7 @@ import type {
   OutgoingInviteHandler,
 } from "../engine.ts";
 import { buildRequest } from "../message/build.ts";
+import { tryParseDigestChallenge } from "../message/auth-header.ts";
 import type { HeaderField } from "../message/headers.ts";
 import { SipRequest } from "../message/message.ts";
 import type { SipResponse } from "../message/message.ts";
@@ -48,8 +49,11 @@ export interface ClientInviteOptions {
   readonly headers: ExtraHeaders;
   /** Route values, topmost first: the Path of a registration (RFC 3327 §5.3). */
   readonly routes?: readonly string[];
-  /** A challenge that the peer does not answer is told in the failure. Default false. */
-  readonly tellsChallenge?: boolean;
+  /**
+   * A challenge in one of these realms that the peer does not answer is told in the failure: it is
+   * for the caller. Default: none is.
+   */
+  readonly callersRealms?: readonly string[] | undefined;
 }
 
 type Giving = {
@@ -306,7 +310,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
       },
       reasonPhrase: response.reasonPhrase,
       ...redirectOf(response),
-      ...(this.#options.tellsChallenge === true ? challengeOf(response) : {}),
+      ...challengeOf(response, this.#options.callersRealms ?? []),
     });
   }
 
@@ -478,12 +482,19 @@ function withCseqOf(request: SipRequest, { cseq }: SipResponse): SipRequest {
 
 const CHALLENGES = ["WWW-Authenticate", "Proxy-Authenticate"] as const;
 
-function challengeOf({ headers, statusCode }: SipResponse): Pick<InviteFailure, "challenge"> {
-  if (statusCode !== 401 && statusCode !== 407) return {};
+function challengeOf(
+  { headers, statusCode }: SipResponse,
+  realms: readonly string[],
+): Pick<InviteFailure, "challenge"> {
+  if (realms.length === 0 || (statusCode !== 401 && statusCode !== 407)) return {};
   const fields = CHALLENGES.flatMap((name) =>
     headers.getAll(name).map((value): HeaderField => [name, value]),
   );
-  return { challenge: fields };
+  // Whoever is called must not get the caller to sign what it wants.
+  const own = fields.filter(([, value]) =>
+    realms.includes(tryParseDigestChallenge(value)?.realm ?? ""),
+  );
+  return own.length === 0 ? {} : { challenge: own };
 }
 
 const MAX_REDIRECTS = 8;

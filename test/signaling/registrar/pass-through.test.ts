@@ -412,6 +412,16 @@ describe("the contact at the PBX", () => {
     expect(await ask("INVITE", contact.replace(/:[^@]+@/, ":AAAAAAAAAAAAAAAAAAAAAA@"))).toBe(404);
   });
 
+  it("answers a PBX that asks before it has said that the contact is there", async () => {
+    const browser = await engine.connect();
+    sendRegister(browser);
+    const request = await atPbx();
+    expect(await ask("OPTIONS", request.contact?.uri ?? "")).toBe(200);
+    pbx.respond(request, 403, { toTag: "x" });
+    expect((await response(browser)).statusCode).toBe(403);
+    expect(await ask("OPTIONS", request.contact?.uri ?? "")).toBe(404);
+  });
+
   it("leads a call to exactly its browser", async () => {
     const first = await engine.connect();
     await register(first);
@@ -487,6 +497,20 @@ describe("a call of a user of the PBX", () => {
     await pbx.expectRequest("ACK");
     const { failure } = await log.expect("failed");
     expect(failure.challenge).toEqual([["Proxy-Authenticate", QUESTION]]);
+  });
+
+  it("tells the caller no challenge of another realm: it is a callee's, not the PBX's", async () => {
+    const browser = await engine.connect();
+    await register(browser);
+    dial(browser);
+    const log = await onward("600");
+    const invite = await pbx.expectRequest("INVITE");
+    const headers: readonly HeaderField[] = [
+      ["Proxy-Authenticate", 'Digest realm="callee", nonce="n", qop="auth"'],
+    ];
+    pbx.respond(invite, 407, { toTag: "c", headers });
+    await pbx.expectRequest("ACK");
+    expect((await log.expect("failed")).failure.challenge).toBeUndefined();
   });
 
   it("shows a rewritten number, and no credentials to another trunk", async () => {
