@@ -134,7 +134,6 @@ describe("what a PBX sees of a browser", () => {
         ["Alert-Info", "<http://127.0.0.9/smuggled>"],
         ["Call-Info", "<http://127.0.0.9/smuggled>;purpose=icon"],
         ["Subject", "smuggled"],
-        ["Replaces", "smuggled;to-tag=1;from-tag=2"],
         ["Referred-By", "<sip:+4930999999@bank.example>"],
       ],
     });
@@ -164,6 +163,15 @@ describe("what a PBX sees of a browser", () => {
     expect(headers.get("From")).toContain("sip:1001@");
     await leg.refuse(486);
     await call.refused();
+  });
+
+  it("is no Replaces of a call that is not there: 481, and nothing goes out", async () => {
+    await using caller = await WsCaller.signIn(office().gateway, "1001");
+    const call = caller.invite("730", {
+      headers: [["Replaces", "smuggled;to-tag=1;from-tag=2"]],
+    });
+    expect((await call.refused()).statusCode).toBe(481);
+    expect(office().desk.unread).toEqual([]);
   });
 
   it("is not a Route of its choice: the INVITE goes where the dialplan says", async () => {
