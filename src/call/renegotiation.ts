@@ -1,6 +1,7 @@
 import type { Logger } from "../core/logger.ts";
 import { directionOf, isReceiving, withDirection } from "../media/direction.ts";
 import { differsInPathOnly } from "../media/path-change.ts";
+import { restartsIce } from "../media/ice-restart.ts";
 import { isSameTransport } from "../media/same-transport.ts";
 import type {
   CodecPolicy,
@@ -27,13 +28,7 @@ export type Peer =
   | { readonly kind: "dialog"; readonly end: DialogEnd }
   | { readonly kind: "service"; readonly service: ServiceEndpoint; readonly leg: MediaLeg };
 
-/**
- * Carries a re-INVITE or UPDATE from one end to the other through rtpengine: offer, the peer's
- * answer, answer. A refusal leaves the call as it was (RFC 3261 §14.1) and never ends it.
- *
- * @returns undefined when nothing changed; else both ends' `direction` says what has
- */
-export async function renegotiate(change: {
+interface Renegotiation {
   readonly media: MediaSession;
   readonly branch: string;
   readonly policy: CodecPolicy;
@@ -48,7 +43,15 @@ export async function renegotiate(change: {
   readonly logger: Logger;
   /** Whether a held party hears music of ours. */
   readonly hasMusic: boolean;
-}): Promise<Change | undefined> {
+}
+
+/**
+ * Carries a re-INVITE or UPDATE from one end to the other through rtpengine: offer, the peer's
+ * answer, answer. A refusal leaves the call as it was (RFC 3261 §14.1) and never ends it.
+ *
+ * @returns undefined when nothing changed; else both ends' `direction` says what has
+ */
+export async function renegotiate(change: Renegotiation): Promise<Change | undefined> {
   const { from, to, reinvite } = change;
   const offer = reinvite.sdp;
   if (offer === undefined) {
@@ -112,16 +115,52 @@ export async function renegotiate(change: {
         : answerFromPeer(result.sdp, hasMusic);
     }
     const answer = answerFor(offer, await change.media.answer(exchange, peerSdp));
+    const before = from.remoteSdp;
     from.remoteSdp = offer;
     from.localSdp = answer;
     from.direction = directionOf(offer);
     reinvite.accept(answer);
+    const isRestart = from.leg.kind === "webrtc" && restartsIce(offer, before ?? "");
+    // rtpengine restarts both of its sides: another browser's ICE, and keys, would go with it.
+    const { kind, srtp = "off" } = exchange.answerer;
+    const isPlain = kind === "rtp" && srtp === "off";
+    if (isRestart && isPlain) await restartOnceMore(change, exchange);
     return { isClosed };
   } catch (error) {
     const reason = reasonOfMediaError(error);
     change.logger.warn("a change of the call's media failed", { reason: reason.text });
     reinvite.reject(reason.sipStatus, { reason });
     return undefined;
+  }
+}
+
+/**
+ * A browser that restarts ICE checks its new port with our old credentials before it has our answer.
+ * When such a check is answered, Chromium 156 keeps that pair with those credentials, which rtpengine
+ * refuses from then on: the call is mute some seconds later. An offer of ours that restarts once more
+ * brings the credentials before there is a port, so nothing can overtake them.
+ */
+async function restartOnceMore(
+  { from, to, media, logger }: Pick<Renegotiation, "from" | "to" | "media" | "logger">,
+  exchange: Exchange,
+): Promise<void> {
+  const last = to.kind === "dialog" ? to.end.remoteSdp : to.service.sdp;
+  if (last === undefined) return;
+  const { offerer, answerer } = exchange;
+  const back: Exchange = { ...exchange, offerer: answerer, answerer: offerer, restartsIce: true };
+  try {
+    const toBrowser = await media.offer(back, last);
+    const result = await from.dialog.reinvite(toBrowser);
+    if (!result.ok || result.sdp === undefined) {
+      logger.warn("a browser refused to restart ICE once more", { leg: from.leg.tag });
+      return;
+    }
+    from.localSdp = toBrowser;
+    from.remoteSdp = result.sdp;
+    // The far end has its answer: nothing of it has changed.
+    await media.answer(back, result.sdp);
+  } catch (error) {
+    logger.warn("ICE was not restarted once more", { reason: reasonOfMediaError(error).text });
   }
 }
 

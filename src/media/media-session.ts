@@ -48,6 +48,7 @@ import {
   adopted,
   agreedBetween,
   forgetPath,
+  forRestart,
   hasTranscodingFlag,
   isReplacedWay,
   keepSecurity,
@@ -319,7 +320,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
         "from-tag": offerer.tag,
         "to-tag": known?.isAnswered === true ? answerer.tag : undefined,
         "via-branch": branch,
-        ...this.#profile(offerer, description, answerer, video),
+        ...forRestart(this.#profile(offerer, description, answerer, video), by),
         // RFC 2474 §3: the upper six of eight bits.
         TOS: dscp === undefined ? undefined : dscp << 2,
         codec: transcodingOf(plan, way === "inband" && !this.#leg(offerer.tag).hasEvents),
@@ -341,7 +342,9 @@ export class RtpengineSession implements MediaSession, PooledSession {
       },
       flags,
     );
-    const reply = await this.#firstOrLaterOffer(command, answerer);
+    // Not when the offer is made again, for whatever reason.
+    const flagged = exchange.restartsIce === true ? withFlags(command, ["reset"]) : command;
+    const reply = await this.#firstOrLaterOffer(flagged, answerer);
     if (known === undefined) this.#attempts += 1;
     this.#branches.set(branch, {
       offer: command,
@@ -360,7 +363,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
     leg.security = description.security;
     leg.pending = by;
     await this.#deleteDropped();
-    return this.#toLeg(answerer, "offer", withDirectionOf(reply, direction), UNCHANGED);
+    const ours = { ...UNCHANGED, hasIceRestarted: exchange.restartsIce === true };
+    return this.#toLeg(answerer, "offer", withDirectionOf(reply, direction), ours);
   }
 
   async #answer(exchange: Exchange, sdp: string): Promise<string> {

@@ -181,6 +181,18 @@ export function adaptProfile(
   return { ...profile, ...newHash(kind, moves), ...(isClient ? { "ICE-lite": "forward" } : {}) };
 }
 
+/**
+ * A browser that restarts ICE on the connection that it has gets an ICE-lite agent. It checks its new
+ * port with our old credentials before it has our answer. Checks of ours to that port, with the new
+ * ones, would be refused there, and a pair that we have given up is not nominated: what we send goes
+ * to the browser's old port, until it closes that some seconds later. Without checks of ours the
+ * browser alone decides, and takes its new path at once.
+ */
+export function forRestart(profile: FlaggedArguments, by: BrowserChanges): FlaggedArguments {
+  if (!by.hasIceRestarted || by.hasNewTransport) return profile;
+  return { ...profile, "ICE-lite": profile["ICE-lite"] === undefined ? "backward" : "both" };
+}
+
 function newHash(kind: LegKind, moves: number): Partial<FlaggedArguments> {
   const hash = FINGERPRINT_HASHES[moves % FINGERPRINT_HASHES.length];
   return kind === "webrtc" && moves > 0 ? { "DTLS-fingerprint": hash } : {};

@@ -70,6 +70,8 @@ export interface Exchange {
    * ICE credentials: rtpengine must not hold it to the old ones.
    */
   readonly isStandIn?: boolean | undefined;
+  /** The offer restarts ICE on our side; no other leg of the exchange has any. */
+  readonly restartsIce?: boolean | undefined;
   /** The attempt: the same for the offer, its answers and every later exchange of the pair. */
   readonly branch: string;
   /** How codecs are chosen; undefined: as the session was made. */

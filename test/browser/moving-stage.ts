@@ -125,6 +125,30 @@ export async function timeToReturn(
   throw new Error(`the sound is not back within ${timeoutMs} ms: ${looks.join(" ")}`);
 }
 
+/**
+ * Waits until the tone is there without a break at a time when nothing can be left in any buffer.
+ *
+ * @param afterMs from now to that time
+ * @throws when it is not there 3 s later
+ */
+export async function waitForSoundAfter(
+  page: Page,
+  expression: string,
+  frequencyHz: number,
+  afterMs: number,
+): Promise<void> {
+  const startedAt = performance.now();
+  const looks: string[] = [];
+  for (let steady = 0; performance.now() - startedAt < afterMs + 3_000;) {
+    const lookedAt = performance.now() - startedAt;
+    const share = await shareOfTone(page, expression, frequencyHz);
+    looks.push(`${Math.round(lookedAt)}:${share.toFixed(1)}`);
+    steady = share < 0.8 ? 0 : steady + 1;
+    if (steady >= STEADY_LOOKS && lookedAt > afterMs) return;
+  }
+  throw new Error(`the sound is not there: ${looks.join(" ")}`);
+}
+
 /** 0 as well while the phone is between two peer connections and plays no stream at all. */
 async function shareOfTone(page: Page, expression: string, frequencyHz: number): Promise<number> {
   try {
