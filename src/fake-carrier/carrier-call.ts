@@ -31,8 +31,9 @@ const SDP = "application/sdp";
 const T1_MS = 500;
 const T2_MS = 4000;
 const GIVE_UP_MS = 64 * T1_MS;
-const TURN_MS = 1000;
-const LATER_MS = 2000;
+const HELD_MS = 2000;
+/** RFC 3261 §14.1: whoever does not own the Call-ID waits for less than two seconds. */
+const GLARE_MS = 1000;
 const SESSION_SECONDS = 90;
 const USUAL_EVENT_TYPE = 101;
 const OTHER_EVENT_TYPE = 127;
@@ -216,29 +217,30 @@ export class CarrierCall {
   }
 
   #turn(turn: Turn | undefined): void {
+    const { turnMs } = this.#options.script;
     switch (turn) {
       case undefined:
         return;
       case "hang-up":
-        this.#after(LATER_MS, () => this.#hangUp("the carrier hangs up"));
+        this.#after(turnMs, () => this.#hangUp("the carrier hangs up"));
         return;
       case "late-offer":
-        this.#after(TURN_MS, () => this.#reinvite(undefined));
+        this.#after(turnMs, () => this.#reinvite(undefined));
         return;
       case "hold":
-        this.#after(TURN_MS, () => {
+        this.#after(turnMs, () => {
           this.#reinvite("sendonly");
-          this.#after(LATER_MS, () => this.#reinvite("sendrecv"));
+          this.#after(HELD_MS, () => this.#reinvite("sendrecv"));
         });
         return;
       case "refer":
-        this.#after(TURN_MS, () => this.#refer());
+        this.#after(turnMs, () => this.#refer());
         return;
       case "new-payload-types":
-        this.#after(TURN_MS, () => this.#reinvite("sendrecv", { isOther: true }));
+        this.#after(turnMs, () => this.#reinvite("sendrecv", { isOther: true }));
         return;
       case "session-timer":
-        this.#after(LATER_MS, () => this.#refresh());
+        this.#after(turnMs, () => this.#refresh());
         return;
     }
   }
@@ -274,9 +276,8 @@ export class CarrierCall {
         if (response.statusCode < 200) return;
         if (response.statusCode >= 300) {
           tell(`re-INVITE refused with ${response.statusCode}`);
-          // RFC 3261 §14.1: whoever does not own the Call-ID waits for less than two seconds.
           if (response.statusCode === 491 && !isAgain) {
-            this.#after(TURN_MS, () => this.#reinvite(direction, options, true));
+            this.#after(GLARE_MS, () => this.#reinvite(direction, options, true));
           }
           return;
         }

@@ -46,6 +46,8 @@ export interface CarrierScript {
   readonly final: number | undefined;
   readonly sound: Sound;
   readonly turn: Turn | undefined;
+  /** When, after the answer, milliseconds. */
+  readonly turnMs: number;
 }
 
 const answered = (title: string, change: Partial<CarrierScript> = {}): CarrierScript => ({
@@ -55,6 +57,7 @@ const answered = (title: string, change: Partial<CarrierScript> = {}): CarrierSc
   final: 200,
   sound: "echo",
   turn: undefined,
+  turnMs: 1000,
   ...change,
 });
 const refused = (status: number, title: string): CarrierScript =>
@@ -66,7 +69,7 @@ const unanswered = (opening: Opening, title: string): CarrierScript =>
 export const SCRIPTS: ReadonlyMap<string, CarrierScript> = new Map([
   ["200", answered("rings, answers, sends back what it hears")],
   ["201", answered("answers with a tone of 440 Hz", { sound: "tone" })],
-  ["202", answered("answers, hangs up 2 s later", { turn: "hang-up" })],
+  ["202", answered("answers, hangs up 2 s later", { turn: "hang-up", turnMs: 2000 })],
   ["203", answered("answers, loses every fifth packet of what it sends back", { sound: "lossy" })],
   ["210", answered("sends a re-INVITE without an offer after 1 s", { turn: "late-offer" })],
   ["211", answered("session timer of 90 s, refreshed by the carrier", { turn: "session-timer" })],
@@ -104,6 +107,11 @@ export function scriptOf(number: string): CarrierScript {
   const digits = number.replace(/[^0-9]/g, "").slice(-3);
   const known = SCRIPTS.get(digits);
   if (known !== undefined) return known;
+  if (/^22[0-9]$/.test(digits)) {
+    const seconds = Number(digits.slice(2));
+    const title = `answers, hangs up ${seconds} s later`;
+    return answered(title, { turn: "hang-up", turnMs: seconds * 1000 });
+  }
   const status = Number(digits);
   if (digits.length === 3 && status >= 400 && status <= 699) {
     return refused(status, "is refused with this status");
@@ -115,6 +123,7 @@ export function scriptOf(number: string): CarrierScript {
 export function scriptLines(): readonly string[] {
   return [
     ...Array.from(SCRIPTS, ([number, { title }]) => `${number}  ${title}`),
+    "22N  answers, hangs up N seconds later",
     "4XX, 5XX, 6XX  any other one of these is refused with this status",
     "anything else is as 200",
   ];

@@ -192,7 +192,7 @@ describe("in the call", () => {
     await using held = await Caller.dial("212");
     await using referred = await Caller.dial("213");
     await using changed = await Caller.dial("214");
-    await using short = await Caller.dial("202");
+    await using short = await Caller.dial("221");
     const all = [late, timed, held, referred, changed, short];
     const [, ok] = await Promise.all(all.map((caller) => caller.answered()));
     expect(ok?.headers.get("Session-Expires")).toBe("90;refresher=uas");
@@ -270,6 +270,7 @@ describe("the numbers", () => {
     expect(scriptOf("+4930123486").final).toBe(486);
     expect(scriptOf("0049").final).toBe(200);
     expect(scriptOf("alice").final).toBe(200);
+    expect(scriptOf("9227")).toMatchObject({ turn: "hang-up", turnMs: 7000 });
   });
 
   it("stand in the help and on the page, each with what it does", async () => {
