@@ -57,6 +57,15 @@ function write(text: string, name = "offhook.yaml"): void {
 }
 
 describe("offhook check", () => {
+  it("prints what the profile of a trunk sets, and not what the trunk says itself", async () => {
+    write(FILE.replace("register:", "profile: sipgate\n    codecs: [PCMA]\n    register:"));
+    const { code, out } = await offhook("check");
+    expect(code).toBe(0);
+    expect(out).toContain(
+      "trunks.office: profile sipgate sets identity: ppi, number-format: e164-without-plus, from-user: account, from-domain: peer, trust: true\n",
+    );
+  });
+
   it("takes offhook.yaml of the working directory, and prints its warnings and what it holds", async () => {
     write(FILE);
     expect(await offhook("check")).toEqual({

@@ -42,7 +42,7 @@ async function two(): Promise<readonly [SipPeer, SipPeer]> {
   return [await SipPeer.udp(), await SipPeer.udp()];
 }
 
-function place() {
+function place(options: { readonly hasAlternative?: boolean } = {}) {
   const log = new OutgoingLog();
   const invite = engine.engine.invite(
     {
@@ -50,6 +50,7 @@ function place() {
       from: { user: "1001" },
       to: { user: "5" },
       sdp: sdpOf("offer"),
+      ...options,
     },
     log,
   );
@@ -207,6 +208,54 @@ describe("RFC 3263 §4.3 the next server", () => {
     second.respond(other, 486, { toTag: "won" });
     await second.expectRequest("ACK");
     expect((await log.expect("failed")).failure.reason.sipStatus).toBe(486);
+  });
+
+  describe("with another trunk to ask", () => {
+    it("the last server is given up as well; woken up it gets CANCEL", async () => {
+      const only = await SipPeer.udp();
+      await start([only]);
+      const { log } = place({ hasAlternative: true });
+      const invite = await only.expectRequest("INVITE");
+      engine.clock.advance(3999);
+      expect(log.events.unread).toEqual([]);
+      engine.clock.advance(1);
+      const { failure } = await log.expect("failed");
+      expect(failure).toMatchObject({ cause: "timeout", reason: { sipStatus: 408 } });
+      expect(states()).toEqual(["down"]);
+      expect(engine.engine.trunkTargets("t")[0]?.isAvoided).toBe(true);
+      only.respond(invite, 180, { toTag: "late" });
+      only.respond(await only.expectRequest("CANCEL"), 200);
+      only.respond(invite, 487, { toTag: "late" });
+      await only.expectRequest("ACK");
+      expect(log.events.unread).toEqual([]);
+    });
+
+    it("a 200 that comes too late is acknowledged and hung up", async () => {
+      const only = await SipPeer.udp();
+      await start([only]);
+      const { log } = place({ hasAlternative: true });
+      const invite = await only.expectRequest("INVITE");
+      engine.clock.advance(4000);
+      await log.expect("failed");
+      only.respond(invite, 200, { toTag: "late", body: sdpOf("late") });
+      expect((await only.expectRequest("ACK")).toTag).toBe("late");
+      only.respond(await only.expectRequest("BYE"), 200);
+      expect(log.events.unread).toEqual([]);
+    });
+
+    it("a server that rings is waited for", async () => {
+      const only = await SipPeer.udp();
+      await start([only]);
+      const { log } = place({ hasAlternative: true });
+      const invite = await only.expectRequest("INVITE");
+      only.respond(invite, 180, { toTag: "won" });
+      await log.expect("provisional");
+      engine.clock.advance(30_000);
+      expect(log.events.unread).toEqual([]);
+      only.respond(invite, 486, { toTag: "won" });
+      await only.expectRequest("ACK");
+      expect((await log.expect("failed")).failure.reason.sipStatus).toBe(486);
+    });
   });
 
   it("after a transport error, and past what no listener of ours can reach", async () => {
@@ -405,6 +454,34 @@ describe("a call stays at the server that took it", () => {
     dialog.dialog.bye();
     second.respond(await second.expectRequest("BYE"), 200);
     expect(first.unread).toEqual([]);
+  });
+});
+
+describe("a name of ours in Contact", () => {
+  it("stands in OPTIONS, in the INVITE, and in what follows", async () => {
+    const only = await SipPeer.udp();
+    const contactHost = "sbc.example.com";
+    await start([only], {
+      pingMs: 3_600_000,
+      terms: { reliable: "supported", session: undefined, contactHost },
+    });
+    const question = await only.expectRequest("OPTIONS");
+    expect(question.headers.get("Contact")).toMatch(/^<sip:sbc\.example\.com:[0-9]+>$/);
+    expect(question.from.uri).toBe("sip:sbc.example.com");
+    only.respond(question, 200, { toTag: "x" });
+    const { log } = place();
+    const invite = await only.expectRequest("INVITE");
+    expect(invite.contact?.sipUri.host).toBe(contactHost);
+    only.respond(invite, 200, { toTag: "won", body: sdpOf("answer") });
+    await only.expectRequest("ACK");
+    const { dialog } = (await log.expect("accepted")).log;
+    void dialog.reinvite(sdpOf("again"));
+    const again = await only.expectRequest("INVITE");
+    expect(again.contact?.sipUri.host).toBe(contactHost);
+    only.respond(again, 488, { toTag: "won" });
+    await only.expectRequest("ACK");
+    dialog.bye();
+    only.respond(await only.expectRequest("BYE"), 200);
   });
 });
 
