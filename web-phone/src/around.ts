@@ -72,8 +72,8 @@ export const NOTHING_AROUND: Around = {
 };
 
 const MESSAGES_KEPT = 500;
-/** As many lamps as one phone may watch. */
-export const LAMPS_LIMIT = 64;
+/** The gateway serves a user 50 subscriptions, one of them for the mailbox. */
+export const LAMPS_LIMIT = 48;
 
 function withMessage(around: Around, message: Message): Around {
   return { ...around, messages: [...around.messages, message].slice(-MESSAGES_KEPT) };
