@@ -12,7 +12,7 @@ import type { OpenMicrophone } from "./open-microphone.ts";
 import { preferOpus } from "./opus-preference.ts";
 import type { IceServer } from "./phone-agent.ts";
 import { audioDirectionOf, isHolding } from "./sdp-direction.ts";
-import { videoStateOf, type VideoState, wishVideo } from "./video-section.ts";
+import { hasVideoSection, videoStateOf, type VideoState, wishVideo } from "./video-section.ts";
 
 /** What the handler tells. */
 export interface DescriptionHandlerEvents {
@@ -31,6 +31,8 @@ export interface DescriptionHandlerEvents {
  * media relay learns the rest from the checks.
  */
 const GATHERING_MS = 10;
+/** Each of two sections needs a candidate of its own. */
+const VIDEO_MS = 150;
 /** How long an offer without any candidate may wait for a first one on a busy machine. */
 const FIRST_CANDIDATE_MS = 200;
 /** The same where it must come from a TURN server. */
@@ -95,9 +97,14 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     this.#isVideoAllowed = true;
   }
 
-  /** Takes effect with the next offer or answer; undefined: no pictures of ours. */
+  /**
+   * Takes effect with the next offer or answer; undefined: no pictures of ours. The first pictures
+   * come over a new connection: in one that carries sound already, Chromium offers them over the
+   * transport of the sound (RFC 8843), where the gateway's relay has a port for each.
+   */
   setCamera(camera: MediaStreamTrack | undefined): void {
     this.#camera = camera;
+    if (camera !== undefined && !hasVideoSection(this.#line.connection)) this.renew(false);
   }
 
   /** The next offer comes from a new connection. @param isRelayOnly over a TURN server alone */
@@ -162,6 +169,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     await connection.setLocalDescription(
       isAnswer ? await connection.createAnswer() : await connection.createOffer(),
     );
+    if (!isAnswer && hasVideoSection(connection)) await gathered(connection, VIDEO_MS, false);
     // A relay-only offer has no candidate before the TURN server has answered.
     await gatherCandidates(connection, renewal === "relay" ? FIRST_RELAY_MS : FIRST_CANDIDATE_MS);
     const description = connection.localDescription;

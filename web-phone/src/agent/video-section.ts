@@ -59,6 +59,11 @@ function directionOf({ camera, isHeld }: VideoWish): RTCRtpTransceiverDirection 
   return camera === undefined ? "recvonly" : "sendrecv";
 }
 
+/** Whether the connection has a section for pictures, whichever way they go. */
+export function hasVideoSection(connection: RTCPeerConnection): boolean {
+  return connection.getTransceivers().some((one) => isVideo(one) && !isStopped(one));
+}
+
 /** Which ways pictures go by the last descriptions that both sides agreed on. */
 export function videoStateOf(connection: RTCPeerConnection): VideoState {
   const section = connection.getTransceivers().find((one) => isVideo(one) && !isStopped(one));
