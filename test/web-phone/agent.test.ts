@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { retryDelayMs } from "../../web-phone/src/agent/backoff.ts";
+import { keepBundleGroup } from "../../web-phone/src/agent/bundle-group.ts";
 import { audioDirectionOf, isHolding } from "../../web-phone/src/agent/sdp-direction.ts";
 import { tryParseSession } from "../../web-phone/src/session-client.ts";
 
@@ -36,6 +37,19 @@ describe("RFC 8866 §6.7 direction of the sound", () => {
   it("holds with sendonly and inactive", () => {
     expect(isHolding("sendonly") && isHolding("inactive")).toBe(true);
     expect(isHolding("sendrecv") || isHolding("recvonly")).toBe(false);
+  });
+});
+
+describe("the BUNDLE group of a connection", () => {
+  const answer = "v=0\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\n";
+  it("stays when the far end leaves it out, and is the far end's otherwise", () => {
+    const bare = "v=0\r\nt=0 0\r\nm=audio 9 X 0\r\nm=video 9 X 96\r\n";
+    expect(keepBundleGroup(bare, answer)).toBe(
+      "v=0\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 X 0\r\nm=video 9 X 96\r\n",
+    );
+    expect(keepBundleGroup(answer, "a=group:BUNDLE 0 1\r\n")).toBe(answer);
+    expect(keepBundleGroup(bare, bare)).toBe(bare);
+    expect(keepBundleGroup(bare, undefined)).toBe(bare);
   });
 });
 

@@ -8,6 +8,7 @@
  * The old connection plays until the new one has its answer, and stays when that is refused.
  */
 import type { BodyAndContentType, SessionDescriptionHandler } from "sip.js";
+import { keepBundleGroup } from "./bundle-group.ts";
 import type { OpenMicrophone } from "./open-microphone.ts";
 import { preferOpus } from "./opus-preference.ts";
 import type { IceServer } from "./phone-agent.ts";
@@ -182,13 +183,14 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   }
 
   /** Takes the peer's offer or answer. */
-  async setDescription(sdp: string): Promise<void> {
+  async setDescription(received: string): Promise<void> {
     const type =
       this.#current.connection.signalingState === "have-local-offer" ? "answer" : "offer";
-    if (type === "offer" && this.#isOtherEndpoint(sdp)) {
+    if (type === "offer" && this.#isOtherEndpoint(received)) {
       this.#discardNext();
       this.#next = this.#open("all");
     }
+    const sdp = keepBundleGroup(received, settledAnswerOf(this.#current.connection));
     const isHeldByPeer = isHolding(audioDirectionOf(sdp));
     if (type === "offer" && this.#isHeldByPeer && !isHeldByPeer) await this.#forgetSources(sdp);
     this.#isHeldByPeer = isHeldByPeer && !(type === "answer" && this.#isHeld);
@@ -225,8 +227,14 @@ export class DescriptionHandler implements SessionDescriptionHandler {
       this.#discardNext();
       return;
     }
-    if (this.peerConnection.signalingState === "have-local-offer") {
-      await this.peerConnection.setLocalDescription({ type: "rollback" });
+    switch (this.peerConnection.signalingState) {
+      case "have-local-offer":
+        await this.peerConnection.setLocalDescription({ type: "rollback" });
+        return;
+      case "have-remote-offer":
+        await this.peerConnection.setRemoteDescription({ type: "rollback" });
+        return;
+      default:
     }
   }
 
@@ -311,6 +319,13 @@ function trackOf(microphone: OpenMicrophone): MediaStreamTrack | undefined {
 
 function ignore(): void {
   // The connection was closed meanwhile.
+}
+
+function settledAnswerOf(connection: RTCPeerConnection): string | undefined {
+  const { currentLocalDescription, currentRemoteDescription } = connection;
+  return [currentLocalDescription, currentRemoteDescription].find(
+    (description) => description?.type === "answer",
+  )?.sdp;
 }
 
 /** The first `a=fingerprint` of an SDP, its hash in lower case (RFC 8122 §5). */
