@@ -232,11 +232,18 @@ export class CallTable implements EngineHandler {
   #beginTransfer(transfer: TransferCall, ready: (id: string) => void): number | undefined {
     const { invite, decision, caller, callee, depth, from, headersFor } = transfer;
     if (!this.#context.media.isReady) return 503;
-    const place = this.#context.limits.takeCall();
+    const { limits } = this.#context;
+    const place = limits.takeCall();
     if ("refused" in place) return place.refused.sipStatus;
+    const own = from.by.kind === "user" ? limits.takeTransfer(from.by.id) : undefined;
+    if (own !== undefined && "refused" in own) {
+      place.release();
+      return own.refused.sipStatus;
+    }
+    const releases = [place.release, ...(own === undefined ? [] : [own.release])];
     const { identity } = caller.end;
     const taken = { caller, callee, depth, from, headersFor };
-    const call = this.#start({ invite, identity, decision, releases: [place.release], taken });
+    const call = this.#start({ invite, identity, decision, releases, taken });
     ready(call.id);
     call.start();
     return undefined;

@@ -20,6 +20,8 @@ export class CallLimits {
   readonly #options: CallLimitsOptions;
   readonly #byUser = new Map<string, number>();
   readonly #byTrunk = new Map<string, number>();
+  /** Calls that go on without the user who has transferred them. */
+  readonly #transferred = new Map<string, number>();
   #total = 0;
   /** New calls that may begin now: at most those of a second. */
   #fresh: number;
@@ -75,6 +77,18 @@ export class CallLimits {
       sipStatus: 403,
       q850: 55,
       text: "This user has reached its call limit",
+    });
+  }
+
+  /**
+   * Takes a place for a call that a user makes by transferring another one. It counts beside the
+   * user's own calls, to the same limit: nobody places more calls by leaving them one by one.
+   */
+  takeTransfer(userId: string): { readonly release: () => void } | { readonly refused: EndReason } {
+    return take(this.#transferred, userId, this.#options.maxCallsPerUser, {
+      sipStatus: 403,
+      q850: 55,
+      text: "This user has transferred as many calls as it may have",
     });
   }
 

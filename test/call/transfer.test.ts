@@ -326,6 +326,30 @@ describe("RFC 5589 §6 a blind transfer", () => {
     await hangUp(caller);
   });
 
+  it("counts as a call of the transferor's, beside those that it still has", async () => {
+    rig = makeRig({ maxCallsPerUser: 1 });
+    rig.engine.register("1002");
+    rig.engine.register("1003");
+    table = new CallTable({
+      context: rig.context,
+      decide: ({ to }) => ({ route: "test", action: ring(to), trace: [] }),
+      groupsOf: () => [],
+    });
+    const first = await connect("1002");
+    expect(refer(first.caller, "<sip:1003@localhost>").response).toBe(202);
+    await settle();
+    const target = rig.engine.answer(1);
+    await settle();
+    await hangUp(first.caller);
+    const second = await connect("1002", "in-2");
+    expect(refer(second.caller, "<sip:1003@localhost>").response).toBe(403);
+    expect(refusals).toMatchObject([{ reason: "limit" }]);
+    await hangUp(target);
+    const third = refer(second.caller, "<sip:1003@localhost>");
+    expect(third.response).toBe(202);
+    await hangUp(second.callee);
+  });
+
   it("of a transfer of a transfer ends after ten", async () => {
     const { caller, callee } = await connect("1002");
     let from = caller;

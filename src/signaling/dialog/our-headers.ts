@@ -21,7 +21,9 @@ export const CALL_OPTIONS: readonly string[] = ["100rel", "timer"];
 
 /** Supported of an INVITE or UPDATE of ours, or of a 2xx to one. */
 export function supportedField(options: { readonly withReliable: boolean }): HeaderField {
-  return ["Supported", options.withReliable ? "100rel, timer, 199" : "timer, 199"];
+  // RFC 3891 §6.2: a PBX asks for `replaces` before it transfers a call with it.
+  const always = "timer, 199, replaces";
+  return ["Supported", options.withReliable ? `100rel, ${always}` : always];
 }
 
 /** The bodies that we take (RFC 3261 §20.1). */
