@@ -23,6 +23,8 @@ const DEBIAN_PACKAGES = [
   "fonts-dejavu-core",
   "sip-tester",
   "baresip-core",
+  "kamailio",
+  "kamailio-tls-modules",
   "coturn",
   "tshark",
   "iproute2",
