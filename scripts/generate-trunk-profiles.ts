@@ -25,7 +25,7 @@ trunks:
 
 A trunk without a profile gets one proposed when the first answer to OPTIONS, or the first call, says in Server or User-Agent what the peer is: \`proposedProfile\` at [\`/api/v1/trunks\`](api.md), and one line in the log. It is never applied by itself: anybody who answers could change how he is treated.
 
-The profiles of carriers come from what they publish, and carriers change: where your contract says otherwise, write the key into the trunk. Those of Asterisk and Kamailio are held by tests against the programs. No profile sets a secret, an address, or what a call may cost.
+The profiles come from what makers and carriers publish. This project has met Asterisk and Kamailio in its tests, and none of the others: where your contract or your release says otherwise, write the key into the trunk. No profile sets a secret, an address, or what a call may cost.
 `;
 
 /** docs/trunk-profiles.md, as text. */
