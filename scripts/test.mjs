@@ -26,6 +26,7 @@ const DEBIAN_PACKAGES = [
   "kamailio",
   "kamailio-tls-modules",
   "coturn",
+  "kamailio",
   "tshark",
   "iproute2",
   "iptables",

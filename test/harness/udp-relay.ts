@@ -19,6 +19,8 @@ export interface UdpRelayOptions {
   readonly delayMs?: number;
   /** Of the random numbers; the same seed and traffic give the same fate. Default 1. */
   readonly seed?: number;
+  /** Sees what clients send, before anything happens to it. */
+  readonly watch?: (octets: Buffer) => void;
 }
 
 /** What a relay has done so far, in datagrams. */
@@ -57,6 +59,7 @@ export class UdpRelay {
     const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
     await bind(relay.#listener, host, port);
     relay.#listener.on("message", (octets, { address, port: clientPort }) => {
+      options.watch?.(octets);
       relay.#fromClient(octets, { host: address, port: clientPort });
     });
     return relay;
