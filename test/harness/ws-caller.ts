@@ -37,6 +37,8 @@ export interface WsCallerOptions {
   readonly origin?: string;
   /** Default `localhost`. */
   readonly domain?: string;
+  /** More header fields of the upgrade, as a proxy adds them. */
+  readonly upgradeHeaders?: Readonly<Record<string, string>>;
 }
 
 export interface InviteOptions {
@@ -70,10 +72,11 @@ export class WsCaller implements Line, AsyncDisposable {
     user: string,
     options: WsCallerOptions = {},
   ): Promise<WsCaller> {
-    const { origin, localAddress } = options;
+    const { origin, localAddress, upgradeHeaders } = options;
     const socket = new WebSocket(gateway.wsUrl, "sip", {
       ...(origin === undefined ? {} : { origin }),
       ...(localAddress === undefined ? {} : { localAddress }),
+      ...(upgradeHeaders === undefined ? {} : { headers: upgradeHeaders }),
     });
     const caller = new WsCaller(socket, user, options);
     await new Promise<void>((resolve, reject) => {

@@ -45,6 +45,7 @@ describe("Asterisk 22 as the registrar of browsers", () => {
     if (!hasAsterisk()) return;
     gateway = await startGateway({
       config: {
+        http: { "trusted-proxies": "127.0.0.1" },
         sip: { listen: [`udp:127.0.0.1:${SIP_PORT}`] },
         trunks: {
           // Asterisk calls from any of its transports, each of which has an address here.
@@ -178,6 +179,16 @@ describe("Asterisk 22 as the registrar of browsers", () => {
     expect(list.split(" 2001/sip:")).toHaveLength(2);
     expect(await contactOf("2001")).toContain(contact);
     await leave(back);
+  });
+
+  it("is told of a browser behind a trusted proxy, which the gateway knows by its own address", async () => {
+    const upgradeHeaders = { "X-Forwarded-For": "203.0.113.9, 192.0.2.77" };
+    await using ann = await WsCaller.connect(gateway, "2001", { ...ANN, upgradeHeaders });
+    expect((await ann.register()).statusCode).toBe(200);
+    const { body } = await gateway.api("/api/v1/registrations");
+    expect(JSON.stringify(body)).toContain('"192.0.2.77:');
+    expect(JSON.stringify(body)).not.toContain("203.0.113.9");
+    await leave(ann);
   });
 
   it("rings baresip, a telephone of its own, for a browser", async () => {
