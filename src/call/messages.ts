@@ -18,6 +18,7 @@ const MAX_PENDING = 500;
 const MAX_PENDING_OF_SENDER = 20;
 /** The sender gives up after 32 s (RFC 3261 §17.1.2.2, Timer F), and must hear before. */
 const ANSWER_WITHIN_MS = 25_000;
+const DEFAULT_HOPS = 70;
 
 /**
  * Texts (MESSAGE, RFC 3428) between web users and trunks: whoever may call somebody may write to it.
@@ -145,13 +146,20 @@ export class Messages {
   }
 
   #send(
-    { calledNumber, text }: IncomingMessage,
+    { calledNumber, text, request }: IncomingMessage,
     target: InviteTarget,
     from: Identity,
     headers: ExtraHeaders = [],
   ): Promise<number> {
     const to = { user: target.kind === "trunk" ? target.number : calledNumber };
-    return this.#options.context.engine.message({ target, from, to, text, headers });
+    const hops = Math.min(request.maxForwards ?? DEFAULT_HOPS, DEFAULT_HOPS) - 1;
+    return this.#options.context.engine.message({
+      target,
+      from,
+      to,
+      text,
+      headers: [["Max-Forwards", String(Math.max(0, hops))], ...headers],
+    });
   }
 }
 

@@ -55,7 +55,14 @@ function send(to: string, party: Party = ANN) {
   const responses: number[] = [];
   const message: IncomingMessage = {
     party,
-    request: new SipRequest("MESSAGE", `sip:${to}@localhost`, Headers.of([["X-Secret", "1"]])),
+    request: new SipRequest(
+      "MESSAGE",
+      `sip:${to}@localhost`,
+      Headers.of([
+        ["X-Secret", "1"],
+        ["Max-Forwards", "9"],
+      ]),
+    ),
     callId: "m",
     calledNumber: to,
     senderIdentity: { user: "+4930999", displayName: "Ann" },
@@ -80,7 +87,8 @@ describe("RFC 3428 a MESSAGE", () => {
       { from: { user: "1001", displayName: "User 1001" }, to: { user: "1002" }, text: "hello" },
       { text: "hello" },
     ]);
-    expect(rig.engine.texts[0]?.headers).toEqual([]);
+    // Of the sender's message only the text goes on, with one hop less.
+    expect(rig.engine.texts[0]?.headers).toEqual([["Max-Forwards", "8"]]);
     expect(responses).toEqual([200]);
   });
 

@@ -51,6 +51,7 @@ describe("RFC 3428 MESSAGE", () => {
     const sent = ann.ask("MESSAGE", "701", TEXT);
     const atDesk = await desk.expectRequest("MESSAGE");
     expect(atDesk.uri.user).toBe("701");
+    expect(atDesk.headers.list("Max-Forwards")).toEqual(["69"]);
     desk.respond(atDesk, 404, { toTag: "x", headers: [] });
     expect((await ann.told(sent)).statusCode).toBe(404);
     desk.request("MESSAGE", {

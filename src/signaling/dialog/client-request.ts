@@ -41,19 +41,22 @@ const VIA_OCTETS = 120;
 /** A request outside a dialog (RFC 3261 §8.1.1). It has no Via yet. */
 export function standaloneRequest(parts: ClientRequestParts): SipRequest {
   const { method, from, to, localTag, callId, cseqNumber } = parts;
+  const extras = safeExtras(parts.headers);
+  const hasOwnHops = extras.some(([name]) => name.toLowerCase() === "max-forwards");
   return buildRequest({
     method,
     requestUri: parts.requestUri,
     headers: [
       ...parts.routes.map((route): HeaderField => ["Route", route]),
-      ["Max-Forwards", "70"],
+      // What came to us with few hops left goes on with few: a loop ends (RFC 3261 §16.6).
+      ...(hasOwnHops ? [] : [["Max-Forwards", "70"] as const]),
       ["From", formatNameAddr({ ...from, params: new Map([["tag", localTag]]) })],
       ["To", formatNameAddr(to)],
       ["Call-ID", callId],
       ["CSeq", `${cseqNumber} ${method}`],
       ...parts.fields,
       ["User-Agent", PRODUCT],
-      ...safeExtras(parts.headers),
+      ...extras,
     ],
     body: parts.body,
     contentType: parts.contentType,
