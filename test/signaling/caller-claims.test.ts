@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import {
@@ -68,5 +69,63 @@ describe("RFC 5806, RFC 7044 forwards", () => {
       "<sip:3@x.example;cause=486>;index=1.1.1;mp=1.1",
     ]);
     expect(diversionsOf(of(...fields))).toEqual(forwards);
+  });
+});
+
+describe("anything at all", () => {
+  it("is an identity or none, and never a fault", () => {
+    const value = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 300 }),
+      fc
+        .array(
+          fc.constantFrom(
+            "<",
+            ">",
+            '"',
+            ",",
+            ";",
+            "sip:",
+            "tel:",
+            "+49",
+            "@x",
+            "cause=486",
+            "\\",
+            " ",
+          ),
+        )
+        .map((parts) => parts.join("")),
+    );
+    fc.assert(
+      fc.property(value, (text) => {
+        const names = [
+          "P-Asserted-Identity",
+          "P-Preferred-Identity",
+          "Remote-Party-ID",
+          "Privacy",
+          "Diversion",
+          "History-Info",
+        ];
+        const keys = names.map((name) => name.toLowerCase());
+        const headers = Headers.ofChecked(
+          names,
+          keys,
+          names.map(() => text),
+        );
+        for (const identity of [assertedIdentity(headers), preferredIdentity(headers)]) {
+          expect(identity?.user).not.toBe("");
+        }
+        expect(typeof wantsPrivacy(headers)).toBe("boolean");
+        expect(diversionsOf(headers).length).toBeLessThanOrEqual(5);
+      }),
+    );
+  });
+
+  it("takes no longer for long values", () => {
+    const long = `${'<sip:1@x>;a="'.repeat(5000)}`;
+    const headers = of(["P-Asserted-Identity", long], ["Diversion", `${"<sip:1@x>,".repeat(400)}`]);
+    const before = performance.now();
+    expect(assertedIdentity(headers)).toBeUndefined();
+    expect(diversionsOf(headers)).toHaveLength(5);
+    expect(performance.now() - before).toBeLessThan(200);
   });
 });
