@@ -121,8 +121,8 @@ describe("anything at all", () => {
   });
 
   it("takes no longer for long values", () => {
-    const long = `${'<sip:1@x>;a="'.repeat(5000)}`;
-    const headers = of(["P-Asserted-Identity", long], ["Diversion", `${"<sip:1@x>,".repeat(400)}`]);
+    const long = '<sip:1@x>;a="'.repeat(5000);
+    const headers = of(["P-Asserted-Identity", long], ["Diversion", "<sip:1@x>,".repeat(400)]);
     const before = performance.now();
     expect(assertedIdentity(headers)).toBeUndefined();
     expect(diversionsOf(headers)).toHaveLength(5);
