@@ -527,8 +527,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     dispose: () => {
       life.abort();
       clearInterval(ticking);
-      phone.leave();
-      tabs?.leave();
+      phone.close();
       stopLevels?.();
       tones.play(undefined);
       stopShell();

@@ -182,6 +182,16 @@ export class Phone<Audio extends OutgoingAudio> {
     this.#agent = undefined;
   }
 
+  /** For a phone that is taken out of a page that stays; its session can go on in another place. */
+  close(): void {
+    this.#forgetExpiry?.();
+    this.#forgetExpiry = undefined;
+    this.#agent?.stop();
+    this.#agent = undefined;
+    this.#giveUpTab?.();
+    this.#giveUpTab = undefined;
+  }
+
   reconnectNow(): void {
     this.#agent?.reconnectNow();
   }
