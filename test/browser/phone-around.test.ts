@@ -6,6 +6,14 @@ import { openPhone, useStage } from "./support.ts";
 const WITHIN = { timeout: 10_000 };
 const stage = useStage({
   config: {
+    dialplan: {
+      routes: [
+        { name: "closed", to: "691", do: { reject: 403 } },
+        { name: "down", to: "692", do: { reject: 503 } },
+        { name: "echo test", to: "*43", do: "echo" },
+        { name: "colleagues", to: "@users", do: { ring: "@to" } },
+      ],
+    },
     users: {
       "1001": { name: "Ann Lee", password: "harness-password-one", groups: ["staff"] },
       "1002": { name: "Bob Ray", password: "harness-password-two", groups: ["staff"] },
@@ -69,5 +77,22 @@ describe("beside calls, between two phones", () => {
     await expect.poll(lamp, WITHIN).toBe("busy");
     await bob.end();
     await expect.poll(lamp, WITHIN).toBe("idle");
+  });
+});
+
+describe("a number that the gateway refuses", () => {
+  it.each([
+    ["691", /not allowed/i, 403],
+    ["692", /line failed/i, 503],
+  ] as const)("%s: says so, and remembers why", async (number, title, status) => {
+    const { gateway } = stage();
+    const ann = await openPhone(stage().ann, gateway, "1001");
+    await ann.call(number);
+    await expect.poll(() => ann.part("error-title").textContent(), WITHIN).toMatch(title);
+    expect(await ann.part("error-details").textContent()).toContain(String(status));
+    const remembered = await ann.page.evaluate<number>(
+      "window.offhookPhone.state().recent[0].status",
+    );
+    expect(remembered).toBe(status);
   });
 });
