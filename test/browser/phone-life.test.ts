@@ -69,6 +69,14 @@ describe("two tabs of one user", () => {
     await caller.end();
     await second.waitForCall("ended");
 
+    await second.part("use-here").click();
+    await first.part("elsewhere").waitFor();
+    await second.waitForLink("ready");
+    expect(await registrations()).toBe(2);
+    await first.part("use-here").click();
+    await second.part("elsewhere").waitFor();
+    await first.waitForLink("ready");
+
     const closedAt = performance.now();
     await first.page.close();
     await second.page

@@ -59,6 +59,7 @@ const actions: PhoneActions = {
   watchLamps: () => undefined,
   sendMessage: () => undefined,
   readMessages: () => undefined,
+  useHere: () => undefined,
   downloadReport: () => undefined,
   openMiniWindow: () => undefined,
   registerLinks: () => undefined,

@@ -341,6 +341,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       };
       openMiniWindow(fill).catch(() => undefined);
     },
+    useHere: () => tabs?.take(),
     registerLinks: () => registerDialLinks(options.server),
     toggleMute: () => phone.toggleMute(),
     toggleHold: () => phone.toggleHold(),

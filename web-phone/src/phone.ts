@@ -439,7 +439,11 @@ export class Phone<Audio extends OutgoingAudio> {
     );
     this.#giveUpTab = this.#ports.contend(session, {
       onLead: () => this.#lead(session),
-      onFollow: () => this.#dispatch({ type: "tab-changed", tab: "follower" }),
+      onFollow: () => {
+        this.#agent?.stop();
+        this.#agent = undefined;
+        this.#dispatch({ type: "tab-changed", tab: "follower" });
+      },
     });
   }
 

@@ -376,6 +376,7 @@ export const de: LanguageTexts = {
       "Was das Telefon über sich und seine letzten Gespräche weiß, für alle, die Ihre Telefonanlage betreiben. Ohne Passwort, ohne Schlüssel und ohne Ziffern, die Sie im Gespräch getippt haben.",
     "diagnostics.download": "Herunterladen",
 
+    "link.use-here": "Hier benutzen",
     "link.help.elsewhere": "Ein anderer Tab dieses Browsers hat das Telefon. Anrufe klingeln dort.",
     "link.help.offline":
       "Dieser Rechner hat kein Netz. Das Telefon verbindet sich, sobald es wieder da ist.",

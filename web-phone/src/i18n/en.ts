@@ -361,6 +361,7 @@ export const en = {
     "What the phone knows about itself and its last calls, for whoever runs your phone system. It has no password, no key and no digit that you typed in a call.",
   "diagnostics.download": "Download",
 
+  "link.use-here": "Use here",
   "link.help.elsewhere": "Another tab of this browser holds the phone. Calls ring there.",
   "link.help.offline": "This computer has no network. The phone connects as soon as it is back.",
 

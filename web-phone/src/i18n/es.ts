@@ -367,6 +367,7 @@ export const es: LanguageTexts = {
       "Lo que el teléfono sabe de sí mismo y de sus últimas llamadas, para quien administra su telefonía. Sin contraseñas, sin claves y sin las cifras que tecleó en una llamada.",
     "diagnostics.download": "Descargar",
 
+    "link.use-here": "Usar aquí",
     "link.help.elsewhere":
       "Otra pestaña de este navegador tiene el teléfono. Las llamadas suenan allí.",
     "link.help.offline": "Este equipo no tiene red. El teléfono se conectará en cuanto vuelva.",

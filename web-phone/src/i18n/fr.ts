@@ -373,6 +373,7 @@ export const fr: LanguageTexts = {
       "Ce que le téléphone sait de lui-même et de ses derniers appels, pour la personne qui gère votre installation. Sans mot de passe, sans clé et sans chiffre saisi pendant un appel.",
     "diagnostics.download": "Télécharger",
 
+    "link.use-here": "Utiliser ici",
     "link.help.elsewhere":
       "Un autre onglet de ce navigateur tient le téléphone. Les appels y sonnent.",
     "link.help.offline":

@@ -8,6 +8,7 @@ const OWN: ReadonlySet<string> = new Set<keyof PhoneActions>([
   "downloadReport",
   "openMiniWindow",
   "registerLinks",
+  "useHere",
 ]);
 
 /**

@@ -9,7 +9,7 @@ import type { PhoneState } from "../state.ts";
 export interface TabEvents {
   /** This tab has the phone, from now until it goes away. */
   onLead(): void;
-  /** Another tab has it. */
+  /** Another tab has it: from the begin, or has taken it. */
   onFollow(): void;
   /** What the leading tab shows. */
   onMirror(state: PhoneState): void;
@@ -50,9 +50,12 @@ function mirrored(state: PhoneState): PhoneState {
 
 /** One tab's share in the phone of one user. */
 export class Tabs {
+  readonly #name: string;
   readonly #events: TabEvents;
   readonly #channel: BroadcastChannel;
   readonly #life = new AbortController();
+  /** Ends the wait for the lock, when it is taken by force instead. */
+  #turn = new AbortController();
   #isLeading = false;
   #state: PhoneState | undefined;
   /** Gives the lock back. */
@@ -60,12 +63,13 @@ export class Tabs {
 
   /** @param name of the phone: the gateway and the user */
   constructor(name: string, events: TabEvents) {
+    this.#name = name;
     this.#events = events;
     this.#channel = new BroadcastChannel(name);
     this.#channel.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
       if (isMessage(data)) this.#onMessage(data);
     });
-    void this.#contend(name);
+    void this.#contend();
   }
 
   /** What this tab shows, for the others; heard only while it leads. */
@@ -87,30 +91,71 @@ export class Tabs {
     this.#channel.close();
   }
 
-  async #contend(name: string): Promise<void> {
-    const hold = (pauseMs = 0): Promise<void> =>
-      new Promise((resolve) => {
-        this.#release = resolve;
-        const lead = (): void => {
-          if (this.#life.signal.aborted) return;
-          this.#isLeading = true;
-          this.#events.onLead();
-        };
-        if (pauseMs === 0) lead();
-        else setTimeout(lead, pauseMs);
-      });
+  /** Takes the phone from the tab that has it: the user wants it here. */
+  take(): void {
+    if (this.#isLeading || this.#life.signal.aborted) return;
+    this.#turn.abort();
+    navigator.locks
+      .request(this.#name, { steal: true }, () => this.#hold(PAUSE_MS))
+      .catch(() => this.#onTaken());
+  }
+
+  async #contend(): Promise<void> {
     try {
-      const isFree = await navigator.locks.request(name, { ifAvailable: true }, (lock) =>
-        lock === null ? "taken" : this.#life.signal.aborted ? "left" : hold().then(() => "left"),
+      const outcome = await navigator.locks.request(
+        this.#name,
+        { ifAvailable: true },
+        async (lock) => {
+          if (lock === null) return "taken";
+          await this.#hold(0);
+          return "left";
+        },
       );
-      if (isFree !== "taken" || this.#life.signal.aborted) return;
-      this.#events.onFollow();
-      this.#post({ kind: "hello" });
-      await navigator.locks.request(name, { signal: this.#life.signal }, () => hold(PAUSE_MS));
+      if (outcome === "taken") this.#follow();
     } catch {
-      // No longer wanted; or a browser without locks, whose tabs each have a phone of their own.
-      if (!this.#life.signal.aborted) this.#events.onLead();
+      // A browser without locks: its tabs each have a phone of their own.
+      if (this.#isLeading) this.#onTaken();
+      else if (!this.#life.signal.aborted) this.#events.onLead();
     }
+  }
+
+  /** Has the phone until it leaves. */
+  #hold(pauseMs: number): Promise<void> {
+    if (this.#life.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#release = resolve;
+      const lead = (): void => {
+        if (this.#life.signal.aborted) return;
+        this.#isLeading = true;
+        this.#events.onLead();
+      };
+      if (pauseMs === 0) lead();
+      else setTimeout(lead, pauseMs);
+    });
+  }
+
+  /** Another tab has the phone: waits for its turn. */
+  #follow(): void {
+    if (this.#life.signal.aborted) return;
+    this.#isLeading = false;
+    this.#turn = new AbortController();
+    this.#events.onFollow();
+    this.#post({ kind: "hello" });
+    navigator.locks
+      .request(
+        this.#name,
+        { signal: AbortSignal.any([this.#life.signal, this.#turn.signal]) },
+        () => this.#hold(PAUSE_MS),
+      )
+      .catch(() => {
+        if (this.#isLeading) this.#onTaken();
+      });
+  }
+
+  #onTaken(): void {
+    this.#release?.();
+    this.#release = undefined;
+    this.#follow();
   }
 
   #onMessage(message: Message): void {

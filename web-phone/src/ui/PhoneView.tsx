@@ -196,10 +196,19 @@ export function PhoneView(props: PhoneViewProps) {
             </p>
           ) : null}
           {isSignedIn && state.tab === "follower" ? (
-            <p class="notice" role="status" data-testid="elsewhere">
-              <Icon name="warning" />
-              <span>{t("link.help.elsewhere")}</span>
-            </p>
+            <div class="notice notice--link" role="status" data-testid="elsewhere">
+              <p>{t("link.help.elsewhere")}</p>
+              {isInCall(state) ? null : (
+                <button
+                  type="button"
+                  class="button button--small"
+                  data-testid="use-here"
+                  onClick={actions.useHere}
+                >
+                  {t("link.use-here")}
+                </button>
+              )}
+            </div>
           ) : null}
           {isSignedIn ? <DeviceLossNotice devices={state.devices} actions={actions} /> : null}
           {isSignedIn && state.around.isDoNotDisturb ? (

@@ -35,6 +35,8 @@ export interface PhoneActions {
   readonly setDoNotDisturb: (isOn: boolean) => void;
   readonly watchLamps: (numbers: readonly string[]) => void;
   readonly sendMessage: (to: string, text: string) => void;
+  /** Takes the phone from the tab that has it. */
+  readonly useHere: () => void;
   readonly downloadReport: () => void;
   /** The phone in a small window above all others, where the browser has such. */
   readonly openMiniWindow: () => void;
