@@ -30,6 +30,13 @@ async function newTab(phone: PhonePage, url: string): Promise<PhonePage> {
   return tab;
 }
 
+/** Whether this tab has the phone and is registered. */
+async function leads(phone: PhonePage): Promise<boolean> {
+  return await phone.page.evaluate<boolean>(
+    "window.offhookPhone.state().tab === 'leader' && window.offhookPhone.state().link.kind === 'ready'",
+  );
+}
+
 /** Messages that the page has sent over its WebSocket. */
 function framesOf(phone: PhonePage): string[] {
   const sent: string[] = [];
@@ -71,24 +78,19 @@ describe("two tabs of one user", () => {
 
     await second.part("use-here").click();
     await first.part("elsewhere").waitFor();
-    await second.waitForLink("ready");
-    expect(await registrations()).toBe(2);
+    await expect.poll(async () => await leads(second), WITHIN).toBe(true);
+    await expect.poll(registrations, WITHIN).toBe(2);
     await first.part("use-here").click();
     await second.part("elsewhere").waitFor();
-    await first.waitForLink("ready");
+    await expect.poll(async () => await leads(first), WITHIN).toBe(true);
+    await expect.poll(registrations, WITHIN).toBe(2);
 
     const closedAt = performance.now();
     await first.page.close();
     await second.page
       .locator("[data-testid=elsewhere]")
       .waitFor({ state: "detached", timeout: 5_000 });
-    await waitFor(
-      async () =>
-        await second.page.evaluate<boolean>(
-          "window.offhookPhone.state().tab === 'leader' && window.offhookPhone.state().link.kind === 'ready'",
-        ),
-      { what: "the second tab to have the phone" },
-    );
+    await waitFor(async () => await leads(second), { what: "the second tab to have the phone" });
     const tookMs = performance.now() - closedAt;
     console.info(`hand-over to the other tab: ${tookMs.toFixed(0)} ms`);
     expect(tookMs).toBeLessThan(2_000);
