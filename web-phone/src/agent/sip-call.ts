@@ -450,7 +450,6 @@ export class SipCall implements ConferenceMember {
     switch (state) {
       case SessionState.Established:
         this.#isAnswered = true;
-        this.#descriptionHandler?.allowVideo();
         this.#renewal.onAnswered(this.peerConnection?.connectionState === "connected");
         this.#sampler ??= new QualitySampler(
           () => this.peerConnection,

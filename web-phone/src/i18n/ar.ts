@@ -295,7 +295,6 @@ export const ar: LanguageTexts = {
     "call.swap": "تبديل",
     "call.join": "ضم",
     "call.split": "فصل",
-    "call.camera": "الكاميرا",
     "call.add": "مكالمة أخرى",
     "call.lines": "مكالمات أخرى",
     "call.waiting.hold-answer": "انتظار ورد",

@@ -315,7 +315,6 @@ export const de: LanguageTexts = {
     "call.swap": "Wechseln",
     "call.join": "Verbinden",
     "call.split": "Trennen",
-    "call.camera": "Kamera",
     "call.add": "Neuer Anruf",
     "call.lines": "Weitere Gespräche",
     "call.waiting.hold-answer": "Halten und annehmen",

@@ -302,7 +302,6 @@ export const en = {
   "call.swap": "Swap",
   "call.join": "Join",
   "call.split": "Split",
-  "call.camera": "Camera",
   "call.add": "Add call",
   "call.lines": "Other calls",
   "call.waiting.hold-answer": "Hold and answer",

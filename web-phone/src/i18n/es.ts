@@ -308,7 +308,6 @@ export const es: LanguageTexts = {
     "call.swap": "Alternar",
     "call.join": "Unir",
     "call.split": "Separar",
-    "call.camera": "Cámara",
     "call.add": "Otra llamada",
     "call.lines": "Otras llamadas",
     "call.waiting.hold-answer": "Poner en espera y contestar",

@@ -311,7 +311,6 @@ export const fr: LanguageTexts = {
     "call.swap": "Permuter",
     "call.join": "Réunir",
     "call.split": "Séparer",
-    "call.camera": "Caméra",
     "call.add": "Autre appel",
     "call.lines": "Autres appels",
     "call.waiting.hold-answer": "Attente et répondre",

@@ -226,15 +226,6 @@ export function CallScreen(props: {
           isDisabled={!isConnected || !canConsult(state)}
           onClick={() => actions.showAdding(true)}
         />
-        <Toggle
-          icon="camera"
-          word={t("call.camera")}
-          testId="camera"
-          shortcut=""
-          isPressed={call.video.isSending}
-          isDisabled={!isConnected || call.video.isPending || call.isHeld}
-          onClick={actions.toggleVideo}
-        />
       </div>
       <button
         type="button"
