@@ -3,9 +3,10 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { SocketAddress } from "../../src/core/address.ts";
 import { Baresip } from "../harness/baresip.ts";
 import { expectNothingLeft, gatewayUri, lastRecord } from "../harness/gateway-state.ts";
+import { freePort } from "../harness/ports.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { liveCalls } from "../integration/support.ts";
-import { openPhone, TONE_1002, TONE_PEER, useStage } from "./support.ts";
+import { openPhone, TONE_1001, TONE_1002, TONE_PEER, useStage } from "./support.ts";
 
 // A plan as an office has it, with two browsers, a PBX's telephone (baresip) and carriers (sipp).
 
@@ -18,6 +19,7 @@ const HEARD = 0.5;
 let desk: Baresip;
 let carrier: Sipp;
 let busy: Sipp;
+let congested: Sipp;
 
 const stage = useStage(async () => {
   desk = await Baresip.start({ user: "600" });
@@ -33,15 +35,24 @@ const stage = useStage(async () => {
     calls: 0,
     localHost: CARRIERS,
   });
+  congested = await Sipp.start({ scenario: "uas-refuses", calls: 0, localHost: CARRIERS });
   return {
     config: {
       trunks: {
         desk: trunkAt(desk.address),
         carrier: trunkAt(carrier.address),
         busy: trunkAt(busy.address),
+        congested: trunkAt(congested.address),
       },
       dialplan: {
         country: "DE",
+        hooks: {
+          crm: {
+            // Nobody listens there.
+            url: `http://127.0.0.1:${await freePort()}/`,
+            secret: "browser-secret-0123456789",
+          },
+        },
         routes: [
           { name: "all", to: "500", do: { ring: ["1001", "1002"], timeout: "30s" } },
           {
@@ -58,6 +69,12 @@ const stage = useStage(async () => {
           { name: "busy", to: "502", do: { dial: "busy", on: { busy: { forward: "503" } } } },
           { name: "forwarded", to: "503", do: { ring: "1002" } },
           { name: "unknown", to: "504", do: { reject: 404, announce: "number-unknown" } },
+          { name: "hook", to: "505", do: { ask: "crm", else: { dial: "desk", number: "600" } } },
+          {
+            name: "cause",
+            to: "506",
+            do: { dial: "congested", on: { busy: { reject: 486 }, "503": { dial: "carrier" } } },
+          },
         ],
       },
     },
@@ -80,7 +97,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await desk.stop();
-  for (const peer of [carrier, busy]) await peer.stop();
+  for (const peer of [carrier, busy, congested]) await peer.stop();
 });
 
 function trunkAt({ host, port }: SocketAddress): { readonly peer: string } {
@@ -179,5 +196,27 @@ describe("a plan of an office", () => {
       route: "unknown",
       end: { sipStatus: 404, by: "gateway" },
     });
+  });
+
+  it("does without a hook that is down, and with the carrier that is left by its cause", async () => {
+    const { gateway, ann } = stage();
+    const phone = await openPhone(ann, gateway, "1001");
+    await phone.call("505");
+    await phone.waitForCall("connected");
+    expect((await phone.remoteTone(TONE_PEER, 2000)).share).toBeGreaterThan(HEARD);
+    await phone.end();
+    await phone.waitForCall("ended");
+    await expectNothingLeft(gateway);
+    expect(await lastRecord(gateway)).toMatchObject({ route: "hook", result: "success" });
+    const before = await invitesOf(carrier);
+    await phone.call("506");
+    await phone.waitForCall("connected");
+    // The carrier's echo.
+    expect((await phone.remoteTone(TONE_1001, 2000)).share).toBeGreaterThan(HEARD);
+    expect([await invitesOf(congested), await invitesOf(carrier)]).toEqual([1, before + 1]);
+    await phone.end();
+    await phone.waitForCall("ended");
+    await expectNothingLeft(gateway);
+    expect(await lastRecord(gateway)).toMatchObject({ route: "cause", result: "success" });
   });
 });
