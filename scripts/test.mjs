@@ -20,6 +20,7 @@ import { ensureWebPhone } from "./setup/web-phone.mjs";
 const DEBIAN_PACKAGES = [
   "rtpengine-daemon",
   "chromium",
+  "firefox-esr",
   "fonts-dejavu-core",
   "sip-tester",
   "baresip-core",
