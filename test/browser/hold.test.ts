@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { Baresip } from "../harness/baresip.ts";
 import { Capture, rtpPackets, soundOf } from "../harness/capture.ts";
+import type { Gateway } from "../harness/gateway.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { makeTemporaryDirectory } from "../harness/temporary.ts";
 import { generateTone, measureTone, writeWav } from "../harness/tone.ts";
@@ -9,6 +10,8 @@ import { expectNothingLeft, lastRecord, trunkTo } from "../harness/gateway-state
 import { CLEAN, openPhone, TONE_1001, TONE_PEER, useStage } from "./support.ts";
 
 const TURNS = 5;
+/** Until both directions are certainly the new ones. */
+const SETTLE_MS = 300;
 /** What the held party hears: a file of the operator's. */
 const TONE_MUSIC = 400;
 
@@ -16,6 +19,16 @@ async function musicFile(): Promise<string> {
   const path = join(await makeTemporaryDirectory("music"), "music.wav");
   await writeWav(path, generateTone({ frequencyHz: TONE_MUSIC, seconds: 3, amplitude: 0.3 }));
   return path;
+}
+
+const isMusic = (event: string): boolean => event === "music";
+
+/** The events of the only call that is up. */
+async function timelineOfCall(gateway: Gateway): Promise<readonly string[]> {
+  const { body: list } = await gateway.api("/api/v1/calls");
+  const [{ id }] = (list as { items: readonly [{ id: string }] }).items;
+  const { body } = await gateway.api(`/api/v1/calls/${id}`);
+  return (body as { timeline: readonly { event: string }[] }).timeline.map(({ event }) => event);
 }
 
 describe("hold with music, and resume, with baresip", () => {
@@ -50,11 +63,17 @@ describe("hold with music, and resume, with baresip", () => {
       tones: { readonly inBrowser: number; readonly atPeer: number },
       isHeard: { readonly inBrowser: boolean; readonly atPeer: boolean },
     ): Promise<void> => {
-      const fromMs = Date.now();
-      const { share } = await phone.remoteTone(tones.inBrowser, 800);
+      const fromMs = Date.now() + SETTLE_MS;
+      const { share } = await phone.remoteTone(tones.inBrowser, SETTLE_MS + 800);
       windows.push({ what, fromMs, toMs: Date.now(), tone: tones.atPeer, isHeard: isHeard.atPeer });
       if (isHeard.inBrowser) expect(share, `in the browser, ${what}`).toBeGreaterThan(CLEAN);
       else expect(share, `in the browser, ${what}`).toBeLessThan(0.1);
+    };
+    /** The gateway plays to whoever is held a moment after the hold itself. */
+    const musicBegan = async (times: number): Promise<void> => {
+      await expect
+        .poll(() => timelineOfCall(gateway).then((events) => events.filter(isMusic).length))
+        .toBe(times);
     };
     const resumed = (): Promise<void> =>
       expect
@@ -69,6 +88,7 @@ describe("hold with music, and resume, with baresip", () => {
     for (let turn = 1; turn <= TURNS; turn += 1) {
       await phone.hold();
       await phone.waitForCall("local-hold");
+      await musicBegan(turn);
       await expect
         .poll(async () => (await phone.remoteTone(TONE_PEER, 300)).share, { timeout: 5000 })
         .toBeLessThan(0.1);
