@@ -90,13 +90,8 @@ async function runAll() {
     say("  for a network of their own. Run them with: sudo npm test");
     outcomes.push({ passed: 0, failed: 0, skipped: 2 });
   } else {
-    // Side by side, each in a network of its own: both wait for peers more than they compute.
-    outcomes.push(
-      ...(await Promise.all([
-        runTests(root, ["browser"], { filters, wrapper }),
-        runTests(root, ["integration"], { filters, wrapper, isShownAtEnd: true }),
-      ])),
-    );
+    outcomes.push(await runTests(root, ["integration"], { filters, wrapper }));
+    outcomes.push(await runTests(root, ["browser"], { filters, wrapper }));
   }
   return sum(outcomes);
 }

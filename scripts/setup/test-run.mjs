@@ -51,12 +51,11 @@ export function readOutcome(report, code, isFiltered) {
 }
 
 /**
- * Runs vitest projects and shows their output: as it comes, or all of it at the end when others
- * show theirs meanwhile.
+ * Runs vitest projects and shows their output as it comes.
  *
  * @param {string} root
  * @param {readonly string[]} projects
- * @param {{ filters: readonly string[], wrapper?: readonly string[], isShownAtEnd?: boolean }} options wrapper: a command
+ * @param {{ filters: readonly string[], wrapper?: readonly string[] }} options wrapper: a command
  *   that vitest runs inside
  * @returns {Promise<Outcome>}
  */
@@ -76,12 +75,11 @@ export async function runTests(root, projects, options) {
     ...options.filters,
   ];
   const [command = "", ...args] = [...(options.wrapper ?? []), ...vitest];
-  const { code, output } = await run(command, args, {
+  const { code } = await run(command, args, {
     cwd: root,
-    isShown: options.isShownAtEnd !== true,
+    isShown: true,
     env: { ...process.env, OFFHOOK_TEST_OUTCOME: file },
   });
-  if (options.isShownAtEnd === true) say(`· ${name} tests:\n${output}`);
   const outcome = readOutcome(tryRead(file), code, options.filters.length > 0);
   for (const reason of outcome.reasons) say(`  skipped: ${reason}`);
   const mark = outcome.failed === 0 ? "✓" : "✗";

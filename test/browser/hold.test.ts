@@ -84,6 +84,7 @@ describe("hold with music, and resume, with baresip", () => {
     const both = { inBrowser: true, atPeer: true };
     await phone.call("600");
     await phone.waitForCall("connected");
+    await resumed();
     await measure("at first", voices, both);
     for (let turn = 1; turn <= TURNS; turn += 1) {
       await phone.hold();

@@ -24,7 +24,12 @@ const ASKER = { user: "1000", domain: "gw.test" };
 const PASSWORD = "password-of-the-caller";
 const PROBE_MS = 100;
 
-/** The leg behind the gateway: every INVITE is written down and answered 486. */
+const ANSWERS: ReadonlyMap<string, number> = new Map([
+  ["INVITE", 486],
+  ["SUBSCRIBE", 489],
+]);
+
+/** The leg behind the gateway: what comes is written down, an INVITE answered 486, a SUBSCRIBE 489. */
 class FarLeg {
   readonly invites: SipRequest[] = [];
   readonly raw: string[] = [];
@@ -37,12 +42,10 @@ class FarLeg {
     this.#socket.on("message", (octets, { address, port }) => {
       const message = parseMessage(octets);
       if (message.kind !== "request" || message.method === "ACK") return;
-      const isInvite = message.method === "INVITE";
-      if (isInvite) {
-        this.invites.push(message);
-        this.raw.push(octets.toString("latin1"));
-      }
-      const response = buildResponse(message, isInvite ? 486 : 200, { toTag: randomToken(8) });
+      if (message.method === "INVITE") this.invites.push(message);
+      const status = ANSWERS.get(message.method) ?? 200;
+      if (status !== 200) this.raw.push(octets.toString("latin1"));
+      const response = buildResponse(message, status, { toTag: randomToken(8) });
       this.#socket.send(serializeMessage(response), port, address);
     });
     return this.#socket.address().port;
@@ -146,6 +149,8 @@ const CALLS: readonly (readonly [name: string, row: Omit<Row, "file">])[] = [
   ["inject-17", THROUGH],
   ["auth-05", THROUGH],
   ["auth-11", { trunk: 405, browser: 401, reaches: [] }],
+  // A user's subscription goes where a call would; a trunk's goes nowhere.
+  ["auth-13", { trunk: 404, browser: 489, reaches: [] }],
   ["redos-07", { trunk: 513, browser: 488, reaches: [] }],
   ["route-01", THROUGH],
   ["route-07", { trunk: 403, browser: 403, reaches: [] }],

@@ -129,7 +129,7 @@ describe("Asterisk 22 as the registrar of browsers", () => {
   it("calls a browser, and is called by it", async () => {
     await using ann = await signIn("2001", ANN);
     await asterisk().command("channel originate PJSIP/2001 extension 600@internal");
-    const incoming = await ann.incoming();
+    const incoming = await ann.incoming(15_000);
     expect(incoming.invite.to.sipUri.user).toBe("2001");
     await incoming.answer();
     await asterisk().hangUp();
@@ -208,7 +208,7 @@ describe("Asterisk 22 as the registrar of browsers", () => {
     const call = await ann.call("600");
     await call.bye();
     await asterisk().command("channel originate Local/1001@from-gateway extension 600@internal");
-    const incoming = await ann.incoming();
+    const incoming = await ann.incoming(15_000);
     await incoming.answer();
     await incoming.bye();
     await expectNothingLeft(gateway);
