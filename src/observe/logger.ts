@@ -1,9 +1,12 @@
 import { pino, stdTimeFunctions, type Logger as PinoLogger } from "pino";
 import type { LogFields, Logger, LogLevel } from "../core/logger.ts";
-import { BatchedLines } from "./batched-lines.ts";
-import type { LogStream } from "./log-stream.ts";
 import { maskFields } from "./masking.ts";
 import { formatPrettyLine } from "./pretty-line.ts";
+
+/** Where lines go. A Writable will do. */
+export interface LogStream {
+  write(line: string): unknown;
+}
 
 export interface LoggerOptions {
   /** The lowest level that is written; default `info`. */
@@ -89,16 +92,13 @@ function escapeUnseen(line: string): string {
   );
 }
 
-let stderrLines: BatchedLines | undefined;
+let hasErrorListener = false;
 
 function standardError(): LogStream {
-  if (stderrLines !== undefined) return stderrLines;
-  const lines = new BatchedLines(process.stderr);
-  // A log reader that went away (EPIPE) must not take the calls with it.
-  process.stderr.on("error", () => {});
-  process.once("exit", () => {
-    lines.flush();
-  });
-  stderrLines = lines;
-  return lines;
+  if (!hasErrorListener) {
+    // A log reader that went away (EPIPE) must not take the calls with it.
+    process.stderr.on("error", () => {});
+    hasErrorListener = true;
+  }
+  return process.stderr;
 }

@@ -83,6 +83,13 @@ async function nextResponse(line: Line): Promise<SipResponse> {
   return message;
 }
 
+/** Of the messages that were sent before. */
+const earlierIds = new Set<string>();
+
+function callIdOf(octets: Buffer): string | undefined {
+  return /^(?:call-id|i)[ \t]*:[ \t]*(\S+)/im.exec(octets.toString("latin1"))?.[1];
+}
+
 export interface ExchangeOptions {
   readonly line: Line;
   readonly octets: Buffer;
@@ -105,6 +112,12 @@ export async function exchange(options: ExchangeOptions): Promise<Outcome> {
   const strays: string[] = [];
   let isClosed = false;
   let stunAnswers = 0;
+  const ownId = callIdOf(octets);
+  // On the same port a response to the message before may come once more.
+  const isLate = (response: SipResponse): boolean => {
+    const id = response.headers.get("Call-ID") ?? "";
+    return id !== ownId && earlierIds.has(id);
+  };
   line.send(octets);
   let probe = buildOptions(line, asker);
   let startedAt = performance.now();
@@ -132,10 +145,11 @@ export async function exchange(options: ExchangeOptions): Promise<Outcome> {
       else if (message.headers.get("Call-ID") === probe.callId) {
         probeMs = performance.now() - startedAt;
         answer = message;
-      } else if (message.statusCode >= 200) responses.push(message);
+      } else if (message.statusCode >= 200 && !isLate(message)) responses.push(message);
     }
   }
   acknowledge(line, octets, responses);
+  if (ownId !== undefined) earlierIds.add(ownId);
   if (line !== options.line) await line.close();
   return {
     responses,

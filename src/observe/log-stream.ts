@@ -1,4 +1,0 @@
-/** Where lines go. A Writable will do. */
-export interface LogStream {
-  write(line: string): unknown;
-}
