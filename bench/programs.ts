@@ -56,7 +56,8 @@ export interface GatewayUnderTest {
 export class Bench implements AsyncDisposable {
   readonly #children: Child[];
   readonly #directory: string;
-  readonly #load: ChildProcess;
+  /** The callers of each port; one process could not hold the sockets of all. */
+  readonly #generators = new Map<number, ChildProcess>();
   readonly #rtpengines: readonly Child[];
   readonly gateways: readonly GatewayUnderTest[];
   readonly trunkPort = PORTS.trunk;
@@ -105,29 +106,32 @@ export class Bench implements AsyncDisposable {
       const floor = await start("floor", process.execPath, [...NODE_FLAGS, script, ...ports]);
       gateways.push(underTest("floor", floor));
     }
-    const load = fork(join(import.meta.dirname, "load/generator.ts"));
     await Promise.all(gateways.map(({ port, name }) => listening(port, name, children)));
-    return new Bench({ children, directory, load, rtpengines, gateways });
+    return new Bench({ children, directory, rtpengines, gateways });
   }
 
   private constructor(parts: {
     readonly children: Child[];
     readonly directory: string;
-    readonly load: ChildProcess;
     readonly rtpengines: readonly Child[];
     readonly gateways: readonly GatewayUnderTest[];
   }) {
     this.#children = parts.children;
     this.#directory = parts.directory;
-    this.#load = parts.load;
     this.#rtpengines = parts.rtpengines;
     this.gateways = parts.gateways;
   }
 
   /** Gives the load generator a command and waits for its end. @throws when it failed */
   async load(command: LoadCommand): Promise<LoadReply> {
-    this.#load.send(command);
-    const [reply] = (await once(this.#load, "message")) as [LoadReply];
+    const port = command.do === "options" ? command.port : command.subject.port;
+    let generator = this.#generators.get(port);
+    if (generator === undefined) {
+      generator = fork(join(import.meta.dirname, "load/generator.ts"));
+      this.#generators.set(port, generator);
+    }
+    generator.send(command);
+    const [reply] = (await once(generator, "message")) as [LoadReply];
     if (reply.error !== undefined) throw new Error(`The load generator failed: ${reply.error}`);
     return reply;
   }
@@ -169,7 +173,7 @@ export class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#load.disconnect();
+    for (const generator of this.#generators.values()) generator.disconnect();
     await Promise.all(this.#children.toReversed().map((child) => child.stop("SIGTERM", 3000)));
     await rm(this.#directory, { recursive: true, force: true });
   }

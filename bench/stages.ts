@@ -121,6 +121,7 @@ export async function measureCalls(effort: Effort, say: Progress): Promise<CallS
   await using bench = await Bench.start({ rtpengines: 1, withAll: true });
   const direct: Subject = { kind: "direct", port: bench.trunkPort };
   await bench.load({ do: "users", subject: direct, users: 1 });
+  await warmUp(bench, direct, effort);
   const figures: CallFigures[] = [];
   const before = { machine: machineCpuMs(), own: bench.ownCpuMs(), atMs: performance.now() };
   let users = 0;
@@ -129,7 +130,7 @@ export async function measureCalls(effort: Effort, say: Progress): Promise<CallS
       for (const gateway of bench.gateways) {
         const subject = subjectOf(gateway);
         await bench.load({ do: "users", subject, users: point.users });
-        if (users === 0) await warmUp(bench, gateway, effort);
+        if (users === 0) await warmUp(bench, subject, effort);
       }
       users = point.users;
     }
@@ -187,7 +188,7 @@ export async function measureLiveCalls(effort: Effort, say: Progress): Promise<L
   for (const gateway of bench.gateways) {
     const subject = subjectOf(gateway);
     await bench.load({ do: "users", subject, users: LIVE_USERS });
-    await warmUp(bench, gateway, effort);
+    await warmUp(bench, subject, effort);
     let live = 0;
     for (const wanted of effort.liveCalls) {
       const calls = wanted - live;
@@ -206,7 +207,7 @@ export async function measureLiveCalls(effort: Effort, say: Progress): Promise<L
         transactions: await gateway.metric("offhook_sip_transactions"),
       });
     }
-    await bench.load({ do: "hang up", perSecond: 400 });
+    await bench.load({ do: "hang up", subject, perSecond: 400 });
     await bench.load({ do: "users", subject, users: 0 });
   }
   return figures;
@@ -224,7 +225,7 @@ export async function measureTransactions(
   const gateway = bench.gateways.find(({ name }) => name === "offhook");
   if (gateway === undefined) return [];
   await bench.load({ do: "users", subject: subjectOf(gateway), users: LIVE_USERS });
-  await warmUp(bench, gateway, effort);
+  await warmUp(bench, subjectOf(gateway), effort);
   const figures: TransactionFigures[] = [];
   for (const waiting of effort.transactions) {
     // Those of before are over.
@@ -266,11 +267,11 @@ async function costOfCalls(
   return (gateway.cpuMs() - before) / reply.counts.completed;
 }
 
-/** The same for every gateway; not measured. */
-async function warmUp(bench: Bench, gateway: GatewayUnderTest, effort: Effort): Promise<void> {
+/** The same for every gateway, and for none; not measured. */
+async function warmUp(bench: Bench, subject: Subject, effort: Effort): Promise<void> {
   await bench.load({
     do: "calls",
-    subject: subjectOf(gateway),
+    subject,
     perSecond: WARM_UP_PER_SECOND,
     calls: effort.warmUpCalls,
     holdMs: 500,

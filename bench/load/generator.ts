@@ -1,6 +1,6 @@
 /**
- * The callers, in a process of their own, told what to do over the IPC channel. Frugal on purpose:
- * it shares the machine with what it measures.
+ * The callers of one gateway, in a process of their own, told what to do over the IPC channel. Frugal
+ * on purpose: it shares the machine with what it measures.
  */
 import { Caller } from "./caller.ts";
 import type { Call, CallCounts, CallLog } from "./caller.ts";
@@ -34,7 +34,7 @@ export type LoadCommand =
       readonly requests: number;
     }
   /** Hangs up the calls that were left up. */
-  | { readonly do: "hang up"; readonly perSecond: number };
+  | { readonly do: "hang up"; readonly subject: Subject; readonly perSecond: number };
 
 /** What it answers: one reply a command. */
 export interface LoadReply {
@@ -49,12 +49,10 @@ const TICK_MS = 5;
 const PATIENCE_MS = 10_000;
 const SIGN_INS_AT_ONCE = 20;
 
-const callersByPort = new Map<number, Caller[]>();
+const callers: Caller[] = [];
 let held: Call[] = [];
 
 async function users(subject: Subject, count: number): Promise<void> {
-  const callers = callersByPort.get(subject.port) ?? [];
-  callersByPort.set(subject.port, callers);
   for (const caller of callers.splice(count)) caller.close();
   const missing = Array.from({ length: count - callers.length }, (_, at) => callers.length + at);
   const work = async (): Promise<void> => {
@@ -83,7 +81,6 @@ async function signIn(subject: Subject, index: number): Promise<Caller> {
 }
 
 function calls(command: Extract<LoadCommand, { do: "calls" }>): Promise<LoadReply> {
-  const callers = callersByPort.get(command.subject.port) ?? [];
   const counts: CallCounts = { started: 0, answered: 0, completed: 0, failed: 0 };
   /** Answered calls and when they end, in order: all are held equally long. */
   const ends: { readonly call: Call; readonly atMs: number }[] = [];
