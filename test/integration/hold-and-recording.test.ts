@@ -269,6 +269,77 @@ describe("recording", () => {
   });
 });
 
+describe("when rtpengine is killed", () => {
+  /** Kills it, and answers for both telephones what the gateway then asks of them. */
+  async function killRtpengine(
+    { caller, callee }: Talk,
+    sdpOf: { readonly caller: string; readonly callee: string },
+  ): Promise<{ readonly toCaller: string; readonly toCallee: string }> {
+    const started = office.gateway.logs().findLast(({ msg }) => msg === "rtpengine started");
+    process.kill(Number(started?.fields.get("pid")), "SIGKILL");
+    const agree = async (call: DeskCall, sdp: string): Promise<string> => {
+      const invite = await call.expectRequest("INVITE");
+      call.peer.respond(invite, 200, { body: sdp });
+      await call.expectRequest("ACK");
+      return invite.body.toString();
+    };
+    const [toCaller, toCallee] = await Promise.all([
+      agree(caller, sdpOf.caller),
+      agree(callee, sdpOf.callee),
+    ]);
+    return { toCaller, toCallee };
+  }
+
+  it("the music of a held call goes on, and its end brings both voices back", async () => {
+    const call = await talk();
+    const { caller, callee, one, other } = call;
+    await hears(one, CALLEE_HZ, "the callee before the hold");
+    one.silence();
+    const listening = other.sdp().replace("sendrecv", "recvonly");
+    await change(caller, one.sdp("sendonly"), callee, listening);
+    other.silence();
+    await hears(other, MUSIC_HZ, "music at the held one");
+    await killRtpengine(call, { caller: one.sdp("sendonly"), callee: listening });
+    const sinceMs = performance.now();
+    await waitFor(() => share(other.heard(sinceMs), MUSIC_HZ) > CLEAN, {
+      what: "music at the held one from the new rtpengine",
+      timeoutMs: 8000,
+    });
+    expect(share(await one.listen(200), MUSIC_HZ), "music at the holder").toBeLessThan(0.1);
+    const resumed = await change(caller, one.sdp(), callee, other.sdp());
+    one.talk(resumed.answered);
+    other.talk(resumed.told);
+    await hears(other, CALLER_HZ, "the caller after the hold");
+    await hears(one, CALLEE_HZ, "the callee after the hold");
+    await hangUp(call);
+  });
+
+  it("a recording goes on in the same file", async () => {
+    const call = await talk("777");
+    const { one, other } = call;
+    await hears(one, CALLEE_HZ, "the callee after the consent");
+    await hears(other, CALLER_HZ, "the caller after the consent");
+    const told = await killRtpengine(call, { caller: one.sdp(), callee: other.sdp() });
+    one.talk(told.toCaller);
+    other.talk(told.toCallee);
+    await hears(one, CALLEE_HZ, "the callee after the move");
+    await hears(other, CALLER_HZ, "the caller after the move");
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1200);
+    });
+    await hangUp(call);
+    const [record] = await records(office.gateway, 1);
+    const made = (record?.["recordings"] ?? []) as readonly Record<string, unknown>[];
+    expect(made).toMatchObject([{ state: "done" }]);
+    const [left, right] = await stereo(join(recordings, String(made[0]?.["file"])));
+    const end = (left.samples.length / 8000) * 1000;
+    const tail = (sound: Sound, hz: number): number =>
+      measureTone(sound, hz, end - 1000, end - 200).share;
+    expect(tail(left, CALLER_HZ), "left").toBeGreaterThan(CLEAN);
+    expect(tail(right, CALLEE_HZ), "right").toBeGreaterThan(CLEAN);
+  });
+});
+
 async function states(id: string | undefined): Promise<readonly Record<string, unknown>[]> {
   const { body } = await office.gateway.api(`/api/v1/calls/${id ?? ""}`);
   const view = body as { readonly recordings?: readonly Record<string, unknown>[] };
