@@ -35,6 +35,8 @@ const TRUNKS = {
   hold: "allow=ulaw,alaw\nmoh_passthrough=yes",
   /** Passes video on. */
   video: "allow=ulaw,alaw,vp8,h264",
+  /** As `direct`; with a media address of its own, Asterisk names that even then. */
+  past: "allow=ulaw,alaw\ndirect_media=yes\nmedia_address=\nbind_rtp_to_media_address=no",
 } as const;
 
 export type AsteriskTrunk = keyof typeof TRUNKS;
