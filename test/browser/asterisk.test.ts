@@ -187,12 +187,22 @@ describe("Asterisk 22 as the trunk", () => {
       await expectOnWire(frequencyHz, what, (p) => isOurs(p.source) && isOurs(p.destination));
     }
 
-    it("sends the sound past itself by re-INVITE, heard by both", async () => {
+    it("sends the sound past itself by re-INVITE, takes it back to hold with music, and sends it past again", async () => {
       const { annPhone, bobPhone } = await join("past");
       await expectPast(TONE_1002, "Bob, past Asterisk");
       await expectPast(TONE_1001, "Ann, past Asterisk");
       await expectTone(annPhone, TONE_1002, "Ann, past Asterisk");
       await expectTone(bobPhone, TONE_1001, "Bob, past Asterisk");
+      await bobPhone.hold();
+      await bobPhone.waitForCall("local-hold");
+      await expectOnWire(ASTERISK_MUSIC, "music on its way to Ann");
+      expect((await bobPhone.remoteTone(ASTERISK_MUSIC, 300)).share, "the holder").toBeLessThan(
+        0.1,
+      );
+      await bobPhone.hold();
+      await bobPhone.waitForCall("connected");
+      await expectTone(bobPhone, TONE_1001, "Bob afterwards");
+      await expectPast(TONE_1002, "Bob on his way to Ann, past Asterisk again");
       await end(annPhone);
       await bobPhone.waitForCall("ended");
     });
