@@ -1,11 +1,11 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { hasAsterisk, useAsterisk } from "../harness/asterisk.ts";
 import { measureStreamTone } from "../harness/chromium.ts";
 import { PASSWORDS } from "../harness/gateway.ts";
-import { expectNothingLeft } from "../harness/gateway-state.ts";
 import { SipJsPage } from "../harness/sipjs-page.ts";
 import { waitFor } from "../harness/wait.ts";
+import { leaveNothingBehind } from "./asterisk-stage.ts";
 import { CLEAN, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
 describe("transfers with Asterisk 22 as the trunk", () => {
@@ -26,13 +26,7 @@ describe("transfers with Asterisk 22 as the trunk", () => {
     };
   });
 
-  afterEach(async (context) => {
-    if (!hasAsterisk()) return;
-    const { gateway, ann, bob } = stage();
-    if (context.task.result?.state === "fail") await asterisk().hangUp();
-    else await expectNothingLeft(gateway);
-    for (const browser of [ann, bob]) await browser.closePages();
-  });
+  leaveNothingBehind(asterisk, stage);
 
   async function openBoth(): Promise<readonly [SipJsPage, SipJsPage]> {
     const { gateway, ann, bob } = stage();

@@ -9,9 +9,10 @@ import {
 } from "../harness/asterisk.ts";
 import { Capture, type RtpPacket, rtpPackets, soundOf } from "../harness/capture.ts";
 import type { PhonePage } from "../harness/chromium.ts";
-import { expectNothingLeft, lastRecord } from "../harness/gateway-state.ts";
+import { lastRecord } from "../harness/gateway-state.ts";
 import { bestTone, measureTone } from "../harness/tone.ts";
 import { delay } from "../harness/wait.ts";
+import { leaveNothingBehind } from "./asterisk-stage.ts";
 import { CLEAN, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
 /** The first digit of a number, from 7 on, chooses the trunk; the rest is Asterisk's extension. */
@@ -40,13 +41,13 @@ describe("Asterisk 22 as the trunk", () => {
     };
   });
 
-  afterEach(async (context) => {
+  leaveNothingBehind(asterisk, stage);
+
+  afterEach(() => {
     if (!hasAsterisk()) return;
-    const { gateway, ann, bob } = stage();
-    if (context.task.result?.state === "fail") await asterisk().hangUp();
-    else await expectNothingLeft(gateway);
-    for (const browser of [ann, bob]) await browser.closePages();
-    const complaints = gateway.logs().filter(({ msg }) => msg.startsWith("rtpengine: "));
+    const complaints = stage()
+      .gateway.logs()
+      .filter(({ msg }) => msg.startsWith("rtpengine: "));
     expect(complaints.map(({ text }) => text)).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { Page } from "playwright-core";
 import { afterEach, describe, expect, it } from "vitest";
 import { formatSocketAddress } from "../../src/core/address.ts";
 import { PhonePage } from "../harness/chromium.ts";
@@ -44,6 +45,20 @@ function framesOf(phone: PhonePage): string[] {
     socket.on("framesent", ({ payload }) => sent.push(String(payload)));
   });
   return sent;
+}
+
+/** A phone of 1001 in a page that runs a script of ours first. */
+async function openWith(
+  script: string,
+): Promise<{ readonly page: Page; readonly phone: PhonePage; readonly sent: readonly string[] }> {
+  const { gateway, ann } = stage();
+  const page = await ann.newPage();
+  await page.addInitScript(script);
+  const phone = new PhonePage(page);
+  const sent = framesOf(phone);
+  await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
+  await phone.signIn("1001", PASSWORDS["1001"]);
+  return { page, phone, sent };
 }
 
 describe("two tabs of one user", () => {
@@ -122,9 +137,7 @@ describe("a telephone link", () => {
 
 describe("what the browser lends to a call", () => {
   it("keeps the screen on, and gives the headset's keys, only while the call is up", async () => {
-    const { gateway, ann } = stage();
-    const page = await ann.newPage();
-    await page.addInitScript(`(() => {
+    const { page, phone } = await openWith(`(() => {
       const seen = (window.seen = { locks: 0, handlers: {} });
       // A headless browser has no screen to keep on.
       navigator.wakeLock.request = async () => {
@@ -142,9 +155,6 @@ describe("what the browser lends to a call", () => {
         set(action, handler);
       };
     })()`);
-    const phone = new PhonePage(page);
-    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
-    await phone.signIn("1001", PASSWORDS["1001"]);
     const seen = async () =>
       await page.evaluate<{ locks: number; keys: string[] }>(
         "({ locks: seen.locks, keys: Object.keys(seen.handlers).filter((key) => seen.handlers[key]).sort() })",
@@ -275,9 +285,7 @@ describe("a gateway that does not want the account", () => {
 
 describe("a microphone that is not there", () => {
   it("is missed before anybody is called, and the screen clears when one is plugged in", async () => {
-    const { gateway, ann } = stage();
-    const page = await ann.newPage();
-    await page.addInitScript(`(() => {
+    const { page, phone, sent } = await openWith(`(() => {
       const media = navigator.mediaDevices;
       const ask = media.getUserMedia.bind(media);
       const list = media.enumerateDevices.bind(media);
@@ -288,10 +296,6 @@ describe("a microphone that is not there", () => {
       media.enumerateDevices = async () =>
         (await list()).filter(({ kind }) => window.plugged || kind !== "audioinput");
     })()`);
-    const phone = new PhonePage(page);
-    const sent = framesOf(phone);
-    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
-    await phone.signIn("1001", PASSWORDS["1001"]);
     await phone.call("*43");
     await expect.poll(() => phone.part("error-title").textContent()).toMatch(/no microphone/i);
     expect(sent.filter((message) => message.startsWith("INVITE"))).toEqual([]);
@@ -305,18 +309,12 @@ describe("a microphone that is not there", () => {
 
 describe("the devices of a call", () => {
   it("change without a word to the far end, and fall back when one is unplugged", async () => {
-    const { gateway, ann } = stage();
-    const page = await ann.newPage();
-    await page.addInitScript(`(() => {
+    const { page, phone, sent } = await openWith(`(() => {
       const media = navigator.mediaDevices;
       const list = media.enumerateDevices.bind(media);
       window.unplug = (label) => { window.gone = label; media.dispatchEvent(new Event("devicechange")); };
       media.enumerateDevices = async () => (await list()).filter(({ label }) => label !== window.gone);
     })()`);
-    const phone = new PhonePage(page);
-    const sent = framesOf(phone);
-    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
-    await phone.signIn("1001", PASSWORDS["1001"]);
     await phone.call("*43");
     await phone.waitForCall("connected");
     const invites = (): number => sent.filter((message) => message.startsWith("INVITE")).length;
@@ -360,10 +358,8 @@ describe("the devices of a call", () => {
 
 describe("how a call sounds", () => {
   it("is warned of within five seconds, and clears when it is good again", async () => {
-    const { gateway, ann } = stage();
-    const page = await ann.newPage();
     // Chromium's own emulation does not reach WebRTC on the loopback.
-    await page.addInitScript(`(() => {
+    const { page, phone } = await openWith(`(() => {
       const get = RTCPeerConnection.prototype.getStats;
       let lost = 0;
       RTCPeerConnection.prototype.getStats = async function (...parameters) {
@@ -380,9 +376,6 @@ describe("how a call sounds", () => {
         return new Map(values.map((stats) => [stats.id, stats]));
       };
     })()`);
-    const phone = new PhonePage(page);
-    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
-    await phone.signIn("1001", PASSWORDS["1001"]);
     await phone.call("*43");
     await phone.waitForCall("connected");
     const warnings = async (): Promise<string[]> =>
@@ -399,7 +392,7 @@ describe("how a call sounds", () => {
     await expect.poll(warnings, WITHIN).toEqual(expect.arrayContaining(["round-trip", "loss"]));
     const tookMs = performance.now() - before;
     console.info(`warned ${tookMs.toFixed(0)} ms after it got bad`);
-    expect(tookMs).toBeLessThan(6_000);
+    expect(tookMs).toBeLessThan(5_000);
     await page.getByText("Parts of the sound get lost").first().waitFor();
     await page.evaluate("window.isBad = false");
     await expect.poll(warnings, { timeout: 15_000 }).toEqual([]);

@@ -18,6 +18,28 @@ function load(text: string, variables: Readonly<Record<string, string>> = {}): C
   return result.config;
 }
 
+/** What a trunk is that says no more than its peer. */
+const TRUNK_DEFAULTS = {
+  dtmf: "rfc4733",
+  dtmfFallback: "inband",
+  nat: "auto",
+  video: false,
+  srtp: "off",
+  pingMisses: 3,
+  pingHits: 2,
+  failoverAfterMs: 4000,
+  registrar: false,
+  identity: {
+    isTrusted: false,
+    header: "from",
+    numbers: "as-is",
+    isPhone: false,
+    diversion: "diversion",
+  },
+  headers: { toTrunk: [], fromTrunk: [] },
+  terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
+} as const;
+
 describe("the example of the contract", () => {
   const config = load(contract, environment);
 
@@ -56,33 +78,16 @@ describe("the example of the contract", () => {
       groups: ["staff"],
     });
     expect(config.trunks.get("office")).toEqual({
+      ...TRUNK_DEFAULTS,
       id: "office",
       peer: "sip:pbx.example.com:5060;transport=udp",
       register: { username: "gw", password: "…", expiresSeconds: 300 },
       auth: { username: "gw", password: "…" },
       accept: ["198.51.100.0/24"],
       codecs: ["PCMA", "PCMU", "G722"],
-      dtmf: "rfc4733",
-      dtmfFallback: "inband",
-      nat: "auto",
-      video: false,
-      srtp: "off",
       maxCalls: 30,
       pingMs: 30_000,
-      pingMisses: 3,
-      pingHits: 2,
-      failoverAfterMs: 4000,
-      registrar: false,
-      identity: {
-        isTrusted: false,
-        header: "from",
-        numbers: "as-is",
-        isPhone: false,
-        diversion: "diversion",
-      },
-      headers: { toTrunk: [], fromTrunk: [] },
       transfer: { isPassedOn: false, isReferredByTold: false, peerHost: "pbx.example.com" },
-      terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
     });
     expect(config.dialplan.routes).toHaveLength(5);
     expect(config.demo).toBeUndefined();
@@ -134,27 +139,10 @@ describe("defaults", () => {
     ]);
     expect(config.media.address).toBe("192.0.2.2");
     expect(config.trunks.get("office")).toEqual({
+      ...TRUNK_DEFAULTS,
       id: "office",
       peer: "sip:192.0.2.20:5060",
-      dtmf: "rfc4733",
-      dtmfFallback: "inband",
-      nat: "auto",
-      video: false,
-      srtp: "off",
-      pingMisses: 3,
-      pingHits: 2,
-      failoverAfterMs: 4000,
-      registrar: false,
-      identity: {
-        isTrusted: false,
-        header: "from",
-        numbers: "as-is",
-        isPhone: false,
-        diversion: "diversion",
-      },
-      headers: { toTrunk: [], fromTrunk: [] },
       transfer: { isPassedOn: false, isReferredByTold: false, peerHost: "192.0.2.20" },
-      terms: { reliable: "supported", session: { expiresSeconds: 1800, minimumSeconds: 90 } },
     });
     expect(config.demo?.users.map(({ id }) => id)).toEqual(["1001", "1002"]);
     expect(config.dialplan.routes.at(-1)).toMatchObject({

@@ -30,14 +30,43 @@ function noticeTextOf(notice: ContactNotice): string {
   }
 }
 
+function ContactField(props: {
+  readonly label: string;
+  readonly testId: string;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  readonly hasFocus?: boolean;
+  /** Digits, from left to right in every language. */
+  readonly isNumber?: boolean;
+}) {
+  const { label, testId, value, onValue } = props;
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (props.hasFocus === true) field.current?.focus();
+  }, []);
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        ref={field}
+        data-testid={testId}
+        autocomplete="off"
+        {...(props.isNumber === true ? ({ inputmode: "tel", dir: "ltr" } as const) : {})}
+        required
+        maxLength={120}
+        value={value}
+        onInput={(event) => onValue(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
 function ContactForm(props: ContactProps & { readonly contact: Contact }) {
   const { contact, shell, onShell } = props;
   const [name, setName] = useState(contact.name);
   const [number, setNumber] = useState(contact.number);
   const [isWatched, setWatched] = useState(contact.isWatched);
-  const field = useRef<HTMLInputElement>(null);
   const isKnown = shell.contacts.some(({ id }) => id === contact.id);
-  useEffect(() => field.current?.focus(), []);
   const save = (): void => {
     const contacts = saveContact(shell.contacts, { ...contact, name, number, isWatched });
     if (contacts === undefined) {
@@ -55,31 +84,20 @@ function ContactForm(props: ContactProps & { readonly contact: Contact }) {
         save();
       }}
     >
-      <label class="field">
-        <span>{t("contacts.name")}</span>
-        <input
-          ref={field}
-          data-testid="contact-name"
-          autocomplete="off"
-          required
-          maxLength={120}
-          value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-      </label>
-      <label class="field">
-        <span>{t("contacts.number")}</span>
-        <input
-          data-testid="contact-number"
-          autocomplete="off"
-          inputmode="tel"
-          dir="ltr"
-          required
-          maxLength={120}
-          value={number}
-          onInput={(event) => setNumber(event.currentTarget.value)}
-        />
-      </label>
+      <ContactField
+        label={t("contacts.name")}
+        testId="contact-name"
+        hasFocus
+        value={name}
+        onValue={setName}
+      />
+      <ContactField
+        label={t("contacts.number")}
+        testId="contact-number"
+        isNumber
+        value={number}
+        onValue={setNumber}
+      />
       <label class="check">
         <input
           type="checkbox"
