@@ -157,7 +157,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
       logger: context.logger.child({ call: options.id }),
       timeoutMs: context.mediaTimeoutMs,
       ends: () => this.#ends(),
-      reanchor: (ends) => this.#reanchor(ends),
+      reanchor: (ends, isUseless) => this.#reanchor(ends, isUseless),
       told: (event, detail) => {
         this.#story.mediaChanged(event, detail);
         callMedia.publish({ call: this.id, event, detail });
@@ -466,7 +466,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     return peer === undefined ? undefined : [{ kind: "dialog", end: this.#caller }, peer];
   }
 
-  async #reanchor(ends: readonly [Peer, Peer]): Promise<ReanchorOutcome> {
+  async #reanchor(ends: readonly [Peer, Peer], isUseless: boolean): Promise<ReanchorOutcome> {
     if (this.#isBusy) return { kind: "busy" };
     this.#isRenegotiating = true;
     const outcome = await reanchor({
@@ -474,6 +474,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
       branch: this.#exchange?.branch ?? "",
       policy: this.#codecs.policy,
       ends,
+      isUseless,
       logger: this.#context.logger.child({ call: this.id }),
     });
     this.#isRenegotiating = false;

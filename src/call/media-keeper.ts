@@ -17,11 +17,22 @@ export interface KeptCall {
   readonly timeoutMs: number;
   /** Both ends, once they are joined; undefined before and after. */
   ends(): readonly [Peer, Peer] | undefined;
-  /** Moves the media. Only while `ends` are there; `busy` while something else is changed. */
-  reanchor(ends: readonly [Peer, Peer]): Promise<ReanchorOutcome>;
+  /**
+   * Moves the media. Only while `ends` are there; `busy` while something else is changed.
+   *
+   * @param isUseless the sound cannot come back where it is
+   */
+  reanchor(ends: readonly [Peer, Peer], isUseless: boolean): Promise<ReanchorOutcome>;
   /** For the call's timeline and the fact channel. */
   told(event: CallMediaFact["event"], detail: string): void;
   end(reason: EndReason): void;
+}
+
+/** Why the media must move, for people. */
+interface Cause {
+  readonly why: string;
+  /** An end and rtpengine have no keys in common, and will not get any where they are. */
+  readonly isUseless: boolean;
 }
 
 /** After the ends were joined: DTLS takes some 50 ms, so that these are late enough to be sure. */
@@ -44,7 +55,7 @@ export class MediaKeeper {
   readonly #call: KeptCall;
   #state: "watching" | "moving" | "closed" = "watching";
   /** Why the media must move; undefined when it is well. */
-  #wanted: string | undefined;
+  #wanted: Cause | undefined;
   #tries = 0;
   #repairs = 0;
   #retry: Timer | undefined;
@@ -87,8 +98,12 @@ export class MediaKeeper {
 
   /** The media has to go elsewhere: its rtpengine is lost, or drained, or has changed its side. */
   move(why: string): void {
+    this.#want({ why, isUseless: false });
+  }
+
+  #want(cause: Cause): void {
     if (this.#state === "closed") return;
-    this.#wanted = why;
+    this.#wanted = cause;
     this.#tries = 0;
     this.#retry?.cancel();
     this.#retry = undefined;
@@ -111,18 +126,18 @@ export class MediaKeeper {
     void this.#move(ends, this.#wanted);
   }
 
-  async #move(ends: readonly [Peer, Peer], why: string): Promise<void> {
+  async #move(ends: readonly [Peer, Peer], cause: Cause): Promise<void> {
     const { clock } = this.#call;
     const startedMs = clock.monotonicMs();
-    const outcome = await this.#call.reanchor(ends);
+    const outcome = await this.#call.reanchor(ends, cause.isUseless);
     if (this.#isClosed()) return;
     this.#state = "watching";
     switch (outcome.kind) {
       case "moved": {
         const tookMs = Math.round(clock.monotonicMs() - startedMs);
-        this.#call.told("moved", `${why}; ${tookMs} ms`);
+        this.#call.told("moved", `${cause.why}; ${tookMs} ms`);
         // What was lost again meanwhile is another matter.
-        if (this.#wanted === why) this.#wanted = undefined;
+        if (this.#wanted === cause) this.#wanted = undefined;
         this.#tries = 0;
         for (const heard of this.#heard.values()) heard.packets = 0;
         this.#secured.clear();
@@ -183,9 +198,9 @@ export class MediaKeeper {
     for (const [tag, leg] of Object.entries(health)) if (leg.isSecured) this.#secured.add(tag);
     if (missing === undefined || this.#repairs >= MAX_REPAIRS) return;
     this.#repairs += 1;
-    this.#call.told("repaired", missing);
-    this.#call.logger.warn("a call without sound is negotiated anew", { why: missing });
-    this.move(missing);
+    this.#call.told("repaired", missing.why);
+    this.#call.logger.warn("a call without sound is negotiated anew", { why: missing.why });
+    this.#want(missing);
   }
 
   /** Ends the call when an end that should send has been silent for too long. */
@@ -212,13 +227,13 @@ export class MediaKeeper {
   }
 }
 
-/** What should have come by now and has not, for people; undefined when all is well. */
+/** What should have come by now and has not; undefined when all is well. */
 function missingIn(
   ends: readonly [Peer, Peer],
   health: Readonly<Record<string, LegHealth>>,
   secured: ReadonlySet<string>,
   isSoundDue: boolean,
-): string | undefined {
+): Cause | undefined {
   for (const [end, peer] of [ends, [ends[1], ends[0]] as const]) {
     const { tag } = legOf(end);
     const leg = health[tag];
@@ -230,9 +245,13 @@ function missingIn(
     // Nothing at all has come from this browser: its network lets nothing through. Another port of
     // ours is no help, and would only begin its search for a relay anew.
     if (!leg.isSecured && !leg.hasPath && !leg.isUnreadable && leg.packets === 0) continue;
-    if (!leg.isSecured && isDue) return `no DTLS from ${tag}`;
-    if (leg.isUnreadable) return `no packet that can be decrypted from ${tag}`;
-    if (isSoundDue && leg.packets === 0 && shouldSend(end, peer)) return `no packet from ${tag}`;
+    if (!leg.isSecured && isDue) return { why: `no DTLS from ${tag}`, isUseless: true };
+    if (leg.isUnreadable) {
+      return { why: `no packet that can be decrypted from ${tag}`, isUseless: true };
+    }
+    if (isSoundDue && leg.packets === 0 && shouldSend(end, peer)) {
+      return { why: `no packet from ${tag}`, isUseless: false };
+    }
   }
   return undefined;
 }

@@ -31,6 +31,8 @@ export async function reanchor(change: {
   readonly branch: string;
   readonly policy: CodecPolicy;
   readonly ends: readonly [Peer, Peer];
+  /** Nothing is lost by ending the old rtpengine call at once, and something may be won. */
+  readonly isUseless: boolean;
   readonly logger: Logger;
 }): Promise<ReanchorOutcome> {
   const { media, branch, policy, logger } = change;
@@ -43,7 +45,7 @@ export async function reanchor(change: {
   if (first.peer.kind === "service") return { kind: "failed", why: "a service has no far end" };
   const standIn = lastSdpOf(second.peer);
   if (standIn === undefined) return { kind: "failed", why: "an end has sent no SDP yet" };
-  const move = await media.move();
+  const move = await media.move({ isUseless: change.isUseless });
   let hasFirstMoved = false;
   try {
     const isStandIn = second.peer.kind === "dialog";

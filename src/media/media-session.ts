@@ -165,8 +165,12 @@ export class RtpengineSession implements MediaSession, PooledSession {
     }
   }
 
-  async move(): Promise<MediaMove> {
-    const left = await this.#inTurn(() => Promise.resolve(this.#leave()));
+  async move(options?: { readonly isUseless: boolean }): Promise<MediaMove> {
+    const left = await this.#inTurn(async () => {
+      const old = this.#leave();
+      if (options?.isUseless === true) await this.#endLeft(old);
+      return old;
+    });
     return {
       keep: () => this.#inTurn(() => this.#forget(left)).catch(() => {}),
       undo: () => this.#inTurn(() => this.#return(left)).catch(() => {}),
@@ -231,6 +235,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
           { anchor, tlsId, ufrag, fingerprint },
         ]),
       ),
+      isEnded: false,
     };
     this.#rename(randomToken(22));
     this.#node = undefined;
@@ -253,8 +258,13 @@ export class RtpengineSession implements MediaSession, PooledSession {
     if (this.#left !== left) return;
     this.#left = undefined;
     if (this.#state === "open") await this.sounds.restore();
+    await this.#endLeft(left);
+  }
+
+  async #endLeft(left: Anchorage): Promise<void> {
     const { node, callId } = left;
-    if (node === undefined) return;
+    if (node === undefined || left.isEnded) return;
+    left.isEnded = true;
     if (!node.isUp) {
       node.bury(callId);
       return;
@@ -327,7 +337,9 @@ export class RtpengineSession implements MediaSession, PooledSession {
         sdp: this.#toRtpengine(
           offerer,
           "offer",
-          exchange.isStandIn === true ? withoutTransport(description, offerer) : description,
+          exchange.isStandIn === true
+            ? withoutTransport(description, offerer, this.#roleBefore(offerer))
+            : description,
           withEventsOf(
             this.#legs.get(answerer.tag)?.events,
             plan,
@@ -442,10 +454,15 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const { host } = description.audio.connection;
     const hasVideo = video === "own" && description.video !== undefined;
     const profile = profileOf({ sender: { ...sender, host }, receiver, hasVideo });
-    const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
+    const role = this.#roleBefore(receiver);
     const { isIceLite } = this.#options;
     const { moves } = this.#leg(receiver.tag);
     return adaptProfile(profile, { kind: receiver.kind, moves, role, isIceLite });
+  }
+
+  /** rtpengine's role in DTLS toward a leg in the call that is left behind. */
+  #roleBefore({ tag }: MediaLeg): string | undefined {
+    return this.#left?.anchors.get(tag)?.anchor?.role;
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {

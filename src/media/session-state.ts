@@ -11,7 +11,7 @@ import type { MediaAddress } from "./media-address.ts";
 import type { NgCommands, NgReply } from "./ng-client.ts";
 import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
-import type { Sdp } from "./sdp.ts";
+import type { Sdp, SdpAttribute } from "./sdp.ts";
 import { findAttribute, formatSdp, newOriginId } from "./sdp.ts";
 import type { LegDescription, LegLayout, VideoUse } from "./sdp-filter.ts";
 import type { DtmfWay, Exchange, LegKind, MediaLeg, MediaReport } from "./session.ts";
@@ -93,6 +93,8 @@ export interface Anchorage {
     string,
     Pick<LegState, "anchor" | "tlsId" | "ufrag" | "fingerprint">
   >;
+  /** Whether rtpengine has been told to end it. */
+  isEnded: boolean;
 }
 
 /** A leg that nothing is known of. */
@@ -273,17 +275,36 @@ export function hasTranscodingFlag({ state, flags }: BranchState): boolean {
   return state === "live" && flags.size > 0;
 }
 
-/** A browser's SDP without its ICE and DTLS: it will be asked for new ones. */
-export function withoutTransport(description: LegDescription, leg: MediaLeg): LegDescription {
+/**
+ * A browser's SDP without its ICE and DTLS: it will be asked for new ones. A browser keeps its role
+ * (RFC 8842 §5.3); rtpengine has to know it from the start. A client's ClientHello may come before
+ * its SDP, and rtpengine would otherwise answer it with one of its own, which ends the handshake.
+ *
+ * @param role rtpengine's role toward the browser so far
+ */
+export function withoutTransport(
+  description: LegDescription,
+  leg: MediaLeg,
+  role: string | undefined,
+): LegDescription {
   if (leg.kind !== "webrtc") return description;
+  const setup = role === "active" ? [] : [{ name: "setup", value: "active" }];
+  const strip = (attributes: readonly SdpAttribute[]): readonly SdpAttribute[] => [
+    ...attributes.filter(({ name }) => !isTransport(name)),
+    ...setup,
+  ];
   const { audio, video } = description;
-  const isKept = ({ name }: { readonly name: string }): boolean =>
-    !name.startsWith("ice-") && name !== "candidate" && name !== "fingerprint" && name !== "setup";
   return {
     ...description,
-    audio: { ...audio, attributes: audio.attributes.filter(isKept) },
-    video: video && { ...video, attributes: video.attributes.filter(isKept) },
+    audio: { ...audio, attributes: strip(audio.attributes) },
+    video: video && { ...video, attributes: strip(video.attributes) },
   };
+}
+
+function isTransport(name: string): boolean {
+  return (
+    name.startsWith("ice-") || name === "candidate" || name === "fingerprint" || name === "setup"
+  );
 }
 
 /** RFC 3264 §8: the same origin in every SDP to a leg, its version one more when the body changes. */

@@ -35,10 +35,6 @@ afterAll(async () => {
 });
 
 afterEach(async () => {
-  if (process.env["POOL_DEBUG"])
-    for (const l of stage().gateway.logs().slice(-60)) console.info(l.text.slice(0, 600));
-  if (process.env["POOL_DEBUG"])
-    console.info(JSON.stringify((await stage().gateway.api("/api/v1/calls")).body));
   await expectNothingLeft(stage().gateway);
 });
 

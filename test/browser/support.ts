@@ -28,17 +28,16 @@ export function useStage(
 ): () => Stage {
   let stage: Stage | undefined;
   beforeAll(async () => {
-    const gateway = await startGateway(typeof options === "function" ? await options() : options);
-    stage = {
-      gateway,
-      ann: await TestBrowser.launch({ toneHz: TONE_1001 }),
-      bob: await TestBrowser.launch({ toneHz: TONE_1002 }),
-    };
+    const given = typeof options === "function" ? await options() : options;
+    const [gateway, ann, bob] = await Promise.all([
+      startGateway(given),
+      TestBrowser.launch({ toneHz: TONE_1001 }),
+      TestBrowser.launch({ toneHz: TONE_1002 }),
+    ]);
+    stage = { gateway, ann, bob };
   });
   afterAll(async () => {
-    await stage?.ann.close();
-    await stage?.bob.close();
-    await stage?.gateway.stop();
+    await Promise.all([stage?.ann.close(), stage?.bob.close(), stage?.gateway.stop()]);
   });
   return () => {
     if (stage === undefined) throw new Error("the stage is not there yet");

@@ -41,12 +41,12 @@ async function expectTalk(
     [one, other],
     [other, one],
   ] as const) {
-    // Whoever has just been asked anew needs some 100 ms for ICE and DTLS. On a busy machine its
-    // DTLS may still go to the old port; then the watchdog asks again after 5 s.
+    // Whoever has just been asked anew needs some 100 ms for ICE and DTLS, and Chromium up to 3 s
+    // when it stays on its old path until that has been silent.
     await expect
       .poll(
         async () => (await measureStreamTone(page.page, page.remote(call), toneHz, 1000)).share,
-        { timeout: 20_000 },
+        { timeout: 10_000 },
       )
       .toBeGreaterThan(CLEAN);
   }

@@ -235,8 +235,8 @@ export class ScriptedMedia implements MediaEngine {
         this.log.push(`candidates from ${tag}: ${fragment}`);
         return Promise.resolve("taken" as const);
       },
-      move: () => {
-        this.log.push("move");
+      move: (options) => {
+        this.log.push("move", ...(options?.isUseless === true ? ["end the old call"] : []));
         return Promise.resolve({
           keep: () => {
             this.log.push("keep");
