@@ -11,7 +11,7 @@ import type { MediaAddress } from "./media-address.ts";
 import type { NgCommands, NgReply } from "./ng-client.ts";
 import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
-import type { Sdp, SdpAttribute } from "./sdp.ts";
+import type { Sdp, SdpAttribute, SdpConnection } from "./sdp.ts";
 import { findAttribute, formatSdp, newOriginId } from "./sdp.ts";
 import type { LegDescription, LegLayout, VideoUse } from "./sdp-filter.ts";
 import type { DtmfWay, Exchange, LegKind, MediaLeg, MediaReport } from "./session.ts";
@@ -280,6 +280,9 @@ export function hasTranscodingFlag({ state, flags }: BranchState): boolean {
  * (RFC 8842 §5.3); rtpengine has to know it from the start. A client's ClientHello may come before
  * its SDP, and rtpengine would otherwise answer it with one of its own, which ends the handshake.
  *
+ * Without ICE rtpengine takes the 0.0.0.0 of a browser that had no candidate yet for a hold: then it
+ * gets an address where nobody is (RFC 5737).
+ *
  * @param role rtpengine's role toward the browser so far
  */
 export function withoutTransport(
@@ -296,9 +299,21 @@ export function withoutTransport(
   const { audio, video } = description;
   return {
     ...description,
-    audio: { ...audio, attributes: strip(audio.attributes) },
-    video: video && { ...video, attributes: strip(video.attributes) },
+    audio: {
+      ...audio,
+      connection: somewhere(audio.connection),
+      attributes: strip(audio.attributes),
+    },
+    video: video && {
+      ...video,
+      connection: video.connection && somewhere(video.connection),
+      attributes: strip(video.attributes),
+    },
   };
+}
+
+function somewhere(connection: SdpConnection): SdpConnection {
+  return connection.host === "0.0.0.0" ? { family: "IP4", host: "192.0.2.1" } : connection;
 }
 
 function isTransport(name: string): boolean {
