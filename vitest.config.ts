@@ -1,10 +1,19 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * Three projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
+ * Four projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
  * with sound in them, so their files run one after another: two of them at once on a small machine
- * would measure each other.
+ * would measure each other. Those of `waiting` mostly wait, for the timers of SIP, and do so at once.
  */
+const WAITING = [
+  "test/browser/outcomes.test.ts",
+  "test/browser/silent-peer.test.ts",
+  "test/integration/attack-corpus.test.ts",
+  "test/integration/lost-connection.test.ts",
+  "test/integration/media-timeout.test.ts",
+  "test/integration/signaling-loss.test.ts",
+  "test/integration/sip-races.test.ts",
+];
 const outcomeFile = process.env["OFFHOOK_TEST_OUTCOME"];
 
 export default defineConfig({
@@ -36,8 +45,20 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "waiting",
+          include: WAITING,
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          maxWorkers: 4,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/**/*.real.test.ts"],
+          exclude: WAITING,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
@@ -49,6 +70,7 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
+          exclude: WAITING,
           testTimeout: 90_000,
           hookTimeout: 90_000,
           fileParallelism: false,

@@ -7,9 +7,8 @@ import {
   gatewayUri,
   lastRecord,
 } from "../harness/gateway-state.ts";
-import { openPhone, TONE_1001, useStage } from "./support.ts";
+import { failureOf, openPhone, TONE_1001, useStage } from "./support.ts";
 import { freePort } from "../harness/ports.ts";
-import type { PhonePage } from "../harness/chromium.ts";
 
 let peerPort = 0;
 const stage = useStage(async () => {
@@ -18,13 +17,11 @@ const stage = useStage(async () => {
     config: {
       trunks: {
         office: { peer: `sip:127.0.0.1:${peerPort}` },
-        void: { peer: `sip:127.0.0.1:${await freePort()}` },
       },
       dialplan: {
         routes: [
           { name: "colleagues", to: "@users", do: { ring: "@to", timeout: "3s" } },
           { name: "short", to: "601", do: { dial: "office", timeout: "3s" } },
-          { name: "void", to: "690", do: { dial: "void" } },
           { name: "office", to: "_6XX", from: { group: "all" }, do: { dial: "office" } },
         ],
       },
@@ -53,15 +50,6 @@ async function withPeer<Result>(
   }
 }
 
-/** The words of the page about the last failure. */
-async function problem(phone: PhonePage) {
-  await phone.waitForCall("ended", 40_000);
-  return {
-    title: await phone.part("error-title").textContent(),
-    details: await phone.part("error-details").textContent(),
-  };
-}
-
 describe("a browser's call that does not come about", () => {
   it.each([
     ["busy", "uas-busy", "600", /busy/i, "486", { sipStatus: 486, q850: 17, by: "callee" }],
@@ -71,7 +59,7 @@ describe("a browser's call that does not come about", () => {
     const phone = await openPhone(ann, gateway, "1001");
     await withPeer(scenario, async (sipp) => {
       await phone.call(number);
-      const shown = await problem(phone);
+      const shown = await failureOf(phone);
       expect(shown.title).toMatch(title);
       expect(shown.details).toContain(code);
       if (scenario === "uas-no-answer") await sipp.waitForMessage("received", "CANCEL");
@@ -84,7 +72,7 @@ describe("a browser's call that does not come about", () => {
     const { gateway, ann } = stage();
     const phone = await openPhone(ann, gateway, "1001");
     await phone.call("999");
-    const shown = await problem(phone);
+    const shown = await failureOf(phone);
     expect(shown.title).toMatch(/not found/i);
     expect(shown.details).toContain("404");
     expect(await lastRecord(gateway)).toMatchObject({ end: { sipStatus: 404, by: "gateway" } });
@@ -98,7 +86,7 @@ describe("a browser's call that does not come about", () => {
     await caller.call("1002");
     await callee.waitForCall("incoming");
     await callee.decline();
-    const shown = await problem(caller);
+    const shown = await failureOf(caller);
     expect(shown.title).toMatch(/declined/i);
     expect(await lastRecord(gateway)).toMatchObject({ end: { sipStatus: 603 } });
     await caller.page.close();
@@ -111,7 +99,7 @@ describe("a browser's call that does not come about", () => {
     const callee = await openPhone(bob, gateway, "1002");
     await caller.call("1002");
     await callee.waitForCall("incoming");
-    const shown = await problem(caller);
+    const shown = await failureOf(caller);
     expect(shown.title).toMatch(/no answer/i);
     await expect.poll(() => callee.part("answer").count()).toBe(0);
     await caller.page.close();
@@ -122,7 +110,7 @@ describe("a browser's call that does not come about", () => {
     const { gateway, ann } = stage();
     const phone = await openPhone(ann, gateway, "1001");
     await phone.call("1002");
-    const shown = await problem(phone);
+    const shown = await failureOf(phone);
     expect(shown.details).toContain("480");
     await phone.page.close();
   });
@@ -200,40 +188,6 @@ describe("answers of every kind", () => {
     expect(closed.param).toContain("603");
     await baresip.stop();
     await phone.page.close();
-  });
-});
-
-describe("a peer that says nothing", () => {
-  it("is given up after Timer B, 32 s; a caller who hangs up before is free at once", async () => {
-    const { gateway, ann, bob } = stage();
-    const patient = await openPhone(ann, gateway, "1001");
-    const hasty = await openPhone(bob, gateway, "1002");
-    await withPeer("uas-never-answers", async (sipp) => {
-      await hasty.call("600");
-      await sipp.waitForMessage("received", "INVITE");
-      await hasty.end();
-      await hasty.waitForCall("ended");
-      // The phone itself may not send CANCEL before our 100.
-      await expect
-        .poll(() => lastRecord(gateway))
-        .toMatchObject({ end: { sipStatus: 487, by: "caller" } });
-      // RFC 3261 §9.1: no CANCEL before a provisional response.
-      expect(await sipp.received()).not.toContain("CANCEL");
-      await patient.call("600");
-      // Nobody listens there at all.
-      await hasty.call("690");
-      const silent = await problem(patient);
-      expect(silent.details).toContain("504");
-      expect(silent.title).not.toMatch(/no answer/i);
-      const dead = await problem(hasty);
-      expect(dead.details).toMatch(/50[34]/);
-    });
-    const records = await gateway.api("/api/v1/cdrs?limit=2");
-    expect(records.body).toMatchObject({
-      items: [{ end: { sipStatus: 504, q850: 102 } }, { end: { sipStatus: 504, q850: 102 } }],
-    });
-    await patient.page.close();
-    await hasty.page.close();
   });
 });
 

@@ -61,3 +61,12 @@ export async function openPhone(
   await phone.signIn(user, PASSWORDS[user]);
   return phone;
 }
+
+/** Waits until the phone's call is over. @returns the words of the page about why */
+export async function failureOf(phone: PhonePage) {
+  await phone.waitForCall("ended", 40_000);
+  return {
+    title: await phone.part("error-title").textContent(),
+    details: await phone.part("error-details").textContent(),
+  };
+}

@@ -2,11 +2,23 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
 // Below Linux's ephemeral ports (32768…), so that no client socket takes one in between.
-const FIRST_PORT = 20_000;
-const LAST_PORT = 29_999;
+const MOST_WORKERS = 10;
+const [FIRST_PORT, LAST_PORT] = ownPorts(10_000, 29_999);
 
 const givenOut = new Set<number>();
 let next = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+
+/**
+ * Each worker of vitest has ports of its own: what one hands to a program that binds it later is free
+ * for the others until then.
+ */
+function ownPorts(first: number, last: number): readonly [first: number, last: number] {
+  const worker = process.env["VITEST_POOL_ID"];
+  if (worker === undefined) return [first, last];
+  const count = Math.floor((last - first + 1) / MOST_WORKERS);
+  const own = first + ((Number(worker) - 1) % MOST_WORKERS) * count;
+  return [own, own + count - 1];
+}
 
 /** A port that was free for UDP and TCP a moment ago and that this process gives out only once. */
 export async function freePort(host = "127.0.0.1"): Promise<number> {
