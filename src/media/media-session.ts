@@ -20,7 +20,6 @@ import { formatSdp, type Sdp, type SdpOrigin } from "./sdp.ts";
 import type { LegDescription, VideoUse } from "./sdp-filter.ts";
 import {
   readDescription,
-  sdpForLeg,
   sdpForRtpengine,
   selectAnswerCodecs,
   selectOfferCodecs,
@@ -58,6 +57,7 @@ import {
   noteEvents,
   onlyPair,
   printForLeg,
+  renderForLeg,
   transcodingOf,
   UNCHANGED,
   videoOfAnswer,
@@ -166,11 +166,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
   }
 
   async move(options?: { readonly isUseless: boolean }): Promise<MediaMove> {
-    const left = await this.#inTurn(async () => {
-      const old = this.#leave();
-      if (options?.isUseless === true) await this.#endLeft(old);
-      return old;
-    });
+    const left = await this.#inTurn(() => this.#leave(options?.isUseless === true));
     return {
       keep: () => this.#inTurn(() => this.#forget(left)).catch(() => {}),
       undo: () => this.#inTurn(() => this.#return(left)).catch(() => {}),
@@ -222,7 +218,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     return this.#closing;
   }
 
-  #leave(): Anchorage {
+  async #leave(isUseless: boolean): Promise<Anchorage> {
     const left: Anchorage = {
       callId: this.#callId,
       node: this.#node,
@@ -244,6 +240,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     this.#attempts = 0;
     for (const leg of this.#legs.values()) forgetPath(leg);
     this.#left = left;
+    if (isUseless) await this.#endLeft(left);
     return left;
   }
 
@@ -472,10 +469,9 @@ export class RtpengineSession implements MediaSession, PooledSession {
   /** A leg's codecs for rtpengine: a leg with another way has events only in appearance. */
   #codecsFrom(leg: MediaLeg, codecs: readonly Codec[], isReplaced: boolean): readonly Codec[] {
     if (!isReplaced) return codecs;
-    const state = this.#leg(leg.tag);
-    return state.way === "info" && this.#options.reportsDigits === true
-      ? withEvents(codecs, state.meantEvents)
-      : codecs;
+    const { way, meantEvents } = this.#leg(leg.tag);
+    const isTold = way === "info" && this.#options.reportsDigits === true;
+    return isTold ? withEvents(codecs, meantEvents) : codecs;
   }
 
   /** Has rtpengine keep the events for legs that get their digits by SIP INFO. */
@@ -612,19 +608,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
   }
 
   #render(leg: MediaLeg, role: "offer" | "answer", reply: NgReply) {
-    const text = reply["sdp"];
-    if (typeof text !== "string") {
-      throw new MediaError("ERR_OFFHOOK_MEDIA_REFUSED", "rtpengine replied without an SDP");
-    }
-    const state = this.#leg(leg.tag);
-    return sdpForLeg(text, {
-      kind: leg.kind,
-      role,
-      layout: state.layout,
-      protocol: role === "answer" && leg.kind === "rtp" ? state.offered?.protocol : undefined,
-      hasEvents: !wantsOtherWay(leg) && (state.way ?? "rfc4733") === "rfc4733",
-      opus: this.#options.opus,
-    });
+    return renderForLeg(reply, { leg, role, state: this.#leg(leg.tag), opus: this.#options.opus });
   }
 
   #toLeg(leg: MediaLeg, role: "offer" | "answer", reply: NgReply, by: BrowserChanges): string {

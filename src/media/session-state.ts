@@ -14,7 +14,15 @@ import type { RtpengineNode } from "./rtpengine-node.ts";
 import type { Sdp, SdpAttribute, SdpConnection } from "./sdp.ts";
 import { findAttribute, formatSdp, newOriginId } from "./sdp.ts";
 import type { LegDescription, LegLayout, VideoUse } from "./sdp-filter.ts";
-import type { DtmfWay, Exchange, LegKind, MediaLeg, MediaReport } from "./session.ts";
+import { sdpForLeg } from "./sdp-filter.ts";
+import type {
+  DtmfWay,
+  Exchange,
+  LegKind,
+  MediaLeg,
+  MediaReport,
+  OpusParameters,
+} from "./session.ts";
 import type { MediaSecurity } from "./srtp.ts";
 
 /** Nothing about the browser is new. */
@@ -281,7 +289,7 @@ export function hasTranscodingFlag({ state, flags }: BranchState): boolean {
  * its SDP, and rtpengine would otherwise answer it with one of its own, which ends the handshake.
  *
  * Without ICE rtpengine takes the 0.0.0.0 of a browser that had no candidate yet for a hold: then it
- * gets an address where nobody is (RFC 5737).
+ * gets an address of the documentation's, where nobody is.
  *
  * @param role rtpengine's role toward the browser so far
  */
@@ -320,6 +328,31 @@ function isTransport(name: string): boolean {
   return (
     name.startsWith("ice-") || name === "candidate" || name === "fingerprint" || name === "setup"
   );
+}
+
+/** What rtpengine replied, as a leg is to have it. @throws MediaError */
+export function renderForLeg(
+  reply: NgReply,
+  rendering: {
+    readonly leg: MediaLeg;
+    readonly role: "offer" | "answer";
+    readonly state: LegState;
+    readonly opus: OpusParameters | undefined;
+  },
+): ReturnType<typeof sdpForLeg> {
+  const { leg, role, state, opus } = rendering;
+  const text = reply["sdp"];
+  if (typeof text !== "string") {
+    throw new MediaError("ERR_OFFHOOK_MEDIA_REFUSED", "rtpengine replied without an SDP");
+  }
+  return sdpForLeg(text, {
+    kind: leg.kind,
+    role,
+    layout: state.layout,
+    protocol: role === "answer" && leg.kind === "rtp" ? state.offered?.protocol : undefined,
+    hasEvents: !wantsOtherWay(leg) && (state.way ?? "rfc4733") === "rfc4733",
+    opus,
+  });
 }
 
 /** RFC 3264 §8: the same origin in every SDP to a leg, its version one more when the body changes. */
