@@ -183,8 +183,10 @@ export class Firefox implements AsyncDisposable {
    */
   async remoteLoudness(): Promise<number> {
     const look = `window.offhookPhone.peerConnection().getStats().then((all) => {
-      const sound = [...all.values()].find(({ type, kind }) => type === "inbound-rtp" && kind === "audio");
-      return [sound?.totalAudioEnergy ?? 0, sound?.totalSamplesDuration ?? 0];
+      // One for each stream that there ever was: a call that was negotiated anew has a new one.
+      const sounds = [...all.values()].filter(({ type, kind }) => type === "inbound-rtp" && kind === "audio");
+      const sum = (name) => sounds.reduce((total, sound) => total + (sound[name] ?? 0), 0);
+      return [sum("totalAudioEnergy"), sum("totalSamplesDuration")];
     })`;
     const [energy, seconds] = await this.evaluate<[number, number]>(look);
     await delay(500);
