@@ -1,10 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/**
- * Four projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
- * with sound in them, so their files run one after another: two of them at once on a small machine
- * would measure each other. Those of `waiting` mostly wait, for the timers of SIP, and do so at once.
- */
+/** Files that mostly wait, for the timers of SIP. */
 const WAITING = [
   "test/browser/outcomes.test.ts",
   "test/browser/silent-peer.test.ts",
@@ -16,6 +12,11 @@ const WAITING = [
 ];
 const outcomeFile = process.env["OFFHOOK_TEST_OUTCOME"];
 
+/**
+ * Four projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
+ * with sound in them, so their files run one after another: two of them at once on a small machine
+ * would measure each other. Those of `waiting` run at once.
+ */
 export default defineConfig({
   test: {
     // The second counts for the scripts that run several projects one after another.

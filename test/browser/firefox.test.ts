@@ -67,7 +67,7 @@ describe("Firefox", () => {
     await bob.waitForCall("remote-hold");
     // What had been sent before is still played.
     await expect
-      .poll(async () => (await bob.remoteTone(TONE_FIREFOX, 500)).share, { timeout: 5000 })
+      .poll(async () => (await bob.remoteTone(TONE_FIREFOX, 500)).share, { timeout: 2000 })
       .toBeLessThan(0.1);
     await firefox.click("hold");
     await firefox.waitForState("call-state", "connected");

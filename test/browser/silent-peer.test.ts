@@ -29,7 +29,7 @@ afterAll(async () => {
   await sipp.stop();
 });
 
-it("is given up after Timer B, 32 s; a caller who hangs up before is free at once", async () => {
+it("a peer that says nothing is given up after Timer B, 32 s; a caller who hangs up is free at once", async () => {
   const { gateway, ann, bob } = stage();
   const patient = await openPhone(ann, gateway, "1001");
   const hasty = await openPhone(bob, gateway, "1002");

@@ -1,8 +1,9 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
-// Below Linux's ephemeral ports (32768…), so that no client socket takes one in between.
+/** As many as `vitest.config.ts` lets run at once. */
 const MOST_WORKERS = 4;
+// Below Linux's ephemeral ports (32768…), so that no client socket takes one in between.
 const [FIRST_PORT, LAST_PORT] = ownPorts(10_000, 29_999);
 
 const givenOut = new Set<number>();
