@@ -168,7 +168,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
       else transceiver.setCodecPreferences([]);
     }
     await connection.setLocalDescription(
-      isAnswer ? await connection.createAnswer() : await connection.createOffer(),
+      isAnswer ? await this.#answer(connection) : await connection.createOffer(),
     );
     if (!isAnswer && hasVideoSection(connection)) await gathered(connection, VIDEO_MS, false);
     // A relay-only offer has no candidate before the TURN server has answered.
@@ -216,6 +216,17 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     const sdp = offer.replaceAll(/^a=(?:sendrecv|sendonly)(?=\r?$)/gm, "a=inactive");
     await connection.setRemoteDescription({ type: "offer", sdp });
     await connection.setLocalDescription(await connection.createAnswer());
+  }
+
+  /**
+   * A connection that answers a move of the gateway's leaves the first word in DTLS to the media
+   * relay (RFC 8842 §5.3). Its own ClientHello would often be there before its answer, when the relay
+   * still takes itself for the client, and end the handshake.
+   */
+  async #answer(connection: RTCPeerConnection): Promise<RTCSessionDescriptionInit> {
+    const { type, sdp = "" } = await connection.createAnswer();
+    if (this.#next === undefined) return { type, sdp };
+    return { type, sdp: sdp.replaceAll("a=setup:active", "a=setup:passive") };
   }
 
   hasDescription(contentType: string): boolean {
