@@ -334,9 +334,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
         sdp: this.#toRtpengine(
           offerer,
           "offer",
-          exchange.isStandIn === true
-            ? withoutTransport(description, offerer, this.#roleBefore(offerer))
-            : description,
+          exchange.isStandIn === true ? withoutTransport(description, offerer) : description,
           withEventsOf(
             this.#legs.get(answerer.tag)?.events,
             plan,
@@ -451,15 +449,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const { host } = description.audio.connection;
     const hasVideo = video === "own" && description.video !== undefined;
     const profile = profileOf({ sender: { ...sender, host }, receiver, hasVideo });
-    const role = this.#roleBefore(receiver);
+    const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
     const { isIceLite } = this.#options;
     const { moves } = this.#leg(receiver.tag);
     return adaptProfile(profile, { kind: receiver.kind, moves, role, isIceLite });
-  }
-
-  /** rtpengine's role in DTLS toward a leg in the call that is left behind. */
-  #roleBefore({ tag }: MediaLeg): string | undefined {
-    return this.#left?.anchors.get(tag)?.anchor?.role;
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {

@@ -11,7 +11,7 @@ import type { MediaAddress } from "./media-address.ts";
 import type { NgCommands, NgReply } from "./ng-client.ts";
 import type { CodecPlan, FlaggedArguments, OfferedTransport } from "./profile.ts";
 import type { RtpengineNode } from "./rtpengine-node.ts";
-import type { Sdp, SdpAttribute, SdpConnection } from "./sdp.ts";
+import type { Sdp, SdpConnection } from "./sdp.ts";
 import { findAttribute, formatSdp, newOriginId } from "./sdp.ts";
 import type { LegDescription, LegLayout, VideoUse } from "./sdp-filter.ts";
 import { sdpForLeg } from "./sdp-filter.ts";
@@ -284,50 +284,32 @@ export function hasTranscodingFlag({ state, flags }: BranchState): boolean {
 }
 
 /**
- * A browser's SDP without its ICE and DTLS: it will be asked for new ones. A browser keeps its role
- * (RFC 8842 §5.3); rtpengine has to know it from the start. A client's ClientHello may come before
- * its SDP, and rtpengine would otherwise answer it with one of its own, which ends the handshake.
- *
- * Without ICE rtpengine takes the 0.0.0.0 of a browser that had no candidate yet for a hold: then it
- * gets an address of the documentation's, where nobody is.
- *
- * @param role rtpengine's role toward the browser so far
+ * A browser's SDP without its ICE and DTLS: it will be asked for new ones. Without ICE rtpengine takes
+ * the 0.0.0.0 of a browser that had no candidate yet for a hold: then it gets an address of the
+ * documentation's, where nobody is.
  */
-export function withoutTransport(
-  description: LegDescription,
-  leg: MediaLeg,
-  role: string | undefined,
-): LegDescription {
+export function withoutTransport(description: LegDescription, leg: MediaLeg): LegDescription {
   if (leg.kind !== "webrtc") return description;
-  const setup = role === "active" ? [] : [{ name: "setup", value: "active" }];
-  const strip = (attributes: readonly SdpAttribute[]): readonly SdpAttribute[] => [
-    ...attributes.filter(({ name }) => !isTransport(name)),
-    ...setup,
-  ];
+  const isKept = ({ name }: { readonly name: string }): boolean =>
+    !name.startsWith("ice-") && name !== "candidate" && name !== "fingerprint" && name !== "setup";
   const { audio, video } = description;
   return {
     ...description,
     audio: {
       ...audio,
       connection: somewhere(audio.connection),
-      attributes: strip(audio.attributes),
+      attributes: audio.attributes.filter(isKept),
     },
     video: video && {
       ...video,
       connection: video.connection && somewhere(video.connection),
-      attributes: strip(video.attributes),
+      attributes: video.attributes.filter(isKept),
     },
   };
 }
 
 function somewhere(connection: SdpConnection): SdpConnection {
   return connection.host === "0.0.0.0" ? { family: "IP4", host: "192.0.2.1" } : connection;
-}
-
-function isTransport(name: string): boolean {
-  return (
-    name.startsWith("ice-") || name === "candidate" || name === "fingerprint" || name === "setup"
-  );
 }
 
 /** What rtpengine replied, as a leg is to have it. @throws MediaError */
