@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { TestBrowser } from "../harness/chromium.ts";
+import { type PhonePage, TestBrowser } from "../harness/chromium.ts";
 import { Firefox } from "../harness/firefox.ts";
 import { type Gateway, PASSWORDS, startGateway } from "../harness/gateway.ts";
+import { killRtpengine } from "../harness/gateway-state.ts";
 import { CLEAN, openPhone, TONE_1002 } from "./support.ts";
 
 /** What Firefox's microphone hears. */
@@ -41,8 +42,16 @@ afterAll(async () => {
   await run("ip", ["link", "del", MACHINE.name]).catch(() => undefined);
 });
 
+/** Waits until both hear each other. */
+async function expectSound(bob: PhonePage): Promise<void> {
+  await expect
+    .poll(async () => (await bob.remoteTone(TONE_FIREFOX)).share, { timeout: 15_000 })
+    .toBeGreaterThanOrEqual(CLEAN);
+  await expect.poll(() => firefox.remoteLoudness(), { timeout: 15_000 }).toBeGreaterThan(LOUD);
+}
+
 describe("Firefox", () => {
-  it("signs in, calls and is called with sound both ways, holds and resumes", async () => {
+  it("signs in, calls and is called with sound both ways, holds and resumes, and is moved", async () => {
     await firefox.goto(`${gateway.httpUrl}/?raw-audio=1`);
     await firefox.fill("sign-in-user", "1001");
     await firefox.fill("sign-in-password", PASSWORDS["1001"]);
@@ -57,10 +66,7 @@ describe("Firefox", () => {
     await bob.answer();
     await bob.waitForCall("connected");
     await firefox.waitForState("call-state", "connected");
-    await expect.poll(() => firefox.remoteLoudness(), { timeout: 15_000 }).toBeGreaterThan(LOUD);
-    await expect
-      .poll(async () => (await bob.remoteTone(TONE_FIREFOX)).share, { timeout: 15_000 })
-      .toBeGreaterThanOrEqual(CLEAN);
+    await expectSound(bob);
 
     await firefox.click("hold");
     await firefox.waitForState("call-state", "local-hold");
@@ -72,10 +78,12 @@ describe("Firefox", () => {
     await firefox.click("hold");
     await firefox.waitForState("call-state", "connected");
     await bob.waitForCall("connected");
-    await expect
-      .poll(async () => (await bob.remoteTone(TONE_FIREFOX)).share, { timeout: 15_000 })
-      .toBeGreaterThanOrEqual(CLEAN);
-    await expect.poll(() => firefox.remoteLoudness(), { timeout: 15_000 }).toBeGreaterThan(LOUD);
+    await expectSound(bob);
+
+    const from = gateway.logs().length;
+    killRtpengine(gateway);
+    await gateway.waitForLog("rtpengine is up", { from });
+    await expectSound(bob);
     await bob.end();
     await firefox.waitFor(`document.querySelector('[data-testid="number-field"]') !== null`);
 
@@ -84,10 +92,7 @@ describe("Firefox", () => {
     await firefox.click("answer");
     await bob.waitForCall("connected");
     await firefox.waitForState("call-state", "connected");
-    await expect
-      .poll(async () => (await bob.remoteTone(TONE_FIREFOX)).share, { timeout: 15_000 })
-      .toBeGreaterThanOrEqual(CLEAN);
-    await expect.poll(() => firefox.remoteLoudness(), { timeout: 15_000 }).toBeGreaterThan(LOUD);
+    await expectSound(bob);
     await firefox.click("end");
     await bob.part("number-field").waitFor();
     await bob.page.close();

@@ -2,8 +2,12 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 
 import { Baresip } from "../harness/baresip.ts";
 import { type PhonePage, REMOTE_STREAM } from "../harness/chromium.ts";
-import type { Gateway } from "../harness/gateway.ts";
-import { expectNothingLeft, gatewayUri, lastRecord } from "../harness/gateway-state.ts";
+import {
+  expectNothingLeft,
+  gatewayUri,
+  killRtpengine,
+  lastRecord,
+} from "../harness/gateway-state.ts";
 import { measureTone } from "../harness/tone.ts";
 import { ToneWatch } from "../harness/tone-watch.ts";
 import { CLEAN, openPhone, TONE_1001, TONE_1002, TONE_PEER, useStage } from "./support.ts";
@@ -35,11 +39,6 @@ afterAll(async () => {
 afterEach(async () => {
   await expectNothingLeft(stage().gateway);
 });
-
-function killRtpengine(gateway: Gateway): void {
-  const started = gateway.logs().findLast((line) => line.msg === "rtpengine started");
-  process.kill(Number(started?.fields.get("pid")), "SIGKILL");
-}
 
 /** Listens to what a phone plays. */
 function listen(phone: PhonePage, frequencyHz: number): Promise<ToneWatch> {

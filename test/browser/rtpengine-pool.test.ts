@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { type PhonePage, REMOTE_STREAM, TestBrowser } from "../harness/chromium.ts";
 import { type Gateway, startGateway, type YamlValue } from "../harness/gateway.ts";
+import { killRtpengine } from "../harness/gateway-state.ts";
 import { TestRtpengine } from "../harness/rtpengine.ts";
 import { type BankCall, SipBank } from "../harness/sip-bank.ts";
 import { ToneWatch } from "../harness/tone-watch.ts";
@@ -180,10 +181,9 @@ describe("the managed rtpengine with 20 calls", () => {
   it("is killed: 20 live on, and the browser hears its peer within 1.5 s", async () => {
     await using gateway = await start({});
     const { phone, watch } = await talk(gateway);
-    const started = gateway.logs().findLast((line) => line.msg === "rtpengine started");
     const faultMs = performance.now();
     await watch.reset();
-    process.kill(Number(started?.fields.get("pid")), "SIGKILL");
+    killRtpengine(gateway);
     const { gaps, browserMs } = await gapsAfter(faultMs, watch, 2500);
     report("rtpengine killed", gaps, browserMs);
     expect(callees.live).toHaveLength(CALLS);

@@ -12,6 +12,21 @@ export function gatewayUri(gateway: Gateway, number: string): string {
   return `sip:${number}@${formatSocketAddress(gateway.sip)}`;
 }
 
+/** The process id of the gateway's own rtpengine that runs now. */
+export function rtpenginePid(gateway: Gateway): number {
+  const pid = gateway
+    .logs()
+    .findLast(({ msg }) => msg === "rtpengine started")
+    ?.fields.get("pid");
+  if (typeof pid !== "number") throw new Error("no rtpengine has been started");
+  return pid;
+}
+
+/** Ends it as a crash would; the gateway starts another one. */
+export function killRtpengine(gateway: Gateway): void {
+  process.kill(rtpenginePid(gateway), "SIGKILL");
+}
+
 /** Asks the gateway's own rtpengine, past the gateway. */
 export async function askRtpengine(
   gateway: Gateway,

@@ -10,7 +10,7 @@ import { generateTone, measureTone, readWav, type Sound, writeWav } from "../har
 import { waitFor } from "../harness/wait.ts";
 import { DeskCall } from "./desk-call.ts";
 import { liveCalls, type Office, startOffice } from "./support.ts";
-import { expectNothingLeft, metric, records } from "../harness/gateway-state.ts";
+import { expectNothingLeft, killRtpengine, metric, records } from "../harness/gateway-state.ts";
 
 const CALLER_HZ = 600;
 const CALLEE_HZ = 1000;
@@ -275,12 +275,11 @@ describe("recording", () => {
 
 describe("when rtpengine is killed", () => {
   /** Kills it, and answers for both telephones what the gateway then asks of them. */
-  async function killRtpengine(
+  async function moveAway(
     { caller, callee }: Talk,
     sdpOf: { readonly caller: string; readonly callee: string },
   ): Promise<{ readonly toCaller: string; readonly toCallee: string }> {
-    const started = office.gateway.logs().findLast(({ msg }) => msg === "rtpengine started");
-    process.kill(Number(started?.fields.get("pid")), "SIGKILL");
+    killRtpengine(office.gateway);
     const agree = async (call: DeskCall, sdp: string): Promise<string> => {
       const invite = await call.expectRequest("INVITE");
       call.peer.respond(invite, 200, { body: sdp });
@@ -303,7 +302,7 @@ describe("when rtpengine is killed", () => {
     await change(caller, one.sdp("sendonly"), callee, listening);
     other.silence();
     await hears(other, MUSIC_HZ, "music at the held one");
-    await killRtpengine(call, { caller: one.sdp("sendonly"), callee: listening });
+    await moveAway(call, { caller: one.sdp("sendonly"), callee: listening });
     const sinceMs = performance.now();
     await waitFor(() => share(other.heard(sinceMs), MUSIC_HZ) > CLEAN, {
       what: "music at the held one from the new rtpengine",
@@ -319,7 +318,7 @@ describe("when rtpengine is killed", () => {
     const { one, other } = call;
     await hears(one, CALLEE_HZ, "the callee after the consent");
     await hears(other, CALLER_HZ, "the caller after the consent");
-    const told = await killRtpengine(call, { caller: one.sdp(), callee: other.sdp() });
+    const told = await moveAway(call, { caller: one.sdp(), callee: other.sdp() });
     one.talk(told.toCaller);
     other.talk(told.toCallee);
     await hears(one, CALLEE_HZ, "the callee after the move");

@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { type Gateway, restartGateway } from "../harness/gateway.ts";
-import { expectNothingLeft, lastRecord } from "../harness/gateway-state.ts";
+import {
+  expectNothingLeft,
+  killRtpengine,
+  lastRecord,
+  rtpenginePid,
+} from "../harness/gateway-state.ts";
 import { descendantsOf } from "../harness/process.ts";
 import { makeTemporaryDirectory } from "../harness/temporary.ts";
 import { waitFor } from "../harness/wait.ts";
@@ -46,14 +51,6 @@ afterAll(async () => {
   await office.desk.close();
   await office.gateway.stop();
 });
-
-/** The process id of the rtpengine that runs now. */
-function rtpenginePid(gateway: Gateway): number {
-  const started = gateway.logs().findLast((line) => line.msg === "rtpengine started");
-  const pid = started?.fields.get("pid");
-  if (typeof pid !== "number") throw new Error("no rtpengine has been started");
-  return pid;
-}
 
 interface Ready {
   readonly status: number;
@@ -106,7 +103,7 @@ describe("the gateway's rtpengine is killed", () => {
     const { gateway, desk } = office;
     await using caller = await WsCaller.signIn(gateway, "1001");
     await writeFile(holdFile, "");
-    process.kill(rtpenginePid(gateway), "SIGKILL");
+    killRtpengine(gateway);
     await untilReady(gateway, false);
     expect(await readyz(gateway)).toEqual({
       status: 503,
