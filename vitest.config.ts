@@ -4,7 +4,6 @@ import { defineConfig } from "vitest/config";
 const WAITING = [
   "test/browser/outcomes.test.ts",
   "test/browser/silent-peer.test.ts",
-  "test/integration/attack-corpus.test.ts",
   "test/integration/lost-connection.test.ts",
   "test/integration/media-timeout.test.ts",
   "test/integration/signaling-loss.test.ts",
