@@ -17,7 +17,7 @@ import type {
   ServiceHandler,
   ServiceKind,
 } from "../../src/media/session.ts";
-import { Headers } from "../../src/signaling/message/headers.ts";
+import { Headers, type HeaderField } from "../../src/signaling/message/headers.ts";
 import { SipRequest } from "../../src/signaling/message/message.ts";
 import type {
   Binding,
@@ -331,6 +331,7 @@ export class ScriptedInvite implements IncomingInvite {
     /** Default `in-1`. */
     callId?: string;
     replaces?: Dialog;
+    headers?: readonly HeaderField[];
   }) {
     this.callId = options.callId ?? "in-1";
     this.replaces = options.replaces;
@@ -338,7 +339,11 @@ export class ScriptedInvite implements IncomingInvite {
     this.calledInstance = options.calledInstance;
     this.calledNumber = options.to;
     this.sdp = "sdp" in options ? options.sdp : "caller-offer";
-    this.request = new SipRequest("INVITE", `sip:${options.to}@localhost`, Headers.of([]));
+    this.request = new SipRequest(
+      "INVITE",
+      `sip:${options.to}@localhost`,
+      Headers.of(options.headers ?? []),
+    );
   }
 
   attach(handler: IncomingInviteHandler): void {

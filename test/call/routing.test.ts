@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CallTable } from "../../src/call/call-table.ts";
 import { callEnded } from "../../src/call/channels.ts";
+import type { CallContext } from "../../src/call/context.ts";
+import type { IdentityTerms } from "../../src/call/presentation.ts";
 import type { CallRecord } from "../../src/call/record.ts";
 import type { Action } from "../../src/dialplan/decision.ts";
-import type { InviteFailure } from "../../src/signaling/engine.ts";
+import type { InviteFailure, OutgoingInviteOptions } from "../../src/signaling/engine.ts";
 import { ANN, makeRig, ScriptedInvite, settle, type Rig } from "./fakes.ts";
 
 // How a call carries out what the dialplan decides: orders, delays, outcomes, voicemail, hooks.
@@ -221,6 +223,54 @@ describe("voicemail, forwards and emergencies", () => {
     ]);
     invite.cancel();
   });
+
+  // RFC 6443 §4: who answers must be able to call back.
+  it.each([
+    ["by Privacy of the browser", [["Privacy", "id"]], undefined, "+493012345601"],
+    ["by the plan", [], "anonymous", "+493012345601"],
+    ["by both", [["Privacy", "id"]], "anonymous", "+493012345601"],
+    ["and the plan has another", [["Privacy", "id"]], "+493055555", "+493055555"],
+  ] as const)(
+    "tells an emergency call's number though it is withheld %s, and no other call's",
+    async (_, headers, callerNumber, told) => {
+      const own = makeRig();
+      const identity: IdentityTerms = {
+        isTrusted: false,
+        header: "pai",
+        numbers: "as-is",
+        isPhone: false,
+        diversion: "diversion",
+      };
+      const context: CallContext = {
+        ...own.context,
+        user: () => ({ name: "Ann Lee", numbers: ["+493012345601"] }),
+        trunk: () => ({ codecs: ["PCMU"], identity }),
+      };
+      const sent = async (action: Action): Promise<OutgoingInviteOptions> => {
+        const table = new CallTable({
+          context,
+          decide: () => ({ route: "test", action, trace: [] }),
+          groupsOf: () => [],
+        });
+        const invite = new ScriptedInvite({ party: ANN, to: "112", headers });
+        const index = own.engine.sent.length;
+        table.onInvite(invite);
+        await settle();
+        invite.cancel();
+        await settle();
+        return own.engine.at(index).options;
+      };
+      const terms = { number: "112", callerNumber };
+      const emergency = await sent(dial(["office"], { ...terms, emergency: {} }));
+      expect(emergency.from).toEqual({ user: told, displayName: "Ann Lee" });
+      expect(emergency.headers).toEqual([
+        ["P-Asserted-Identity", `"Ann Lee" <sip:${told}@localhost>`],
+      ]);
+      const usual = await sent(dial(["office"], terms));
+      expect(usual.from).toMatchObject({ user: "anonymous" });
+      expect(usual.headers).toEqual([["Privacy", "id"]]);
+    },
+  );
 
   it("shows the name that the plan says", async () => {
     const { invite } = await place(
