@@ -30,6 +30,7 @@ import type {
   OutgoingInviteHandler,
   OutgoingInviteOptions,
   OutgoingMessageOptions,
+  OutgoingReferOptions,
   OutgoingSubscribeOptions,
   OutgoingSubscription,
   OutgoingSubscriptionHandler,
@@ -50,6 +51,7 @@ export class ScriptedDialog implements Dialog {
   readonly byes: (EndReason | undefined)[] = [];
   readonly reinvites: (string | undefined)[] = [];
   readonly acknowledged: string[] = [];
+  readonly refers: OutgoingReferOptions[] = [];
   reinviteResult: ReinviteResult = { ok: true, sdp: "peer-reanswer" };
   handler: DialogHandler | undefined;
 
@@ -71,7 +73,9 @@ export class ScriptedDialog implements Dialog {
   request(): Promise<number> {
     return Promise.resolve(200);
   }
-  refer(): void {}
+  refer(options: OutgoingReferOptions): void {
+    this.refers.push(options);
+  }
   bye(reason?: EndReason): void {
     this.byes.push(reason);
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CallTable } from "../../src/call/call-table.ts";
 import { callEnded, callRefused } from "../../src/call/channels.ts";
+import type { TrunkTerms } from "../../src/call/context.ts";
 import type { CallRecord } from "../../src/call/record.ts";
 import type { RefusedCall } from "../../src/call/refused.ts";
 import { trickleFields } from "../../src/call/trickle-ice.ts";
@@ -44,6 +45,8 @@ const PREMIUM: Decision = {
 
 let rig: Rig;
 let table: CallTable;
+/** Of every trunk. */
+let terms: TrunkTerms;
 let queries: CallQuery[];
 let records: CallRecord[];
 let refusals: RefusedCall[];
@@ -51,10 +54,11 @@ let unsubscribe: (() => void)[];
 
 beforeEach(() => {
   rig = makeRig();
+  terms = { codecs: ["PCMU"] };
   for (const user of ["1002", "1003"]) rig.engine.register(user);
   queries = [];
   table = new CallTable({
-    context: rig.context,
+    context: { ...rig.context, trunk: () => terms },
     decide: (query) => {
       queries.push(query);
       const { to } = query;
@@ -191,6 +195,56 @@ describe("RFC 5589 §6 a blind transfer", () => {
     ]);
     expect(records[1]?.transferredFrom?.call).toBe(records[0]?.id);
   });
+
+  // RFC 3892, by trunks.X.referred-by.
+  it.each([
+    [true, ["<sip:1001@localhost>"]],
+    [false, []],
+    [undefined, []],
+  ] as const)(
+    "to a trunk with referred-by %s tells it who asks, in our own words, or nothing",
+    async (isReferredByTold, told) => {
+      const transfer =
+        isReferredByTold === undefined
+          ? undefined
+          : { isPassedOn: false, isReferredByTold, peerHost: "pbx.test" };
+      terms = { codecs: ["PCMU"], transfer };
+      const { caller, callee } = await connect("1002");
+      const outcome = refer(caller, "<sip:600@localhost>");
+      await settle();
+      const { options } = rig.engine.at(1);
+      expect(options.target).toMatchObject({ trunkId: "office", number: "600" });
+      const referredBy = (options.headers ?? []).filter(([name]) => name === "Referred-By");
+      expect(referredBy.map(([, value]) => value)).toEqual(told);
+      // The INVITE of a call that nobody transfers says nothing of it.
+      expect(rig.engine.at(0).options.headers?.map(([name]) => name)).not.toContain("Referred-By");
+      rig.engine.answer(1);
+      await settle();
+      expect(statuses(outcome)).toEqual([100, 200]);
+      await hangUp(caller);
+      await hangUp(callee);
+    },
+  );
+
+  it.each([
+    [true, { referredBy: "sip:1002@localhost" }],
+    [false, {}],
+  ] as const)(
+    "left to a PBX with referred-by %s, tells it who asks in the REFER, or nothing",
+    async (isReferredByTold, told) => {
+      terms = {
+        codecs: ["PCMU"],
+        transfer: { isPassedOn: true, isReferredByTold, peerHost: "pbx.test" },
+      };
+      const { caller, callee } = await connect("1002", "in-1", OFFICE);
+      refer(callee, "<sip:600@localhost>");
+      await settle();
+      expect(caller.refers).toEqual([{ referTo: "sip:600@pbx.test", ...told }]);
+      expect(rig.engine.sent, "nobody is called").toHaveLength(1);
+      await hangUp(caller);
+      await hangUp(callee);
+    },
+  );
 
   it("by the callee: the caller goes on, with its places", async () => {
     const { caller, callee } = await connect("1002", "in-1", OFFICE);

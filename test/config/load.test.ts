@@ -391,6 +391,18 @@ describe("a trunk that owns the users", () => {
   });
 });
 
+describe("transfers of a trunk", () => {
+  it.each([
+    ["", { isPassedOn: false, isReferredByTold: false }],
+    ["referred-by: true", { isPassedOn: false, isReferredByTold: true }],
+    ["referred-by: false", { isPassedOn: false, isReferredByTold: false }],
+    ["transfer: pass-through", { isPassedOn: true, isReferredByTold: false }],
+  ])("%s", (keys, transfer) => {
+    const { trunks } = load(`trunks: { a: { peer: "sip:pbx.example.com", ${keys} } }`);
+    expect(trunks.get("a")?.transfer).toEqual({ ...transfer, peerHost: "pbx.example.com" });
+  });
+});
+
 describe("session timers and 100rel of a trunk", () => {
   const usual = { expiresSeconds: 1800, minimumSeconds: 90 };
 
