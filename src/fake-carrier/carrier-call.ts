@@ -281,6 +281,11 @@ export class CarrierCall {
           }
           return;
         }
+        if (ack === undefined) {
+          const session = response.headers.get("Session-Expires");
+          const timer = session === undefined ? "" : `, Session-Expires: ${session}`;
+          tell(`re-INVITE answered with ${response.statusCode}${timer}`);
+        }
         ack ??= this.#acknowledge(dialog, request, response, direction === undefined);
         layer.sendStateless(ack, this.#flow);
       },
