@@ -11,7 +11,7 @@ import { SystemClock } from "../src/core/clock.ts";
 import { silentLogger } from "../src/core/logger.ts";
 import { NgClient } from "../src/media/ng-client.ts";
 import { Child } from "../test/harness/process.ts";
-import { NODE_FLAGS } from "../scripts/setup/node-flags.mjs";
+import { PINNED_NODE_FLAGS } from "../scripts/setup/node-flags.mjs";
 import type { LoadCommand, LoadReply } from "./load/generator.ts";
 import { cpuMs, pssKilobytes } from "./process-figures.ts";
 
@@ -90,7 +90,7 @@ export class Bench implements AsyncDisposable {
     const file = join(directory, "offhook.yaml");
     await writeFile(file, offhookConfiguration(nodes));
     const offhook = await start("offhook", process.execPath, [
-      ...NODE_FLAGS,
+      ...PINNED_NODE_FLAGS,
       ...(options.gatewayArguments ?? []),
       join(import.meta.dirname, "../src/main.ts"),
       "run",
@@ -103,7 +103,11 @@ export class Bench implements AsyncDisposable {
       gateways.push(underTest("kamailio-same", await start("kamailio-same", "kamailio", args)));
       const ports = [...PORTS.floor, PORTS.trunk, PORTS.ng].map(String);
       const script = join(import.meta.dirname, "floor.ts");
-      const floor = await start("floor", process.execPath, [...NODE_FLAGS, script, ...ports]);
+      const floor = await start("floor", process.execPath, [
+        ...PINNED_NODE_FLAGS,
+        script,
+        ...ports,
+      ]);
       gateways.push(underTest("floor", floor));
     }
     await Promise.all(gateways.map(({ port, name }) => listening(port, name, children)));

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { runInForeground } from "./setup/foreground.mjs";
-import { NODE_FLAGS } from "./setup/node-flags.mjs";
+import { PINNED_NODE_FLAGS } from "./setup/node-flags.mjs";
 import { isNewEnough, pinnedNode } from "./setup/npm-packages.mjs";
 
 // The `offhook` command. The sources are TypeScript that Node runs as it is; a Node that is too old
@@ -21,7 +21,7 @@ if (isNewEnough(process.version)) {
   }
   const code = await runInForeground(
     node,
-    [...NODE_FLAGS, join(root, "src/main.ts"), ...process.argv.slice(2)],
+    [...PINNED_NODE_FLAGS, join(root, "src/main.ts"), ...process.argv.slice(2)],
     {
       cwd: process.cwd(),
       env: process.env,

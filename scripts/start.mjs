@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { gatewayArguments } from "./setup/arguments.mjs";
 import { runInForeground } from "./setup/foreground.mjs";
 import { ensureMediaServer } from "./setup/media-server.mjs";
-import { NODE_FLAGS } from "./setup/node-flags.mjs";
+import { PINNED_NODE_FLAGS } from "./setup/node-flags.mjs";
 import { ensureNpmPackages, pinnedNode } from "./setup/npm-packages.mjs";
 import { endRunning, SetupError } from "./setup/progress.mjs";
 import { ensureWebPhone } from "./setup/web-phone.mjs";
@@ -39,7 +39,7 @@ process.removeListener("SIGTERM", stopSetup);
 
 process.exitCode = await runInForeground(
   pinnedNode(root),
-  [...NODE_FLAGS, join(root, "src/main.ts"), "run", ...args],
+  [...PINNED_NODE_FLAGS, join(root, "src/main.ts"), "run", ...args],
   {
     cwd: root,
     // Node keeps the stripped and compiled sources there: 0.15 s less at the second start.

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 
-import { NODE_FLAGS } from "../../scripts/setup/node-flags.mjs";
+import { NODE_FLAGS, PINNED_NODE_FLAGS } from "../../scripts/setup/node-flags.mjs";
 import { makeTemporaryDirectory } from "../harness/temporary.ts";
 
 const project = join(import.meta.dirname, "../..");
@@ -145,7 +145,7 @@ describe("docker/Dockerfile", () => {
       .array(z.string())
       .parse(JSON.parse(instruction("ENTRYPOINT")[0] ?? ""));
     expect(program).toBe("node");
-    expect(flags.slice(0, -1)).toEqual(NODE_FLAGS);
+    expect(flags.slice(0, -1)).toEqual(PINNED_NODE_FLAGS);
     expect(read("scripts/offhook.mjs").split("\n")[0]).toBe(
       `#!/usr/bin/env -S node ${NODE_FLAGS.join(" ")}`,
     );
