@@ -7,7 +7,7 @@ import { PASSWORDS } from "../harness/gateway.ts";
 import { expectNothingLeft, metric } from "../harness/gateway-state.ts";
 import { TcpRelay } from "../harness/tcp-relay.ts";
 import { waitFor } from "../harness/wait.ts";
-import { CLEAN, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
+import { expectTone, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
 const WITHIN = { timeout: 10_000 };
 const stage = useStage();
@@ -79,10 +79,8 @@ describe("two tabs of one user", () => {
     await caller.waitForCall("connected");
     await first.waitForCall("connected");
     await second.waitForCall("connected");
-    expect((await first.remoteTone(TONE_1002)).share).toBeGreaterThan(CLEAN);
-    await expect
-      .poll(async () => (await caller.remoteTone(TONE_1001, 500)).share, WITHIN)
-      .toBeGreaterThan(CLEAN);
+    await expectTone(first, TONE_1002);
+    await expectTone(caller, TONE_1001);
     await second.mute();
     await expect.poll(() => first.part("mute").getAttribute("aria-pressed")).toBe("true");
     await expect
@@ -190,6 +188,8 @@ describe("a page that goes away in a call", () => {
       const tookMs = performance.now() - before;
       console.info(`${how}: call and registration gone after ${tookMs.toFixed(0)} ms`);
       expect(tookMs).toBeLessThan(1_500);
+      // To close a page that is under way to another can hang in Chromium.
+      if (how === "loaded anew") await phone.page.waitForURL("about:blank");
     },
   );
 });
@@ -208,9 +208,7 @@ describe("a gateway that cannot be reached for a while", () => {
     const attempt = async (): Promise<number> =>
       await phone.page.evaluate<number>("window.offhookPhone.state().link.attempt ?? 0");
     await expect.poll(attempt, { timeout: 30_000 }).toBeGreaterThan(4);
-    expect((await phone.remoteTone(TONE_1001, 500)).share, "the sound goes on").toBeGreaterThan(
-      CLEAN,
-    );
+    await expectTone(phone, TONE_1001);
     await using back = await TcpRelay.start(target, relay.address.port);
     expect(back.address.port).toBe(relay.address.port);
     const before = performance.now();
@@ -340,16 +338,12 @@ describe("the devices of a call", () => {
     await phone.part("device-speaker").selectOption(speaker.id);
     await expect.poll(sink).toBe(speaker.id);
     await page.keyboard.press("Escape");
-    await expect
-      .poll(async () => (await phone.remoteTone(TONE_1001, 500)).share, WITHIN)
-      .toBeGreaterThan(CLEAN);
+    await expectTone(phone, TONE_1001);
 
     await page.evaluate(`unplug(${JSON.stringify(wanted.label)})`);
     expect(await phone.part("device-loss").textContent()).toContain(wanted.label);
     await expect.poll(microphone).not.toBe(wanted.label);
-    await expect
-      .poll(async () => (await phone.remoteTone(TONE_1001, 500)).share, WITHIN)
-      .toBeGreaterThan(CLEAN);
+    await expectTone(phone, TONE_1001);
     expect(invites()).toBe(before);
     await phone.waitForCall("connected");
     await phone.end();

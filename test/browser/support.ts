@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { TestBrowser, type PhonePage } from "../harness/chromium.ts";
 import { PASSWORDS, startGateway, type Gateway, type GatewayOptions } from "../harness/gateway.ts";
 
@@ -60,6 +60,13 @@ export async function openPhone(
   const phone = await browser.openPhone(`${url}/?raw-audio=1`);
   await phone.signIn(user, PASSWORDS[user]);
   return phone;
+}
+
+/** Waits until the phone plays the tone whole, as it soon does when a call has been connected. */
+export async function expectTone(phone: PhonePage, frequencyHz: number): Promise<void> {
+  await expect
+    .poll(async () => (await phone.remoteTone(frequencyHz, 500)).share, { timeout: 10_000 })
+    .toBeGreaterThan(CLEAN);
 }
 
 /** Waits until the phone's call is over. @returns the words of the page about why */

@@ -241,6 +241,14 @@ export async function measureStreamTone(
   );
 }
 
+// The first frames that a new tap gives are not whole, for as long as its machine is busy with it.
+const SETTLE_SCRIPT = `await new Promise((resolve) => {
+      let blocks = 0;
+      setTimeout(resolve, 1000);
+      // 128 samples each: 200 ms.
+      tap.port.onmessage = () => { blocks += 1; if (blocks === 75) resolve(); };
+    });`;
+
 // Runs in the page: the whole measurement is there, so that only its result travels. `measure`
 // gives a ToneMeasurement of the next durationMs; `first` the wall time of the first frame with the
 // tone, or -1 after durationMs. The stream has to be played by an element too: Chromium gives a
@@ -281,7 +289,7 @@ function tapScript(
     const source = context.createMediaStreamSource(stream);
     source.connect(tap);
     taps.set(track.id, { audio, context, source, tap });
-    ${mode === "measure" ? "await new Promise((resolve) => setTimeout(resolve, 100));" : ""}
+    ${mode === "measure" ? SETTLE_SCRIPT : ""}
   }
   const { tap } = taps.get(track.id);
   const length = 960;
