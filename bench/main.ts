@@ -38,8 +38,8 @@ const QUICK: Effort = {
   idleUsers: [200],
   points: [
     { users: 200, perSecond: 50 },
-    { users: 200, perSecond: 100 },
     { users: 100, perSecond: 100 },
+    { users: 200, perSecond: 100 },
   ],
   rateSeconds: 2,
   warmUpCalls: 200,

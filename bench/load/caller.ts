@@ -29,6 +29,8 @@ let sequence = 0;
 export class Caller {
   readonly #name: string;
   readonly #password: string;
+  /** Of its own: one who signs in anew is a page that was loaded anew. */
+  readonly #registerCallId: string;
   readonly #calls = new Map<string, Call>();
   #connection: Connection | undefined;
   #registered: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -36,6 +38,8 @@ export class Caller {
   constructor(index: number) {
     this.#name = `u${index}`;
     this.#password = `secret-${index}`;
+    sequence += 1;
+    this.#registerCallId = `register-${process.pid}-${sequence}`;
   }
 
   attach(connection: Connection): void {
@@ -89,7 +93,7 @@ export class Caller {
         `Via: SIP/2.0/WS ${name}.invalid;branch=z9hG4bKr${cseq}${name};rport\r\n` +
         `To: <sip:${name}@bench.example.com>\r\n` +
         `From: <sip:${name}@bench.example.com>;tag=r${name}\r\n` +
-        `CSeq: ${cseq} REGISTER\r\nCall-ID: register-${name}\r\nMax-Forwards: 70\r\n` +
+        `CSeq: ${cseq} REGISTER\r\nCall-ID: ${this.#registerCallId}\r\nMax-Forwards: 70\r\n` +
         authorization +
         `Contact: <sip:${name}@${name}.invalid;transport=ws>;reg-id=1;` +
         `+sip.instance="<urn:uuid:5b1a3e2c-8c3f-4f0a-9f0e-${name.padStart(12, "0")}>";expires=600\r\n` +
