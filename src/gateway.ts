@@ -351,7 +351,8 @@ export class Gateway implements GatewayView {
       settings: this.#httpSettings(),
       clientAddress,
       limits: {
-        connections: limits.maxConnections,
+        // Those of WebSockets are among them: a full house shall not lock the operator out.
+        connections: 2 * limits.maxConnections,
         connectionsPerAddress: 2 * limits.maxConnectionsPerAddress,
         exempt,
       },

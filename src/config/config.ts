@@ -192,6 +192,8 @@ export interface TrunkConfig {
   readonly tls?: TrunkTlsConfig;
   /** Browsers' REGISTER passes through to this PBX, which owns the users. */
   readonly registrar: boolean;
+  /** May take over the dialogs of everybody with Replaces, not only its own. */
+  readonly mayReplaceAny: boolean;
   /** Who is shown to the peer, and what it is believed. */
   readonly identity: TrunkIdentityConfig;
   /** Header fields that cross. */

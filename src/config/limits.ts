@@ -43,10 +43,14 @@ export const limitsSchema = z.strictObject({
   "max-contacts-per-user": count(1000)
     .optional()
     .meta({ description: "Browsers and tabs of one user; one more gets 403", default: "10" }),
-  "max-connections": count(1_000_000).optional().meta({
-    description: "SIP connections at once over WebSocket, over TCP and over TLS, each",
-    default: "10000",
-  }),
+  "max-connections": count(1_000_000)
+    .optional()
+    .meta({
+      description:
+        "SIP connections at once over WebSocket, over TCP and over TLS, each; " +
+        "twice as many HTTP connections, WebSockets included",
+      default: "10000",
+    }),
   "max-connections-per-address": count(1_000_000).optional().meta({
     description:
       "The same of one address (IPv6: of one /64); twice as many HTTP connections, WebSockets included",

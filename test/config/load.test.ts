@@ -87,6 +87,7 @@ describe("the example of the contract", () => {
       codecs: ["PCMA", "PCMU", "G722"],
       maxCalls: 30,
       pingMs: 30_000,
+      mayReplaceAny: false,
       transfer: { isPassedOn: false, isReferredByTold: false, peerHost: "pbx.example.com" },
     });
     expect(config.dialplan.routes).toHaveLength(5);
@@ -142,6 +143,7 @@ describe("defaults", () => {
       ...TRUNK_DEFAULTS,
       id: "office",
       peer: "sip:192.0.2.20:5060",
+      mayReplaceAny: false,
       transfer: { isPassedOn: false, isReferredByTold: false, peerHost: "192.0.2.20" },
     });
     expect(config.demo?.users.map(({ id }) => id)).toEqual(["1001", "1002"]);

@@ -1,10 +1,14 @@
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { browserSdp } from "../harness/browser-sdp.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { metric } from "../harness/gateway-state.ts";
+import { isResponse } from "../harness/sip-inbox.ts";
 import { SipPeer } from "../harness/sip-peer.ts";
+import { waitFor } from "../harness/wait.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
 
 /** Keys of `limits` that are far from their defaults, each seen from outside. */
@@ -172,3 +176,95 @@ describe("limits of offhook.yaml", () => {
     await stranger.close();
   });
 });
+
+describe("limits of all connections, transactions and candidates together", () => {
+  const MAX_TRANSACTIONS = 12;
+  let small: Gateway;
+  let carrier: SipPeer;
+
+  beforeAll(async () => {
+    carrier = await SipPeer.udp(undefined, TRUNK_HOST);
+    small = await startGateway({
+      config: {
+        trunks: { office: { peer: `sip:${TRUNK_HOST}:${carrier.local.port}` } },
+        dialplan: { routes: [{ name: "echo", to: "*43", do: "echo" }] },
+        limits: {
+          "max-transactions": MAX_TRANSACTIONS,
+          "max-connections": 3,
+          "max-candidates": 2,
+        },
+      },
+    });
+    carrier.sendTo(small.sip);
+  });
+
+  afterAll(async () => {
+    await carrier.close();
+    await small.stop();
+  });
+
+  it("max-candidates: those beyond it are never tried", async () => {
+    const sockets = await Promise.all(Array.from({ length: 3 }, () => boundSocket()));
+    // The last would be tried first, by its priority (RFC 8445 §6.1.2.3).
+    const lines = sockets.map((socket, index) => {
+      const { port } = socket.address();
+      return `a=candidate:${index + 1} 1 udp ${2_000_000_000 + index} 127.0.0.1 ${port} typ host\r\n`;
+    });
+    const [head, ...rest] = browserSdp().split(/a=candidate:[^\r]*\r\n/);
+    const heard = sockets.map((socket) => ({ checks: 0, first: once(socket, "message") }));
+    for (const [index, socket] of sockets.entries()) {
+      socket.on("message", () => {
+        const ear = heard[index];
+        if (ear !== undefined) ear.checks += 1;
+      });
+    }
+    await using caller = await WsCaller.signIn(small, "1001");
+    const call = caller.invite("*43", { sdp: `${head ?? ""}${lines.join("")}${rest.join("")}` });
+    await call.answered();
+    await Promise.all(heard.slice(0, 2).map(({ first }) => first));
+    expect(heard[2]?.checks).toBe(0);
+    await call.bye();
+    for (const socket of sockets) socket.close();
+  });
+
+  it("max-connections: one more is refused, whoever asks, until one ends", async () => {
+    const from = (host: number) =>
+      WsCaller.connect(small, "1001", { localAddress: `127.0.2.${host}` });
+    const callers = [await from(1), await from(2), await from(3)];
+    await expect(from(4)).rejects.toThrow("503");
+    expect((await small.api("/api/v1/calls")).status).toBe(200);
+    await callers.pop()?.cut();
+    await waitFor(
+      () =>
+        from(4).then(
+          (caller) => callers.push(caller),
+          () => false,
+        ),
+      { what: "the free place to be given away" },
+    );
+    await Promise.all(callers.map((caller) => caller.cut()));
+  });
+
+  it("max-transactions: a request above it gets 503 and leaves nothing behind", async () => {
+    const sent = 3 * MAX_TRANSACTIONS;
+    for (let index = 0; index < sent; index += 1) options(carrier);
+    const codes: number[] = [];
+    for (let index = 0; index < sent; index += 1) {
+      codes.push((await carrier.receive(isResponse(), "an answer")).statusCode);
+    }
+    const served = codes.filter((code) => code === 200).length;
+    expect(served).toBeGreaterThan(0);
+    expect(served).toBeLessThanOrEqual(MAX_TRANSACTIONS);
+    expect(codes.filter((code) => code === 503)).toHaveLength(sent - served);
+    expect(await metric(small, "offhook_sip_transactions")).toBeLessThanOrEqual(
+      2 * MAX_TRANSACTIONS,
+    );
+  });
+});
+
+async function boundSocket(): Promise<Socket> {
+  const socket = createSocket("udp4");
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  return socket;
+}

@@ -9,7 +9,7 @@ import { WsCaller } from "../harness/ws-caller.ts";
 import { DeskCall, telephoneSdp } from "./desk-call.ts";
 import { expectNoFault, talkToDesk, talkToUser, useOffice, type Office } from "./support.ts";
 
-const office = useOffice({ desk: { transfer: "pass-through", dtmf: "rfc4733" } });
+const office = useOffice({ desk: { transfer: "pass-through", dtmf: "rfc4733", replaces: "any" } });
 
 afterAll(() => {
   expectNoFault(office().gateway);
@@ -268,6 +268,23 @@ describe("RFC 3891 an INVITE with Replaces", () => {
     await expectNothingLeft(office().gateway);
     const [second, first] = await records(office().gateway, 2);
     expect(second).toMatchObject({ transferredFrom: { call: first?.["id"] }, result: "success" });
+  });
+
+  it("of a trunk that is trusted with all takes the call of a user over", async () => {
+    await using ann = await signIn("1001");
+    const call = ann.invite("700");
+    const desk = await DeskCall.incoming(office().desk, "700");
+    await desk.answer();
+    const toTag = (await call.answered()).to.tag ?? "";
+    const value = `${call.callId};to-tag=${toTag};from-tag=${call.invite.from.tag}`;
+    const taking = DeskCall.dial(office().desk, office().gateway, "1001", {
+      headers: [["Replaces", value]],
+    });
+    await deskReinvited(desk);
+    await taking.answered();
+    await call.hungUp();
+    await taking.bye();
+    await desk.hungUp();
   });
 
   it("of another user is refused, and the call goes on", async () => {
