@@ -201,6 +201,9 @@ export class Gateway implements GatewayView {
       clock: this.#clock,
       logger: logger.child({ room: "signaling" }),
       ...sipListeners(config.sip),
+      ...(config.sip.engine.kind === "drachtio"
+        ? { udp: [], tcp: [], tls: [], drachtio: [config.sip.engine] }
+        : {}),
       streams: connections,
       messages: { parser: limits.message, maxDatagramOctets: limits.maxDatagramOctets },
       maxTransactions: limits.maxTransactions,

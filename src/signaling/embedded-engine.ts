@@ -7,6 +7,7 @@ import type { AttemptLimit } from "./auth/attempt-limit.ts";
 import type { Credentials } from "./auth/authenticator.ts";
 import type { DialogLimits } from "./dialog/dialog-context.ts";
 import type { LegTerms } from "./dialog/leg-terms.ts";
+import type { DrachtioServer } from "./drachtio/options.ts";
 import type { EngineHandler, SignalingEngine } from "./engine.ts";
 import type { Overload } from "./guard/overload.ts";
 import type { SourceLimit } from "./guard/source-limit.ts";
@@ -73,6 +74,8 @@ export interface EmbeddedEngineOptions {
   readonly udp: readonly SocketAddress[];
   readonly tcp?: readonly SocketAddress[];
   readonly tls?: readonly SocketAddress[];
+  /** drachtio-servers that carry the trunks' side instead of `udp`, `tcp` and `tls`; default: none. */
+  readonly drachtio?: readonly DrachtioServer[] | undefined;
   /** PEM files of `tls` listeners, and of connections to trunks that have none of their own. */
   readonly certificates?: TlsFiles & { readonly clients?: ClientCertificates | undefined };
   /** Liveness, caps and back-pressure of TCP and TLS connections. */

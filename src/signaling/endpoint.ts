@@ -7,6 +7,7 @@ import { Authenticator } from "./auth/authenticator.ts";
 import { ChallengeAnswer } from "./auth/challenge-answer.ts";
 import { Nonces } from "./auth/nonces.ts";
 import { DEFAULT_LIMITS } from "./dialog/dialog-context.ts";
+import type { Carrier } from "./drachtio/carrier.ts";
 import { DialogLayer } from "./dialog/dialog-layer.ts";
 import { DialogTable } from "./dialog/dialog-table.ts";
 import { ALLOW, CALL_OPTIONS, SUPPORTED } from "./dialog/our-headers.ts";
@@ -99,6 +100,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   readonly #standalone: StandaloneRequests;
   readonly #loops = new LoopGuard();
   readonly #screen: Screen;
+  #carrier: Carrier | undefined;
   #state: "idle" | "running" | "draining" | "stopped" = "idle";
 
   constructor(options: EmbeddedEngineOptions) {
@@ -188,8 +190,14 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
         options.dns?.resolver ?? this.#resolver,
         options.dns?.limits,
       ),
-      supports: (transport) => listenersOf(options, transport).length > 0,
-      flowTo: ({ transport, remote }, how) => this.#transport.flowTo(transport, remote, how),
+      supports: (transport) =>
+        options.drachtio === undefined
+          ? listenersOf(options, transport).length > 0
+          : (this.#carrier?.supports(transport) ?? true),
+      flowTo: ({ transport, remote }, how) =>
+        options.drachtio === undefined
+          ? this.#transport.flowTo(transport, remote, how)
+          : this.#carrier?.flowTo(transport, remote),
       random: options.random ?? Math.random,
       fromUri: (flow) => buildSipUri({ host: this.#hostToward(flow) }),
       send: (request, flow, handler) => this.#transactions.request(request, flow, handler),
@@ -259,8 +267,27 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   async start(): Promise<void> {
     await this.#transport.start();
+    await this.#startCarrier();
     await this.#trunks.start();
     this.#state = "running";
+  }
+
+  /** drachtio-srf is read only where it is wanted. */
+  async #startCarrier(): Promise<void> {
+    const { drachtio, messages, logger, random, sources } = this.#options;
+    if (drachtio === undefined) return;
+    const { Carrier } = await import("./drachtio/carrier.ts");
+    this.#carrier = new Carrier({
+      clock: this.#clock,
+      logger,
+      servers: drachtio,
+      handler: this,
+      parser: messages?.parser,
+      random: random ?? Math.random,
+      admits: sources && ((host) => sources.admitsDatagram(host)),
+    });
+    this.#transactions.use(this.#carrier);
+    await this.#carrier.start();
   }
 
   async stop(): Promise<void> {

@@ -7,6 +7,7 @@ import type { SipMessage, SipResponse } from "../message/message.ts";
 import type { Flow, TransportHandler } from "../transport/flow.ts";
 import { isTooLargeForUdp, responseFlow, sendMessage } from "../transport/outbound.ts";
 import type { Recover, TransactionContext } from "./context.ts";
+import type { TransactionCarrier } from "./carrier.ts";
 import { InviteClientTransaction } from "./invite-client.ts";
 import { InviteServerTransaction } from "./invite-server.ts";
 import { BRANCH_COOKIE, clientKey, clientKeyOf, isRfc2543, serverKey } from "./matching.ts";
@@ -64,6 +65,8 @@ export class TransactionLayer implements TransportHandler {
   readonly #servers = new Map<string, Server>();
   /** The transactions of each connection; UDP flows never close and are not in it. */
   readonly #byConnection = new Map<Flow, Set<Client | Server>>();
+  /** Runs the transactions of its own flows. */
+  #carrier: TransactionCarrier | undefined;
   #isClosed = false;
 
   constructor(options: TransactionLayerOptions) {
@@ -84,11 +87,16 @@ export class TransactionLayer implements TransportHandler {
 
   /** Live transactions: 0 when nothing is going on. */
   get count(): number {
-    return this.#clients.size + this.#servers.size;
+    const { client, server } = this.counts;
+    return client + server;
   }
 
   get counts(): TransactionCounts {
-    return { client: this.#clients.size, server: this.#servers.size };
+    const carried = this.#carrier?.counts;
+    return {
+      client: this.#clients.size + (carried?.client ?? 0),
+      server: this.#servers.size + (carried?.server ?? 0),
+    };
   }
 
   /**
@@ -96,6 +104,7 @@ export class TransactionLayer implements TransportHandler {
    * branch is put on top; everything else is the caller's.
    */
   request(request: SipRequest, flow: Flow, handler: ClientTransactionHandler): ClientTransaction {
+    if (this.#carrier?.carries(flow) === true) return this.#carrier.request(request, flow, handler);
     const branch = this.#freshBranch();
     const sent = withVia(request, flow, branch);
     const large =
@@ -118,6 +127,10 @@ export class TransactionLayer implements TransportHandler {
    */
   sendStateless<Message extends SipMessage>(message: Message, flow: Flow): Message;
   sendStateless(message: SipMessage, flow: Flow): SipMessage {
+    if (this.#carrier?.carries(flow) === true) {
+      this.#carrier.sendStateless(message, flow);
+      return message;
+    }
     if (message.kind === "response") {
       sendMessage(message, responseFlow(message.topmostVia, flow));
       return message;
@@ -132,6 +145,7 @@ export class TransactionLayer implements TransportHandler {
    * INVITE.
    */
   isKnown(request: SipRequest, flow: Flow): boolean {
+    if (this.#carrier?.carries(flow) === true) return this.#carrier.inviteOf(request) !== undefined;
     const { method } = request;
     if (this.#servers.has(serverKey(request, flow, method))) return true;
     return method === "CANCEL" && this.#servers.has(serverKey(request, flow, "INVITE"));
@@ -140,6 +154,7 @@ export class TransactionLayer implements TransportHandler {
   /** Ends every transaction and clears every timer; calls nobody. New requests of ours fail. */
   close(): void {
     this.#isClosed = true;
+    this.#carrier?.close();
     for (const transaction of this.#clients.values()) transaction.dispose();
     for (const transaction of this.#servers.values()) transaction.dispose();
     this.#clients.clear();
@@ -149,7 +164,8 @@ export class TransactionLayer implements TransportHandler {
 
   onMessage(message: SipMessage, flow: Flow): void {
     if (this.#isClosed) return;
-    if (message.kind === "response") this.#receiveResponse(message, flow);
+    if (this.#carrier?.carries(flow) === true) this.#receiveCarried(message, flow, this.#carrier);
+    else if (message.kind === "response") this.#receiveResponse(message, flow);
     else if (message.method === "ACK") this.#receiveAck(message, flow);
     else this.#receiveRequest(message, flow);
   }
@@ -167,6 +183,28 @@ export class TransactionLayer implements TransportHandler {
     this.#tell(() => {
       this.#user.onFlowClosed(flow, reason);
     });
+  }
+
+  /** From now on this carrier runs the transactions of its flows. */
+  use(carrier: TransactionCarrier): void {
+    this.#carrier = carrier;
+  }
+
+  #receiveCarried(message: SipMessage, flow: Flow, carrier: TransactionCarrier): void {
+    if (message.kind === "response") return;
+    if (message.method === "ACK") {
+      this.#tell(() => this.#user.onAck(message, flow));
+    } else if (message.method === "CANCEL") {
+      const invite = carrier.inviteOf(message);
+      if (invite !== undefined) this.#tell(() => this.#user.onCancel(message, invite, flow));
+    } else {
+      const transaction = carrier.accept(message);
+      if (transaction === undefined) return;
+      this.#tell(
+        () => this.#user.onRequest(message, transaction, flow),
+        () => transaction.respond(buildResponse(message, 500, { toTag: randomToken(8) })),
+      );
+    }
   }
 
   #receiveRequest(request: SipRequest, flow: Flow): void {
