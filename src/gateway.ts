@@ -201,9 +201,6 @@ export class Gateway implements GatewayView {
       clock: this.#clock,
       logger: logger.child({ room: "signaling" }),
       ...sipListeners(config.sip),
-      ...(config.sip.engine.kind === "drachtio"
-        ? { udp: [], tcp: [], tls: [], drachtio: [config.sip.engine] }
-        : {}),
       streams: connections,
       messages: { parser: limits.message, maxDatagramOctets: limits.maxDatagramOctets },
       maxTransactions: limits.maxTransactions,
@@ -622,7 +619,8 @@ export class Gateway implements GatewayView {
 }
 
 /** The listeners toward trunks, and what those of TLS show. */
-function sipListeners({ listen, tls }: Config["sip"]) {
+function sipListeners({ engine, listen, tls }: Config["sip"]) {
+  if (engine.kind === "drachtio") return { udp: [], drachtio: [engine] };
   const of = (wanted: SipListen["transport"]): readonly SipListen[] =>
     listen.filter(({ transport }) => transport === wanted);
   return {

@@ -121,7 +121,10 @@ describe.each([
     const from = "<sip:5@pbx.test>;tag=f";
     const callId = `in-${pbx.local.port}`;
     pbx.request("INVITE", {
-      ...{ uri: "sip:1001@gateway.test", from, to: "<sip:1001@gateway.test>", callId },
+      uri: "sip:1001@gateway.test",
+      from,
+      to: "<sip:1001@gateway.test>",
+      callId,
       headers: contact(),
       body: sdpOf("offer"),
     });

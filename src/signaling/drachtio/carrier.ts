@@ -111,7 +111,10 @@ export class Carrier implements TransactionCarrier, LinkHandler {
   }
 
   /** Where the far ends find us, as `udp:192.0.2.10:5060`. */
-  get listeners(): readonly { readonly transport: CarriedTransport; readonly local: SocketAddress }[] {
+  get listeners(): readonly {
+    readonly transport: CarriedTransport;
+    readonly local: SocketAddress;
+  }[] {
     return this.#links.flatMap(({ isUp, listens }) =>
       isUp ? [...listens].map(([transport, local]) => ({ transport, local })) : [],
     );
@@ -228,9 +231,14 @@ export class Carrier implements TransactionCarrier, LinkHandler {
     const given = this.#given;
     if (given === undefined || given.request !== request) return undefined;
     const { flow, transactionId } = given;
-    const transaction = new CarriedServerTransaction(request, flow, transactionId, (own, response) => {
-      this.#respond(own, response);
-    });
+    const transaction = new CarriedServerTransaction(
+      request,
+      flow,
+      transactionId,
+      (own, response) => {
+        this.#respond(own, response);
+      },
+    );
     if (transactionId === undefined) return transaction;
     this.#servers.add(transaction);
     if (request.method === "INVITE") this.#invites.set(transactionId, transaction);
@@ -254,16 +262,14 @@ export class Carrier implements TransactionCarrier, LinkHandler {
    */
   onDown(link: Link): void {
     this.#early.clear();
-    for (const transaction of [...this.#clients]) {
-      if (transaction.flow.link !== link) continue;
+    for (const transaction of [...this.#clients].filter(({ flow }) => flow.link === link)) {
       const { transactionId, request } = transaction;
       if (request.method === "INVITE" && request.toTag === undefined) {
         this.#orphans.addInvite(link.name, transactionId);
       }
       transaction.fail();
     }
-    for (const invite of [...this.#invites.values()]) {
-      if (invite.flow.link !== link) continue;
+    for (const invite of [...this.#invites.values()].filter(({ flow }) => flow.link === link)) {
       this.#orphans.addUnanswered(link.name, invite.transactionId);
       this.#cancelled(invite);
     }
@@ -321,7 +327,10 @@ export class Carrier implements TransactionCarrier, LinkHandler {
     const status = response.statusCode;
     if (request.toTag !== undefined) {
       const isOver =
-        status >= 200 && status !== 401 && status !== 407 && (request.method === "BYE" || isLast(request));
+        status >= 200 &&
+        status !== 401 &&
+        status !== 407 &&
+        (request.method === "BYE" || isLast(request));
       const dialog = isOver ? this.#dialogs.of(request) : undefined;
       if (dialog !== undefined) this.#dialogs.close(dialog.id);
       return;
@@ -335,7 +344,12 @@ export class Carrier implements TransactionCarrier, LinkHandler {
       const remoteTag = response.toTag;
       const way = this.#flow(flow.link, flow.transport, event.remote);
       this.#dialogs.open({
-        ...{ id: event.dialogId, link: flow.link, callId, localTag: fromTag, remoteTag, isCall },
+        id: event.dialogId,
+        link: flow.link,
+        callId,
+        localTag: fromTag,
+        remoteTag,
+        isCall,
         flow: way,
       });
     }

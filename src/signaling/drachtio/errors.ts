@@ -8,8 +8,4 @@ export type DrachtioErrorCode =
 /** Something that cannot be done through drachtio-server. */
 export class DrachtioError extends OffhookError {
   declare readonly code: DrachtioErrorCode;
-
-  constructor(code: DrachtioErrorCode, message: string) {
-    super(code, message);
-  }
 }

@@ -54,8 +54,8 @@ export function responseText(
   );
 }
 
-function stripped<Message extends SipMessage>(
-  { headers, body }: Message,
+function stripped(
+  { headers, body }: SipMessage,
   names: readonly string[],
 ): { readonly headers: Headers; readonly body: Buffer } {
   let left = headers;

@@ -1,6 +1,10 @@
 import type { SipMessage, SipRequest } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
-import type { ClientTransaction, ClientTransactionHandler, ServerTransaction } from "./transaction.ts";
+import type {
+  ClientTransaction,
+  ClientTransactionHandler,
+  ServerTransaction,
+} from "./transaction.ts";
 
 /**
  * A stack of somebody else's that runs whole transactions for us, with its own timers and sockets:
