@@ -19,7 +19,6 @@ import type {
 } from "./config.ts";
 import { withAbsoluteFiles } from "./dialplan-files.ts";
 import { toLimits } from "./limits.ts";
-import { notBuiltYet } from "./not-built.ts";
 import { ownAddress } from "./own-address.ts";
 import type { Interfaces } from "./own-address.ts";
 import type { FileValues } from "./schema.ts";
@@ -86,7 +85,7 @@ export function resolveConfig(values: FileValues, context: ResolveContext): Conf
     ...(file !== undefined && { file }),
     ...(demo !== undefined && { demo: demoInUse(demo, values) }),
   };
-  return { ...config, warnings: [...ownWarnings(config, values), ...notBuiltYet(config)] };
+  return { ...config, warnings: ownWarnings(config, values) };
 }
 
 /** The demo's token counts only where the file has none of its own. */

@@ -302,7 +302,6 @@ sip: { engine: { drachtio: { secret: cymru } } }
     });
     expect(config.warnings).toEqual([
       "media.ports: not used, because media.rtpengine names sockets of others",
-      "sip.engine.drachtio: not built yet in this version; the embedded engine is used",
     ]);
   });
 
