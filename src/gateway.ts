@@ -620,7 +620,7 @@ export class Gateway implements GatewayView {
 
 /** The listeners toward trunks, and what those of TLS show. */
 function sipListeners({ engine, listen, tls }: Config["sip"]) {
-  if (engine.kind === "drachtio") return { udp: [], drachtio: [engine] };
+  if (engine.kind === "drachtio") return { udp: [], drachtio: engine.servers };
   const of = (wanted: SipListen["transport"]): readonly SipListen[] =>
     listen.filter(({ transport }) => transport === wanted);
   return {

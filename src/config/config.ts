@@ -57,9 +57,8 @@ export interface SipConfig {
     | { readonly kind: "embedded" }
     | {
         readonly kind: "drachtio";
-        readonly host: string;
-        readonly port: number;
-        readonly secret: string;
+        /** In the order of preference; never empty. */
+        readonly servers: readonly (SocketAddress & { readonly secret: string })[];
       };
   readonly listen: readonly SipListen[];
   /** `address` or `address:port` of name servers for trunks; undefined: the system's. */

@@ -25,7 +25,7 @@ import type { FileValues } from "./schema.ts";
 import { toTrunkIdentity } from "./trunk-identity.ts";
 import { toTrunkTransfer } from "./trunk-transfer.ts";
 import { withProfile } from "./profile-defaults.ts";
-import { isLoopbackHost, tryParsePeerUri } from "./values.ts";
+import { isLoopbackHost, isPublicAddress, tryParsePeerUri } from "./values.ts";
 
 /** What the defaults depend on beside the file. */
 export interface ResolveContext {
@@ -249,9 +249,11 @@ function toSip(sip: FileValues["sip"], directory: string, ownHost: string): SipC
       typeof engine === "object"
         ? {
             kind: "drachtio" as const,
-            host: engine.drachtio.host ?? "127.0.0.1",
-            port: engine.drachtio.port ?? 9022,
-            secret: engine.drachtio.secret,
+            servers: [engine.drachtio].flat().map(({ host, port, secret }) => ({
+              host: host ?? "127.0.0.1",
+              port: port ?? DRACHTIO_PORT,
+              secret,
+            })),
           }
         : { kind: "embedded" as const },
     listen,
@@ -337,6 +339,7 @@ function toDialplan(
   );
 }
 
+const DRACHTIO_PORT = 9022;
 const MIN_TOKEN_LENGTH = 16;
 /** RFC 4028 §5. */
 const LEAST_SESSION_MS = 90_000;
@@ -362,6 +365,7 @@ function ownWarnings(config: Config, values: FileValues): readonly string[] {
     );
   }
   warnings.push(...tlsWarnings(config));
+  warnings.push(...drachtioWarnings(config, values));
   for (const [id, trunk] of Object.entries(values.trunks ?? {})) {
     const hasAccount = trunk.register !== undefined || trunk.auth !== undefined;
     if (hasAccount || withProfile(trunk).trunk["from-user"] !== "account") continue;
@@ -386,6 +390,7 @@ function ownWarnings(config: Config, values: FileValues): readonly string[] {
   const isSipV6 = config.sip.listen.every(({ host }) => isIPv6(host));
   if (
     config.media.rtpengine.kind === "managed" &&
+    config.sip.engine.kind === "embedded" &&
     isMediaV6 !== isSipV6 &&
     config.trunks.size > 0
   ) {
@@ -396,8 +401,34 @@ function ownWarnings(config: Config, values: FileValues): readonly string[] {
   return warnings;
 }
 
+/** Keys that drachtio-server answers for. */
+function drachtioWarnings({ sip }: Config, values: FileValues): readonly string[] {
+  if (sip.engine.kind !== "drachtio") return [];
+  const timers = [
+    ["sip", values.sip?.["session-timer"]] as const,
+    ...Object.entries(values.trunks ?? {}).map(
+      ([id, trunk]) => [`trunks.${id}`, trunk["session-timer"]] as const,
+    ),
+  ];
+  return [
+    ...(values.sip?.listen === undefined
+      ? []
+      : ["sip.listen: not used, because drachtio-server listens"]),
+    ...timers
+      .filter(([, timer]) => timer !== undefined && timer !== "off")
+      .map(([key]) => `${key}.session-timer: not used, because drachtio-server has the timers`),
+    ...sip.engine.servers
+      .filter(({ host }) => isPublicAddress(host))
+      .map(
+        ({ host }) =>
+          `sip.engine.drachtio: ${host} is a public address, and whoever reaches a drachtio-server there can make calls`,
+      ),
+  ];
+}
+
 function tlsWarnings({ sip, trunks }: Config): readonly string[] {
   const warnings: string[] = [];
+  if (sip.engine.kind === "drachtio") return warnings;
   const listens = (transport: string): boolean =>
     sip.listen.some((listener) => listener.transport === transport);
   for (const { id, peer, tls } of trunks.values()) {

@@ -14,6 +14,7 @@ import {
   wholeNumber,
   word,
 } from "../dialplan/scalar.ts";
+import { drachtioSchema, noTlsBesideDrachtio } from "./drachtio-keys.ts";
 import { clientKeys } from "./http-keys.ts";
 import { limitsSchema } from "./limits.ts";
 import { oneRegistrar, registrarKeys } from "./registrar-keys.ts";
@@ -96,18 +97,6 @@ const httpSchema = z.strictObject({
   ...clientKeys,
 });
 
-const drachtioSchema = z.strictObject({
-  drachtio: z
-    .strictObject({
-      host: like("a host name or an address", tryParseHost)
-        .optional()
-        .meta({ description: "Where drachtio-server listens", default: "127.0.0.1" }),
-      port: wholeNumber(1, 65535).optional().meta({ description: "Its port", default: "9022" }),
-      secret: password.meta({ description: "Its secret", example: '"${DRACHTIO_SECRET}"' }),
-    })
-    .meta({ description: "Trunks behind a drachtio-server", default: "none" }),
-});
-
 const sessionTimer = z.union([
   word("off"),
   z
@@ -129,7 +118,8 @@ const sipSchema = z.strictObject({
     .union([word("embedded"), drachtioSchema])
     .optional()
     .meta({
-      description: "Who speaks SIP with the trunks: `embedded`, or a map `drachtio:`",
+      description:
+        "Who speaks SIP with the trunks: `embedded`, or a map `drachtio:` (see [drachtio.md](drachtio.md))",
       default: "embedded",
     }),
   listen: oneOrMore(sipListen).optional().meta({
@@ -181,10 +171,12 @@ const sipSchema = z.strictObject({
 });
 
 function needTlsFiles(
-  { listen: listeners = [], tls }: z.output<typeof sipSchema>,
+  { engine, listen: listeners = [], tls }: z.output<typeof sipSchema>,
   context: z.RefinementCtx,
 ): void {
-  if (tls !== undefined || !listeners.some(({ transport }) => transport === "tls")) return;
+  const isOurs = typeof engine !== "object";
+  const listens = listeners.some(({ transport }) => transport === "tls");
+  if (!isOurs || !listens || tls !== undefined) return;
   context.addIssue({
     code: "custom",
     path: ["tls"],
@@ -590,8 +582,7 @@ const apiSchema = z.strictObject({
     .meta({ description: "Bearer tokens of the REST API", default: "[]" }),
 });
 
-/** The whole file. */
-export const fileSchema = z.strictObject({
+const keysOfFile = z.strictObject({
   domain: like("a host name such as voice.example.com", tryParseHost).optional().meta({
     description: "SIP domain of the web users",
     default: "localhost",
@@ -624,6 +615,9 @@ export const fileSchema = z.strictObject({
     .meta({ description: "What is taken at most, of whom, and how fast" }),
   reload: reloadSchema.optional().meta({ description: "How changes of the file come into force" }),
 });
+
+/** The whole file. */
+export const fileSchema = keysOfFile.superRefine(noTlsBesideDrachtio);
 
 /** The file after the schema, before the defaults. */
 export type FileValues = z.output<typeof fileSchema>;

@@ -8,6 +8,7 @@ import { ChallengeAnswer } from "./auth/challenge-answer.ts";
 import { Nonces } from "./auth/nonces.ts";
 import { DEFAULT_LIMITS } from "./dialog/dialog-context.ts";
 import type { Carrier } from "./drachtio/carrier.ts";
+import { asCarried } from "./drachtio/carried-trunk.ts";
 import { DialogLayer } from "./dialog/dialog-layer.ts";
 import { DialogTable } from "./dialog/dialog-table.ts";
 import { ALLOW, CALL_OPTIONS, SUPPORTED } from "./dialog/our-headers.ts";
@@ -202,7 +203,9 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       fromUri: (flow) => buildSipUri({ host: this.#hostToward(flow) }),
       send: (request, flow, handler) => this.#transactions.request(request, flow, handler),
       transactions: this.#transactions,
-      trunks: options.trunks.map((trunk) => withChallenges(trunk)),
+      trunks: options.trunks
+        .map((trunk) => (options.drachtio === undefined ? trunk : asCarried(trunk)))
+        .map((trunk) => withChallenges(trunk)),
     });
     const { passThrough } = options;
     this.#passThrough =
@@ -260,7 +263,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   }
 
   get listeners(): readonly string[] {
-    return this.#transport.listeners.map(
+    const carried = this.#carrier?.listeners ?? [];
+    return [...this.#transport.listeners, ...carried].map(
       ({ transport, local }) => `${transport.toLowerCase()}:${formatSocketAddress(local)}`,
     );
   }

@@ -296,12 +296,33 @@ sip: { engine: { drachtio: { secret: cymru } } }
     expect(config.media.address).toBeUndefined();
     expect(config.sip.engine).toEqual({
       kind: "drachtio",
-      host: "127.0.0.1",
-      port: 9022,
-      secret: "cymru",
+      servers: [{ host: "127.0.0.1", port: 9022, secret: "cymru" }],
     });
     expect(config.warnings).toEqual([
       "media.ports: not used, because media.rtpengine names sockets of others",
+    ]);
+  });
+
+  it("name several drachtio-servers, and what they answer for", () => {
+    const config = load(`
+sip:
+  engine:
+    drachtio: [{ secret: a }, { host: 203.0.113.9, port: 9000, secret: b }]
+  listen: tls:192.0.2.10:5061
+  session-timer: { expires: 15m }
+trunks: { t: { peer: "sips:192.0.2.1", session-timer: "off" } }
+`);
+    expect(config.sip.engine).toEqual({
+      kind: "drachtio",
+      servers: [
+        { host: "127.0.0.1", port: 9022, secret: "a" },
+        { host: "203.0.113.9", port: 9000, secret: "b" },
+      ],
+    });
+    expect(config.warnings).toEqual([
+      "sip.listen: not used, because drachtio-server listens",
+      "sip.session-timer: not used, because drachtio-server has the timers",
+      "sip.engine.drachtio: 203.0.113.9 is a public address, and whoever reaches a drachtio-server there can make calls",
     ]);
   });
 

@@ -95,8 +95,16 @@ describe("mistakes", () => {
     ],
     [
       "sip: { engine: { dractio: {} } }",
-      "f.yaml:1:8: sip.engine.drachtio: missing; expected a map with the keys host, port, secret",
+      "f.yaml:1:8: sip.engine.drachtio: missing; expected a map with the keys host, port, secret, or a list",
       'f.yaml:1:18: sip.engine.dractio: unknown key; did you mean "drachtio"?',
+    ],
+    [
+      "sip: { engine: { drachtio: { secret: x } }, tls: { certificate: a.pem, key: a.key } }",
+      "f.yaml:1:50: sip.tls: would not be used, because TLS toward trunks is drachtio-server's; expected no such key; the certificates belong into drachtio-server's own file",
+    ],
+    [
+      "{ sip: { engine: { drachtio: [{ secret: x }] } }, trunks: { a: { peer: sips:b, tls: { verify: false } } } }",
+      "f.yaml:1:85: trunks.a.tls: would not be used, because TLS toward trunks is drachtio-server's; expected no such key; the certificates belong into drachtio-server's own file",
     ],
     [
       "sip: { engine: [embedded] }",

@@ -269,7 +269,9 @@ export function configText(options: GatewayOptions, ports: GatewayPorts): string
     api: { tokens: [{ name: "harness", token: ADMIN_TOKEN, role: "admin" }] },
   };
   for (const [name, value] of Object.entries(own ?? {})) {
-    const usual = sections[name];
+    // With drachtio-server the gateway itself listens for no trunk.
+    const hasListeners = name !== "sip" || !isMap(value) || value["engine"] === undefined;
+    const usual = hasListeners ? sections[name] : undefined;
     sections[name] = isMap(usual) && isMap(value) ? { ...usual, ...value } : value;
   }
   return stringify(sections);

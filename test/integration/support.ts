@@ -28,6 +28,8 @@ export interface OfficeOptions {
   /** More keys of the two trunks. */
   readonly office?: Section;
   readonly desk?: Section;
+  /** Trunks beside the two. */
+  readonly trunks?: Section;
   /** Other sections of the file. */
   readonly sections?: Section;
   readonly gateway?: Omit<GatewayOptions, "config" | "yaml">;
@@ -52,6 +54,7 @@ export async function startOffice(options: OfficeOptions = {}): Promise<Office> 
       trunks: {
         office: { peer: `sip:127.0.0.1:${officePort}`, ...options.office },
         desk: { peer: `sip:${DESK_HOST}:${desk.local.port}`, ...options.desk },
+        ...options.trunks,
       },
       dialplan: {
         ...options.plan,

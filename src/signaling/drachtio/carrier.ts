@@ -20,6 +20,7 @@ import type { ClientTransactionContext } from "./client-transaction.ts";
 import { CarriedDialogs } from "./dialogs.ts";
 import type { CarriedDialog } from "./dialogs.ts";
 import { DrachtioError } from "./errors.ts";
+import { EarlyResponses } from "./early-responses.ts";
 import { CarriedFlow, flowId } from "./flow.ts";
 import { transactionIdOf } from "./frames.ts";
 import type { Reply, SipEvent } from "./frames.ts";
@@ -48,7 +49,6 @@ export interface CarrierOptions {
 const MAX_FLOWS = 10_000;
 /** The start waits no longer than this for a server. */
 const START_MS = 3000;
-const MAX_EARLY = 256;
 /** Above whatever the far end has used (RFC 3261 §8.1.1.5). */
 const LAST_CSEQ = 2_147_483_647;
 const LOST = 'SIP;cause=503;text="drachtio-server was lost"';
@@ -77,11 +77,10 @@ export class Carrier implements TransactionCarrier, LinkHandler {
   /** INVITEs without a final response, by the server's id. */
   readonly #invites = new Map<string, CarriedServerTransaction>();
   readonly #servers = new Set<CarriedServerTransaction>();
-  /** Responses that came before the reply that tells their transaction's id. */
-  readonly #early = new Map<string, (() => void)[]>();
+  readonly #early = new EarlyResponses();
   readonly #context: ClientTransactionContext;
   #given: Given | undefined;
-  #onFirstUp: (() => void) | undefined;
+  #onSettled: (() => void) | undefined;
 
   constructor(options: CarrierOptions) {
     this.#options = options;
@@ -120,11 +119,11 @@ export class Carrier implements TransactionCarrier, LinkHandler {
     );
   }
 
-  /** Connects; resolves when a server is there, or when that takes too long. */
+  /** Connects; resolves when every server that is there is connected, or when none comes. */
   start(): Promise<void> {
     return new Promise((resolve) => {
       const limit = this.#options.clock.after(START_MS, resolve);
-      this.#onFirstUp = () => {
+      this.#onSettled = () => {
         limit.cancel();
         resolve();
       };
@@ -194,9 +193,7 @@ export class Carrier implements TransactionCarrier, LinkHandler {
     const id = transactionIdOf(reply);
     if (transaction.state !== "terminated") this.#clientsById.set(id, transaction);
     transaction.onSent(id);
-    const waiting = this.#early.get(id) ?? [];
-    this.#early.delete(id);
-    for (const receive of waiting) receive();
+    for (const receive of this.#early.take(id)) receive();
   }
 
   #onRefusedCommand(transaction: CarriedClientTransaction, { fields }: Reply): void {
@@ -252,8 +249,13 @@ export class Carrier implements TransactionCarrier, LinkHandler {
   }
 
   onUp(link: Link): void {
-    this.#onFirstUp?.();
+    this.onTried();
     for (const text of this.#orphans.take(link.name)) link.send(text);
+  }
+
+  onTried(): void {
+    const isSettled = this.#links.every(({ hasTried }) => hasTried);
+    if (isSettled && this.#links.some(({ isUp }) => isUp)) this.#onSettled?.();
   }
 
   /**
@@ -261,7 +263,7 @@ export class Carrier implements TransactionCarrier, LinkHandler {
    * has ended for us, and is ended at the far ends as soon as the server can be told.
    */
   onDown(link: Link): void {
-    this.#early.clear();
+    this.#early.dropOf(link);
     for (const transaction of [...this.#clients].filter(({ flow }) => flow.link === link)) {
       const { transactionId, request } = transaction;
       if (request.method === "INVITE" && request.toTag === undefined) {
@@ -309,12 +311,9 @@ export class Carrier implements TransactionCarrier, LinkHandler {
   #onResponse(link: Link, event: SipEvent, response: SipResponse): void {
     const transaction = this.#clientsById.get(event.transactionId);
     if (transaction === undefined) {
-      if (this.#early.size >= MAX_EARLY) this.#early.clear();
-      const waiting = this.#early.get(event.transactionId) ?? [];
-      waiting.push(() => {
+      this.#early.add(link, event.transactionId, () => {
         if (this.#clientsById.has(event.transactionId)) this.#onResponse(link, event, response);
       });
-      this.#early.set(event.transactionId, waiting);
       return;
     }
     this.#learn(transaction, event, response);
@@ -358,7 +357,7 @@ export class Carrier implements TransactionCarrier, LinkHandler {
   #onRequest(link: Link, event: SipEvent, received: SipRequest): void {
     const transport = transportOf(event.protocol);
     const flow = this.#flow(link, transport, event.remote);
-    if (this.#options.admits?.(event.remote.host) === false && transport === "UDP") return;
+    if (this.#options.admits?.(event.remote.host) === false) return;
     const dialog = this.#dialogs.get(event.dialogId);
     const request = withOurSequence(asGiven(received), dialog?.sequences);
     if (request.method === "CANCEL") {

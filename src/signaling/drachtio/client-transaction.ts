@@ -26,7 +26,7 @@ const SILENCE_MS = 35_000;
 /** RFC 3261 §9.1: 64·T1 after CANCEL. */
 const CANCELLED_MS = 32_000;
 /** For the final response of a re-INVITE that the server does not show; see `receive`. */
-const SWALLOWED_MS = 8000;
+const SWALLOWED_MS = 4000;
 
 /** A request of ours that drachtio-server carries; it retransmits, acknowledges and times out. */
 export class CarriedClientTransaction implements ClientTransaction {

@@ -12,8 +12,9 @@ export function asGiven<Message extends SipMessage>(message: Message): Message;
 export function asGiven(message: SipMessage): SipMessage {
   const { headers, body } = message;
   if (message.kind === "response") {
-    // The first 2xx names its client as the one that refreshes: the server does.
-    if (message.cseq.method !== "INVITE" || !isRefreshedBy(headers, "uac")) return message;
+    // Unless the far end refreshes, the server does.
+    const isOurs = headers.has("Session-Expires") && !isRefreshedBy(headers, "uas");
+    if (message.cseq.method !== "INVITE" || !isOurs) return message;
     const own = headers.without("Session-Expires");
     return new SipResponse(message.statusCode, message.reasonPhrase, own, body);
   }

@@ -16,6 +16,8 @@ export type CarriedTransport = "UDP" | "TCP" | "TLS";
 export interface LinkHandler {
   /** The server knows us and sends us requests. */
   onUp(link: Link): void;
+  /** An attempt to connect came to nothing. */
+  onTried(): void;
   /** The connection has gone, or was of no use any more; every command that was open has failed. */
   onDown(link: Link, reason: string): void;
   onSip(link: Link, event: SipEvent): void;
@@ -115,6 +117,11 @@ export class Link {
     this.name = formatSocketAddress(options.server);
   }
 
+  /** Whether the first attempt to connect has had its outcome. */
+  get hasTried(): boolean {
+    return this.isUp || this.#attempts > 0;
+  }
+
   get isUp(): boolean {
     return this.#state.name === "up";
   }
@@ -187,7 +194,7 @@ export class Link {
   }
 
   #connect(): void {
-    const { host, port, tls } = this.#options.server;
+    const { host, port } = this.#options.server;
     const wire = new Wire((frame) => this.#onFrame(wire, frame));
     this.#state = { name: "connecting", wire };
     this.#lastHeardMs = this.#options.clock.monotonicMs();
@@ -197,7 +204,7 @@ export class Link {
       cause = error.message;
     });
     wire.on("close", () => this.#onClosed(wire, cause));
-    wire.connect({ host, port, ...(tls === undefined ? {} : { tls: { host, ...tls } }) });
+    wire.connect({ host, port });
   }
 
   #onConnect(wire: Wire, socket: Socket): void {
@@ -299,6 +306,7 @@ export class Link {
     }
     this.#failAll();
     if (state.name === "up") this.#options.handler.onDown(this, reason);
+    else this.#options.handler.onTried();
   }
 
   #backoffMs(): number {

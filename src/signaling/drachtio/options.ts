@@ -3,6 +3,4 @@ import type { SocketAddress } from "../../core/address.ts";
 /** A drachtio-server, where it takes applications. */
 export interface DrachtioServer extends SocketAddress {
   readonly secret: string;
-  /** TLS toward it; undefined: none. */
-  readonly tls?: { readonly ca?: string } | undefined;
 }

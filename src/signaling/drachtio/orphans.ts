@@ -3,7 +3,7 @@ import { Headers } from "../message/headers.ts";
 import { cancelText, dialogRequestText } from "./texts.ts";
 
 /** For each server. */
-const MAX_COMMANDS = 20_000;
+const MAX_COMMANDS = 5000;
 const REASON = ["Reason", 'SIP;cause=503;text="The gateway lost drachtio-server"'] as const;
 
 /** What is still going on in a drachtio-server after its connection was lost, and how it is ended. */

@@ -2,15 +2,10 @@
 declare module "drachtio-srf/lib/wire-protocol.js" {
   import type { EventEmitter } from "node:events";
   import type { Socket } from "node:net";
-  import type { ConnectionOptions } from "node:tls";
 
   export default class WireProtocol extends EventEmitter {
     constructor(options: object);
-    connect(options: {
-      readonly host: string;
-      readonly port: number;
-      readonly tls?: ConnectionOptions | undefined;
-    }): void;
+    connect(options: { readonly host: string; readonly port: number }): void;
     /** Writes a frame. @returns its id */
     send(socket: Socket, command: string): string;
     protected _onData(socket: Socket, chunk: Buffer): void;

@@ -1,0 +1,99 @@
+import { afterAll, describe, expect, it } from "vitest";
+
+import { Drachtio, hasDrachtio } from "../harness/drachtio.ts";
+import type { Gateway, LogLine } from "../harness/gateway.ts";
+import { WsCaller } from "../harness/ws-caller.ts";
+import { useDrachtioOffice } from "./drachtio-office.ts";
+import { callDesk, callUser, expectNoFault, reasonOf, talkToDesk, talkToUser } from "./support.ts";
+
+const office = useDrachtioOffice({ sections: { media: { music: "off" } } });
+
+afterAll(() => {
+  if (hasDrachtio) expectNoFault(office().gateway);
+});
+
+const signIn = (user: "1001" | "1002"): Promise<WsCaller> =>
+  WsCaller.signIn(office().gateway, user);
+
+/** The gateway is connected, once more, to the server that it reaches by the relay. */
+async function connectedAgain(gateway: Gateway, from: number): Promise<LogLine> {
+  const { port } = office().relay.address;
+  const isMeant = ({ msg, fields }: LogLine): boolean =>
+    msg === "drachtio-server is connected" && fields.get("server") === `127.0.0.1:${port}`;
+  return await gateway.waitForLog(isMeant, { from, timeoutMs: 20_000 });
+}
+
+describe("the connection to drachtio-server is cut", () => {
+  it("while two talk: both are hung up, and the next call works", async () => {
+    const { gateway, relay } = office();
+    await using ann = await signIn("1001");
+    const [call, leg] = await talkToDesk(office(), ann);
+    const from = gateway.logs().length;
+    relay.cut();
+    await call.hungUp();
+    // The server still has the dialog; it is told as soon as that can be.
+    const bye = await leg.hungUp();
+    expect(reasonOf(bye)).toContain("cause=503");
+    await connectedAgain(gateway, from);
+    const [next, atDesk] = await talkToDesk(office(), ann);
+    await next.bye();
+    await atDesk.hungUp();
+  });
+
+  it("while the far end rings: it is given up, and the caller is told", async () => {
+    const { gateway, relay } = office();
+    await using ann = await signIn("1001");
+    const [call, ringing] = await callDesk(office(), ann);
+    ringing.respond(180);
+    await call.expectResponse(180);
+    const from = gateway.logs().length;
+    relay.cut();
+    expect((await call.refused()).statusCode).toBeGreaterThanOrEqual(500);
+    await ringing.cancelled();
+    await connectedAgain(gateway, from);
+  });
+
+  it("while a browser rings: it stops, and the far end gets 503", async () => {
+    const { gateway, relay } = office();
+    await using ann = await signIn("1001");
+    const [desk, atAnn] = await callUser(office(), ann);
+    atAnn.ring();
+    await desk.expectResponse(180, "INVITE");
+    const from = gateway.logs().length;
+    relay.cut();
+    await atAnn.cancelled();
+    expect((await desk.refused()).statusCode).toBe(503);
+    await connectedAgain(gateway, from);
+  });
+});
+
+describe("a drachtio-server goes away", () => {
+  it("calls end, new ones go over the next, and over the first when it is back", async () => {
+    const { desk, first, gateway, second } = office();
+    await using ann = await signIn("1001");
+    await using bob = await signIn("1002");
+    const [call] = await talkToDesk(office(), ann);
+    const from = gateway.logs().length;
+    await first.kill();
+    await call.hungUp();
+    desk.sendTo(second.sip);
+    const [next, leg] = await talkToDesk(office(), ann);
+    expect(leg.invite.contact?.sipUri.port).toBe(second.sip.port);
+    const [incoming, atBob] = await talkToUser(office(), bob);
+    office().first = await Drachtio.start({
+      adminPort: first.admin.port,
+      sipPort: first.sip.port,
+    });
+    await connectedAgain(gateway, from);
+    // What is going on over the second goes on.
+    await next.bye();
+    await leg.hungUp();
+    await incoming.bye();
+    await atBob.hungUp();
+    desk.sendTo(first.sip);
+    const [again, atDesk] = await talkToDesk(office(), ann);
+    expect(atDesk.invite.contact?.sipUri.port).toBe(first.sip.port);
+    await again.bye();
+    await atDesk.hungUp();
+  });
+});
