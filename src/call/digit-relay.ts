@@ -49,6 +49,15 @@ export function digitPathOf(pair: {
 /** Digits on their way to one end by INFO: each waits for the response to the one before it. */
 const MAX_WAITING = 64;
 
+/** Digits of one direction and way. */
+interface DigitCounts {
+  readonly of: Omit<DigitsView, "count" | "lost">;
+  count: number;
+  lost: number;
+  /** Those of which nobody has said yet whether they have arrived. */
+  pending: number;
+}
+
 interface InfoLine {
   last: Promise<void>;
   waiting: number;
@@ -68,7 +77,7 @@ export class DigitRelay {
   readonly #onCarried: () => void;
   readonly #keys: KeyPresses;
   readonly #lines = new Map<string, InfoLine>();
-  readonly #counts = new Map<string, { view: DigitsView; count: number }>();
+  readonly #counts = new Map<string, DigitCounts>();
 
   constructor(options: {
     readonly media: MediaSession;
@@ -88,7 +97,11 @@ export class DigitRelay {
 
   /** What was carried so far. */
   views(): readonly DigitsView[] {
-    return [...this.#counts.values()].map(({ view, count }) => ({ ...view, count }));
+    return [...this.#counts.values()].map(({ of, count, lost }) => ({
+      ...of,
+      count,
+      ...(lost === 0 ? {} : { lost }),
+    }));
   }
 
   /** Takes an INFO of one end and answers it. */
@@ -111,9 +124,13 @@ export class DigitRelay {
     if (isHeld) this.#carry(fromTag, "rfc4733", { digit, durationMs });
   }
 
-  /** The call is over. */
+  /** The call is over: what has not arrived will not. */
   close(): void {
     this.#keys.close();
+    for (const counts of this.#counts.values()) {
+      counts.lost += counts.pending;
+      counts.pending = 0;
+    }
   }
 
   /** @returns false when there is no way for it */
@@ -133,8 +150,12 @@ export class DigitRelay {
     if (path === undefined) return undefined;
     const { offerer, answerer } = path.exchange;
     const to = from === offerer.tag ? answerer.tag : offerer.tag;
-    const way = this.#media.negotiated().dtmf?.[to];
-    return way === undefined || way === "none" ? undefined : { path, to, way };
+    const { dtmf, srtp } = this.#media.negotiated();
+    const way = dtmf?.[to];
+    if (way === undefined || way === "none") return undefined;
+    // rtpengine would send the tones of a secret number in the clear.
+    const isEncrypted = (srtp?.[to] ?? "none") !== "none";
+    return { path, to, way: way === "inband" && isEncrypted ? "info" : way };
   }
 
   /** @returns false when there is no way for it */
@@ -144,17 +165,20 @@ export class DigitRelay {
     const { path, to, way } = found;
     if (way === "info") {
       const send = path.infoTo(to);
-      if (send === undefined || !this.#sendInfo(to, send, digit)) return false;
-    } else {
-      this.#media.playDigit(path.exchange, { from, ...digit }).catch((error: unknown) => {
-        this.#logger.warn("a digit was lost", { to, reason: reasonOfMediaError(error).text });
-      });
+      return send !== undefined && this.#sendInfo(to, send, digit, { from, as, to, way });
     }
-    this.#count(from, as, to, way);
+    const onEnd = this.#begin({ from, as, to, way });
+    this.#media.playDigit(path.exchange, { from, ...digit }).then(
+      () => onEnd("count"),
+      (error: unknown) => {
+        this.#logger.warn("a digit was lost", { to, reason: reasonOfMediaError(error).text });
+        onEnd("lost");
+      },
+    );
     return true;
   }
 
-  #sendInfo(to: string, send: SendInfo, digit: InfoDigit): boolean {
+  #sendInfo(to: string, send: SendInfo, digit: InfoDigit, of: DigitCounts["of"]): boolean {
     let line = this.#lines.get(to);
     if (line === undefined) {
       line = { last: Promise.resolve(), waiting: 0, type: DTMF_RELAY };
@@ -163,6 +187,7 @@ export class DigitRelay {
     if (line.waiting >= MAX_WAITING) return false;
     const own = line;
     own.waiting += 1;
+    const onEnd = this.#begin(of);
     own.last = own.last.then(async () => {
       let status = await send({ contentType: own.type, body: formatDigit(own.type, digit) });
       if (status === 415 && own.type === DTMF_RELAY) {
@@ -171,18 +196,27 @@ export class DigitRelay {
       }
       own.waiting -= 1;
       if (status >= 300) this.#logger.warn("a digit was refused", { to, status });
+      onEnd(status >= 300 ? "lost" : "count");
     });
     return true;
   }
 
-  #count(from: string, as: DigitsView["as"], to: string, way: DtmfWay): void {
-    const key = `${from} ${as} ${to} ${way}`;
-    const known = this.#counts.get(key);
-    if (known !== undefined) {
-      known.count += 1;
-      return;
+  /** A digit is on its way. @returns to be told of its end */
+  #begin(of: DigitCounts["of"]): (end: "count" | "lost") => void {
+    const key = `${of.from} ${of.as} ${of.to} ${of.way}`;
+    let counts = this.#counts.get(key);
+    const isNew = counts === undefined;
+    if (counts === undefined) {
+      counts = { of, count: 0, lost: 0, pending: 0 };
+      this.#counts.set(key, counts);
     }
-    this.#counts.set(key, { view: { from, as, to, way, count: 1 }, count: 1 });
-    this.#onCarried();
+    const own = counts;
+    own.pending += 1;
+    if (isNew) this.#onCarried();
+    return (end) => {
+      if (own.pending === 0) return;
+      own.pending -= 1;
+      own[end] += 1;
+    };
   }
 }

@@ -49,7 +49,10 @@ export interface DigitsView {
   readonly to: string;
   /** As they went on. */
   readonly way: "rfc4733" | "info" | "inband";
+  /** Those that rtpengine has played, or that the far end's 200 has taken. */
   readonly count: number;
+  /** Those that were not; undefined: none. */
+  readonly lost?: number;
 }
 
 /** How the sound of a call fares, or fared at last. */

@@ -71,9 +71,21 @@ export interface DigitCommand {
   readonly pauseMs: number;
 }
 
-/** The arguments of that command. */
-export function dtmfArguments({ from, digit, durationMs, pauseMs }: DigitCommand): NgArguments {
-  return { "from-tag": from, code: digit, duration: durationMs, pause: pauseMs };
+/** rtpengine takes no longer tone or pause. */
+const LONGEST_SAID_MS = 5000;
+
+/**
+ * The arguments of that command.
+ *
+ * @param stretch as `toneStretch` says it
+ */
+export function dtmfArguments(
+  { from, digit, durationMs, pauseMs }: DigitCommand,
+  stretch: number,
+): NgArguments {
+  const said = (milliseconds: number): number =>
+    Math.min(LONGEST_SAID_MS, Math.max(SHORTEST_MS, Math.round(milliseconds * stretch)));
+  return { "from-tag": from, code: digit, duration: said(durationMs), pause: said(pauseMs) };
 }
 
 /** Plays digits of one session one after another, so that they keep their order. */
@@ -100,17 +112,20 @@ export class DigitQueue {
     if (!DIGIT.test(digit)) return Promise.reject(refused("not a digit of a telephone"));
     if (this.#waiting >= MAX_WAITING) return Promise.reject(refused("too many digits wait"));
     this.#waiting += 1;
+    const command: DigitCommand = {
+      from,
+      digit,
+      durationMs: Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.round(durationMs))),
+      pauseMs: PAUSE_MS,
+    };
     const played = this.#last.then(async () => {
       const isReady = await prepare();
       if (isReady !== undefined) await this.#until(isReady);
-      await this.#patiently({
-        from,
-        digit,
-        durationMs: Math.min(LONGEST_MS, Math.max(SHORTEST_MS, Math.round(durationMs))),
-        pauseMs: PAUSE_MS,
-      });
+      await this.#patiently(command);
     });
     this.#last = played
+      // rtpengine puts what comes meanwhile behind it; waiting here bounds what it holds.
+      .then(() => this.#sleep(command.durationMs + command.pauseMs))
       .catch(() => {})
       .finally(() => {
         this.#waiting -= 1;
@@ -132,7 +147,7 @@ export class DigitQueue {
     for (;;) {
       try {
         await this.#play(command);
-        break;
+        return;
       } catch (error) {
         const isLate = this.#clock.monotonicMs() >= deadlineMs;
         const isEarly = error instanceof MediaError && error.message.includes("No SSRC");
@@ -140,8 +155,6 @@ export class DigitQueue {
         await this.#sleep(RETRY_MS);
       }
     }
-    // rtpengine puts what comes meanwhile behind it; waiting here bounds what it holds.
-    await this.#sleep(command.durationMs + command.pauseMs);
   }
 
   #sleep(milliseconds: number): Promise<void> {

@@ -58,6 +58,7 @@ import {
   onlyPair,
   printForLeg,
   renderForLeg,
+  toneStretch,
   transcodingOf,
   UNCHANGED,
   videoOfAnswer,
@@ -116,7 +117,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
       canReadFiles: options.canReadFiles,
     });
     this.#digits = new DigitQueue(options.clock, (command) =>
-      this.#inTurn(() => this.#command("play DTMF", dtmfArguments(command))),
+      this.#inTurn(async () => {
+        const stretch = toneStretch(this.#legs, this.#joined, command.from);
+        return this.#command("play DTMF", dtmfArguments(command, stretch));
+      }),
     );
   }
 

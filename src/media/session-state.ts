@@ -243,6 +243,31 @@ export function noteEvents(
   return state.way;
 }
 
+/**
+ * By what a tone that rtpengine shall make must be asked for longer than it is to last. rtpengine, 10.5
+ * as 26, counts its samples on the receiver's clock and makes them on the sender's: from Opus, 48 kHz,
+ * to a telephone, 8 kHz, a sixth of it would come out, which no detector knows for a digit.
+ *
+ * @throws MediaError toward a leg that encrypts: rtpengine, 10.5 as 26, sends such tones in the clear
+ */
+export function toneStretch(
+  legs: ReadonlyMap<string, LegState>,
+  joined: readonly string[],
+  from: string,
+): number {
+  const receiver = legs.get(joined.find((tag) => tag !== from) ?? "");
+  if (receiver?.way !== "inband") return 1;
+  if ((receiver.security ?? "none") !== "none") {
+    throw new MediaError(
+      "ERR_OFFHOOK_MEDIA_REFUSED",
+      "the tone of a digit would not be encrypted as the call is",
+    );
+  }
+  const clock = legs.get(from)?.codec?.clockRate;
+  if (receiver.codec === undefined || clock === undefined) return 1;
+  return clock / receiver.codec.clockRate;
+}
+
 /** Whether a leg is configured for another way than RFC 4733: it is given no telephone-event. */
 export function wantsOtherWay(leg: MediaLeg): boolean {
   return (leg.dtmf ?? "rfc4733") !== "rfc4733";

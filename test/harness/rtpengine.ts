@@ -159,7 +159,11 @@ export class RtpPeer implements AsyncDisposable {
     socket.on("message", (octets: Buffer, from: RemoteInfo) => this.#accept(octets, from));
   }
 
-  /** An SDP of this peer. @param formats payload types of G.711, G.722 or telephone-event/8000 */
+  /**
+   * An SDP of this peer.
+   *
+   * @param formats payload types of G.711, G.722, 111 for Opus; of telephone-event, 110 beside Opus
+   */
   sdp(formats = "8 0 101", direction = "sendrecv"): string {
     const maps: Readonly<Record<string, string>> = {
       "0": "PCMU/8000",
@@ -170,6 +174,8 @@ export class RtpPeer implements AsyncDisposable {
       "101": "telephone-event/8000",
       "96": "telephone-event/8000",
       "126": "telephone-event/8000",
+      "110": "telephone-event/48000",
+      "111": "opus/48000/2",
     };
     return [
       "v=0",

@@ -11,6 +11,15 @@ import { waitFor } from "../harness/wait.ts";
 
 const DIGITS = "0123456789*#ABCD";
 
+const SUITE = "AES_CM_128_HMAC_SHA1_80";
+
+/** An answer of SDES with any key, for what is sent with it is not read. */
+function encrypted(answer: string, offer: string): string {
+  const tag = new RegExp(`a=crypto:(\\d+) ${SUITE} `).exec(offer)?.[1] ?? "none";
+  const key = Buffer.alloc(30, 7).toString("base64");
+  return `${answer.replace("RTP/AVP", "RTP/SAVP")}a=crypto:${tag} ${SUITE} inline:${key}\r\n`;
+}
+
 /** Two telephones in a call, both with sound on their lines all the time. */
 class Pair implements AsyncDisposable {
   readonly session: MediaSession;
@@ -31,6 +40,7 @@ class Pair implements AsyncDisposable {
       readonly calleeFallback?: "info" | "inband";
       readonly callerFormats?: string;
       readonly calleeFormats?: string;
+      readonly calleeSrtp?: "sdes";
     },
   ): Promise<Pair> {
     const pair = new Pair(engine, options, await TelephoneLine.open(), await TelephoneLine.open());
@@ -40,7 +50,11 @@ class Pair implements AsyncDisposable {
       caller.peer.sdp(options.callerFormats ?? "0 101"),
     );
     const formats = options.calleeFormats ?? formatsOf(pair.toCallee).join(" ");
-    pair.toCaller = await session.answer(exchange, callee.peer.sdp(formats));
+    const plain = callee.peer.sdp(formats);
+    pair.toCaller = await session.answer(
+      exchange,
+      options.calleeSrtp === undefined ? plain : encrypted(plain, pair.toCallee),
+    );
     caller.talkTo(audioPortOf(pair.toCaller));
     callee.talkTo(audioPortOf(pair.toCallee));
     await waitFor(() => callee.peer.received.length > 2 || undefined, {
@@ -51,7 +65,11 @@ class Pair implements AsyncDisposable {
 
   private constructor(
     engine: MediaEngine,
-    options: { readonly callee?: DtmfWay; readonly calleeFallback?: "info" | "inband" },
+    options: {
+      readonly callee?: DtmfWay;
+      readonly calleeFallback?: "info" | "inband";
+      readonly calleeSrtp?: "sdes";
+    },
     caller: TelephoneLine,
     callee: TelephoneLine,
   ) {
@@ -73,6 +91,7 @@ class Pair implements AsyncDisposable {
         ...telephone,
         dtmf: options.callee,
         dtmfFallback: options.calleeFallback,
+        srtp: options.calleeSrtp,
       },
       branch: "b1",
     };
@@ -179,6 +198,18 @@ describe.concurrent("digits through a real rtpengine", () => {
     });
     expect(as === "events" ? pair.callee.heardTones() : pair.callee.heardEvents()).toBe("");
     expect(pair.reported).toEqual([]);
+  });
+
+  it("plays no tone to a trunk that encrypts, for it would go in the clear", async () => {
+    await using pair = await Pair.join(engine, { calleeFormats: "0", calleeSrtp: "sdes" });
+    expect(pair.session.negotiated()).toMatchObject({
+      dtmf: { callee: "inband" },
+      srtp: { callee: "sdes" },
+    });
+    await expect(
+      pair.session.playDigit(pair.exchange, { from: "caller", digit: "5" }),
+    ).rejects.toThrow(/not be encrypted/);
+    expect(pair.callee.heardTones()).toBe("");
   });
 
   it("plays no digit before anything is joined, and none that is no digit", async () => {
