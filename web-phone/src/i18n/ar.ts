@@ -57,7 +57,6 @@ export const ar: LanguageTexts = {
     "recent.heading": "المكالمات الأخيرة",
     "recent.empty": "لا مكالمات بعد.",
     "recent.empty-action": "أجرِ مكالمة تجريبية",
-    "recent.call": "اتصل بـ {caller}",
     "recent.outgoing": "صادرة",
     "recent.incoming": "واردة",
     "recent.missed": "فائتة",
@@ -225,7 +224,6 @@ export const ar: LanguageTexts = {
     "devices.test-microphone": "اختبار",
     "devices.stop-test": "إيقاف",
     "devices.allow-help": "يذكر المتصفح أسماء أجهزتك عندما يُسمح له بالميكروفون.",
-    "devices.allow": "اسمح بالميكروفون",
     "devices.speaker-fixed": "في هذا المتصفح يختار النظام مكبر الصوت.",
 
     "check.heading": "افحص صوتك",
@@ -335,7 +333,6 @@ export const ar: LanguageTexts = {
     "quality.good": "جيدة",
     "quality.fair": "متوسطة",
     "quality.poor": "ضعيفة",
-    "quality.heading": "جودة هذه المكالمة",
     "quality.graph": "مدى جودة صوت المكالمة من 1 إلى 4.5 خلال الدقائق الأخيرة",
     "quality.mos": "جودة الصوت",
     "quality.jitter": "التذبذب",
@@ -373,14 +370,6 @@ export const ar: LanguageTexts = {
       many: "{count} مكالمة فائتة",
       other: "{count} مكالمة فائتة",
     },
-    "contacts.count": {
-      zero: "لا جهات اتصال",
-      one: "جهة اتصال واحدة",
-      two: "جهتا اتصال",
-      few: "{count} جهات اتصال",
-      many: "{count} جهة اتصال",
-      other: "{count} جهة اتصال",
-    },
     "contacts.imported": {
       zero: "لم تُضف أي جهة اتصال",
       one: "أُضيفت جهة اتصال واحدة",
@@ -388,14 +377,6 @@ export const ar: LanguageTexts = {
       few: "أُضيفت {count} جهات اتصال",
       many: "أُضيفت {count} جهة اتصال",
       other: "أُضيفت {count} جهة اتصال",
-    },
-    "call.conference.members": {
-      zero: "أنت وحدك",
-      one: "أنت وشخص آخر",
-      two: "أنت وشخصان آخران",
-      few: "أنت و{count} آخرون",
-      many: "أنت و{count} آخر",
-      other: "أنت و{count} آخر",
     },
     "chat.unread": {
       zero: "لا رسائل جديدة",

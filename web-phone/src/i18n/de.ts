@@ -62,7 +62,6 @@ export const de: LanguageTexts = {
     "recent.heading": "Letzte Anrufe",
     "recent.empty": "Noch keine Anrufe.",
     "recent.empty-action": "Testanruf machen",
-    "recent.call": "{caller} anrufen",
     "recent.outgoing": "Ausgehend",
     "recent.incoming": "Eingehend",
     "recent.missed": "Verpasst",
@@ -241,7 +240,6 @@ export const de: LanguageTexts = {
     "devices.stop-test": "Beenden",
     "devices.allow-help":
       "Der Browser nennt die Namen Ihrer Geräte, wenn er das Mikrofon benutzen darf.",
-    "devices.allow": "Mikrofon erlauben",
     "devices.speaker-fixed": "In diesem Browser wählt das System den Lautsprecher.",
 
     "check.heading": "Ton prüfen",
@@ -355,7 +353,6 @@ export const de: LanguageTexts = {
     "quality.good": "Gut",
     "quality.fair": "Mäßig",
     "quality.poor": "Schlecht",
-    "quality.heading": "Qualität dieses Gesprächs",
     "quality.graph": "Wie gut das Gespräch klingt, von 1 bis 4,5, in den letzten Minuten",
     "quality.mos": "Klang",
     "quality.jitter": "Schwankung",
@@ -392,14 +389,9 @@ export const de: LanguageTexts = {
       one: "{count} verpasster Anruf",
       other: "{count} verpasste Anrufe",
     },
-    "contacts.count": { one: "{count} Kontakt", other: "{count} Kontakte" },
     "contacts.imported": {
       one: "{count} Kontakt hinzugefügt",
       other: "{count} Kontakte hinzugefügt",
-    },
-    "call.conference.members": {
-      one: "Sie und {count} weiterer",
-      other: "Sie und {count} weitere",
     },
     "chat.unread": { one: "{count} neue Nachricht", other: "{count} neue Nachrichten" },
     "voicemail.new": {

@@ -55,7 +55,6 @@ export const en = {
   "recent.heading": "Recent calls",
   "recent.empty": "No calls yet.",
   "recent.empty-action": "Make a test call",
-  "recent.call": "Call {caller}",
   "recent.outgoing": "Outgoing",
   "recent.incoming": "Incoming",
   "recent.missed": "Missed",
@@ -231,7 +230,6 @@ export const en = {
   "devices.stop-test": "Stop",
   "devices.allow-help":
     "The browser tells the names of your devices when it may use the microphone.",
-  "devices.allow": "Allow the microphone",
   "devices.speaker-fixed": "In this browser the system chooses the speaker.",
 
   "check.heading": "Check your sound",
@@ -342,7 +340,6 @@ export const en = {
   "quality.good": "Good",
   "quality.fair": "Fair",
   "quality.poor": "Poor",
-  "quality.heading": "Quality of this call",
   "quality.graph": "How good the call sounds, from 1 to 4.5, over the last minutes",
   "quality.mos": "How it sounds",
   "quality.jitter": "Jitter",
@@ -375,9 +372,7 @@ export const en = {
 /** English texts that depend on a number, by the categories of `Intl.PluralRules`. */
 export const enPlurals = {
   "recent.missed-count": { one: "{count} missed call", other: "{count} missed calls" },
-  "contacts.count": { one: "{count} contact", other: "{count} contacts" },
   "contacts.imported": { one: "{count} contact added", other: "{count} contacts added" },
-  "call.conference.members": { one: "You and {count} other", other: "You and {count} others" },
   "chat.unread": { one: "{count} new message", other: "{count} new messages" },
   "voicemail.new": { one: "{count} new voicemail", other: "{count} new voicemails" },
 } as const;

@@ -61,7 +61,6 @@ export const es: LanguageTexts = {
     "recent.heading": "Llamadas recientes",
     "recent.empty": "Todavía no hay llamadas.",
     "recent.empty-action": "Hacer una llamada de prueba",
-    "recent.call": "Llamar a {caller}",
     "recent.outgoing": "Saliente",
     "recent.incoming": "Entrante",
     "recent.missed": "Perdida",
@@ -236,7 +235,6 @@ export const es: LanguageTexts = {
     "devices.stop-test": "Parar",
     "devices.allow-help":
       "El navegador dice el nombre de sus dispositivos cuando puede usar el micrófono.",
-    "devices.allow": "Permitir el micrófono",
     "devices.speaker-fixed": "En este navegador el sistema elige el altavoz.",
 
     "check.heading": "Pruebe su sonido",
@@ -348,7 +346,6 @@ export const es: LanguageTexts = {
     "quality.good": "Buena",
     "quality.fair": "Regular",
     "quality.poor": "Mala",
-    "quality.heading": "Calidad de esta llamada",
     "quality.graph": "Lo bien que suena la llamada, de 1 a 4,5, en los últimos minutos",
     "quality.mos": "Cómo suena",
     "quality.jitter": "Fluctuación",
@@ -384,20 +381,10 @@ export const es: LanguageTexts = {
       many: "{count} de llamadas perdidas",
       other: "{count} llamadas perdidas",
     },
-    "contacts.count": {
-      one: "{count} contacto",
-      many: "{count} de contactos",
-      other: "{count} contactos",
-    },
     "contacts.imported": {
       one: "{count} contacto añadido",
       many: "{count} de contactos añadidos",
       other: "{count} contactos añadidos",
-    },
-    "call.conference.members": {
-      one: "Usted y {count} más",
-      many: "Usted y {count} más",
-      other: "Usted y {count} más",
     },
     "chat.unread": {
       one: "{count} mensaje nuevo",

@@ -60,7 +60,6 @@ export const fr: LanguageTexts = {
     "recent.heading": "Appels récents",
     "recent.empty": "Aucun appel pour l’instant.",
     "recent.empty-action": "Faire un appel d’essai",
-    "recent.call": "Appeler {caller}",
     "recent.outgoing": "Sortant",
     "recent.incoming": "Entrant",
     "recent.missed": "Manqué",
@@ -237,7 +236,6 @@ export const fr: LanguageTexts = {
     "devices.stop-test": "Arrêter",
     "devices.allow-help":
       "Le navigateur donne le nom de vos appareils quand il peut utiliser le microphone.",
-    "devices.allow": "Autoriser le microphone",
     "devices.speaker-fixed": "Dans ce navigateur, le système choisit le haut-parleur.",
 
     "check.heading": "Vérifier le son",
@@ -352,7 +350,6 @@ export const fr: LanguageTexts = {
     "quality.good": "Bonne",
     "quality.fair": "Moyenne",
     "quality.poor": "Mauvaise",
-    "quality.heading": "Qualité de cet appel",
     "quality.graph": "Qualité sonore de l’appel, de 1 à 4,5, ces dernières minutes",
     "quality.mos": "Qualité sonore",
     "quality.jitter": "Gigue",
@@ -392,20 +389,10 @@ export const fr: LanguageTexts = {
       many: "{count} d’appels manqués",
       other: "{count} appels manqués",
     },
-    "contacts.count": {
-      one: "{count} contact",
-      many: "{count} de contacts",
-      other: "{count} contacts",
-    },
     "contacts.imported": {
       one: "{count} contact ajouté",
       many: "{count} de contacts ajoutés",
       other: "{count} contacts ajoutés",
-    },
-    "call.conference.members": {
-      one: "Vous et {count} autre",
-      many: "Vous et {count} d’autres",
-      other: "Vous et {count} autres",
     },
     "chat.unread": {
       one: "{count} nouveau message",
