@@ -83,6 +83,21 @@ describe("an incoming call reaches a user whose eyes are elsewhere", () => {
     await annPhone.page.keyboard.press("F9");
     await annPhone.waitForCall("connected");
 
+    // A key of the user's own takes the place of the one before.
+    await annPhone.part("settings").click();
+    await annPhone.part("key-mute").click();
+    await annPhone.page.keyboard.press("5");
+    await expect.poll(() => annPhone.part("key-notice").textContent()).toMatch(/cannot be had/);
+    await annPhone.page.keyboard.press("x");
+    await expect.poll(() => annPhone.part("key-mute").textContent()).toBe("X");
+    await annPhone.page.keyboard.press("Escape");
+    await annPhone.part("end").focus();
+    await annPhone.page.keyboard.press("m");
+    await annPhone.page.keyboard.press("x");
+    await expect.poll(() => annPhone.part("mute").getAttribute("aria-pressed")).toBe("false");
+    await annPhone.page.keyboard.press("x");
+    await expect.poll(() => annPhone.part("mute").getAttribute("aria-pressed")).toBe("true");
+
     // Switched off, none of them does anything.
     await annPhone.part("settings").click();
     await annPhone.part("has-shortcuts").uncheck();
@@ -92,6 +107,18 @@ describe("an incoming call reaches a user whose eyes are elsewhere", () => {
     expect(await annPhone.part("mute").getAttribute("aria-pressed")).toBe("true");
     await annPhone.waitForCall("connected");
     await annPhone.end();
+    await bobPhone.waitForCall("ended");
+
+    // Declined out of the notification: the caller is told, and the notification is gone.
+    await bobPhone.call("1001");
+    await annPhone.waitForCall("incoming");
+    await expect
+      .poll(() => annPhone.page.evaluate(shown))
+      .toEqual(["Bob Ray is calling answer,decline"]);
+    await worker?.evaluate(`self.registration.getNotifications().then(([notification]) =>
+      self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action: "decline" })))`);
+    await expect.poll(() => bobPhone.part("error-title").textContent()).toBe("Declined");
+    await expect.poll(() => annPhone.page.evaluate(shown)).toEqual([]);
     await context.close();
     await bobPhone.page.close();
   });
@@ -161,6 +188,11 @@ describe("recents and contacts", () => {
     await expect
       .poll(() => phone.part("recent-list").textContent())
       .toMatch(/9999.*Number not found/);
+    await phone.part("recent-clear").click();
+    await expect.poll(() => phone.part("recent-list").textContent()).toBe("");
+    // The same button takes it back: the keyboard is still there.
+    await phone.page.keyboard.press("Enter");
+    await expect.poll(() => phone.part("recent-list").textContent()).toContain("9999");
     await phone.part("error-close").click();
     await phone.part("number-field").fill("+442079460018");
     await expect.poll(() => phone.part("number-preview").textContent()).toBe("+44 20 7946 0018");

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { commandOf, type KeyPress } from "../../web-phone/src/keyboard.ts";
+import { DEFAULT_KEYS, parseKeys, withKey } from "../../web-phone/src/keys.ts";
 import { type PhoneState } from "../../web-phone/src/state.ts";
 import { inCall, ready } from "./calls.ts";
 
@@ -11,6 +12,7 @@ function press(key: string, change: Partial<KeyPress> = {}): KeyPress {
     metaKey: false,
     isInTextField: false,
     hasShortcuts: true,
+    keys: DEFAULT_KEYS,
     ...change,
   };
 }
@@ -26,6 +28,9 @@ describe("the keyboard map", () => {
     ["incoming", incoming, "A", "answer"],
     ["incoming", incoming, "F4", "end"],
     ["incoming", incoming, "d", "end"],
+    ["incoming", incoming, "F8", "toggle-silence"],
+    ["incoming", incoming, "q", "toggle-silence"],
+    ["connected", connected, "q", undefined],
     ["incoming", incoming, "5", undefined],
     ["incoming", incoming, "Enter", undefined],
     ["incoming", incoming, "Escape", undefined],
@@ -78,4 +83,39 @@ describe("the keyboard map", () => {
   it("does nothing behind the settings", () => {
     expect(commandOf({ ...connected, isSettingsOpen: true }, press("m"))).toBeUndefined();
   });
+});
+
+describe("keys of one's own", () => {
+  it("ask for what the ones before did, which then mean nothing", () => {
+    const keys = withKey(DEFAULT_KEYS, "mute", "x");
+    if (keys === undefined) throw new Error("x can be had");
+    expect(commandOf(connected, press("X", { keys }))?.type).toBe("toggle-mute");
+    expect(commandOf(connected, press("m", { keys }))).toBeUndefined();
+  });
+
+  it("change places with one that has the key already", () => {
+    const keys = withKey(DEFAULT_KEYS, "answer-anywhere", "F8");
+    expect(keys).toMatchObject({ "answer-anywhere": "F8", "mute-anywhere": "F2" });
+    expect(parseKeys(JSON.parse(JSON.stringify(keys)))).toEqual(keys);
+  });
+
+  it.each([
+    ["mute", "5"],
+    ["mute", "*"],
+    ["mute", "Enter"],
+    ["mute", "F8"],
+    ["mute-anywhere", "m"],
+    // The browser's own.
+    ["mute-anywhere", "F5"],
+    ["mute-anywhere", "F12"],
+  ] as const)("%s cannot be %s", (shortcut, key) => {
+    expect(withKey(DEFAULT_KEYS, shortcut, key)).toBeUndefined();
+  });
+
+  it.each([undefined, null, "x", { mute: 7 }, { mute: "5" }, { mute: "H" }])(
+    "kept as %o are the usual ones",
+    (value) => {
+      expect(parseKeys(value)).toEqual(DEFAULT_KEYS);
+    },
+  );
 });

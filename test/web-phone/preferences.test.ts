@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { DEFAULT_KEYS } from "../../web-phone/src/keys.ts";
 import { DEFAULT_PREFERENCES, parsePreferences } from "../../web-phone/src/preferences.ts";
 
 describe("kept preferences", () => {
@@ -14,6 +15,7 @@ describe("kept preferences", () => {
       language: "ar",
       theme: "dark",
       hasShortcuts: false,
+      keys: { ...DEFAULT_KEYS, mute: "X" },
       hasNotifications: true,
       isCheckDone: true,
     } as const;

@@ -245,9 +245,9 @@ describe("a call", () => {
     expect(over.turnedAway).toBeUndefined();
   });
 
-  it("keeps at most 30 recent calls and the last 32 digits", () => {
+  it("keeps at most 200 recent calls and the last 32 digits", () => {
     let state: PhoneState = ready;
-    for (let index = 0; index < 40; index += 1) {
+    for (let index = 0; index < 210; index += 1) {
       const id = `c${index}`;
       state = after(
         state,
@@ -255,13 +255,42 @@ describe("a call", () => {
         { type: "call-ended", id, at: index, end: { kind: "busy", details: {} } },
       );
     }
-    expect(state.recent).toHaveLength(30);
-    expect(state.recent[0]?.id).toBe("c39");
+    expect(state.recent).toHaveLength(200);
+    expect(state.recent[0]?.id).toBe("c209");
     let dialling = inCall();
     for (let index = 0; index < 50; index += 1) {
       dialling = reduce(dialling, { type: "digit-sent", id: "c1", digit: String(index % 10) });
     }
     expect(dialling.call?.digits).toBe("89012345678901234567890123456789");
+  });
+
+  it("clears the recent calls, and brings them back until the next one", () => {
+    const full = after(
+      ready,
+      { type: "call-started", id: "a", number: "1003", at: 1 },
+      { type: "call-ended", id: "a", at: 2, end: { kind: "cancelled", details: {} } },
+    );
+    const cleared = reduce(full, { type: "recents-cleared" });
+    expect(cleared).toMatchObject({ recent: [], lastNumber: "" });
+    const back = reduce(cleared, { type: "recents-restored" });
+    expect(back).toMatchObject({ recent: full.recent, lastNumber: "1003", cleared: undefined });
+    const next = after(
+      cleared,
+      { type: "call-started", id: "b", number: "1004", at: 3 },
+      { type: "call-ended", id: "b", at: 4, end: { kind: "cancelled", details: {} } },
+      { type: "recents-restored" },
+    );
+    expect(next.recent.map(({ id }) => id)).toEqual(["b"]);
+  });
+
+  it("rings on in silence, and aloud again, until it is answered", () => {
+    const ringing = inCall({ phase: "incoming", direction: "incoming" });
+    const silent = reduce(ringing, { type: "ring-silenced", id: "c1", isSilenced: true });
+    expect(silent.call).toMatchObject({ phase: "incoming", isSilenced: true });
+    const loud = reduce(silent, { type: "ring-silenced", id: "c1", isSilenced: false });
+    expect(loud.call?.isSilenced).toBe(false);
+    const up = inCall();
+    expect(reduce(up, { type: "ring-silenced", id: "c1", isSilenced: true })).toBe(up);
   });
 
   it("leaves the screen when the next number is typed", () => {

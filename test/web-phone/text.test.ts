@@ -105,6 +105,10 @@ describe("words for every state", () => {
       ["Reason", "Q.850 17"],
       ["Call-ID", "abc"],
     ]);
+    expect(detailsOf(aCall({ direction: "incoming" }), end)).not.toContainEqual([
+      "Dialled",
+      "1002",
+    ]);
     expect(detailsOf(aCall(), { kind: "microphone-blocked", details: {} })).toEqual([]);
   });
 });

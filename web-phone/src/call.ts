@@ -67,6 +67,8 @@ export interface Call {
   readonly loss: LossSegment | undefined;
   /** The browser has been asking for the microphone for a while. */
   readonly isAskingForMicrophone: boolean;
+  /** The user wants to hear it ring no more; it still waits for an answer. */
+  readonly isSilenced: boolean;
   /** Set while an incoming call waits for a microphone that cannot be had. */
   readonly microphoneProblem: MicrophoneProblem | undefined;
   /** One conversation with the other joined calls: everybody hears everybody. */
@@ -116,6 +118,7 @@ export function newCall(
     media: "new",
     loss: undefined,
     isAskingForMicrophone: false,
+    isSilenced: false,
     microphoneProblem: undefined,
     isJoined: false,
     transfer: undefined,

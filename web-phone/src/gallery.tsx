@@ -11,6 +11,7 @@ import { languageDirection, languageTag, setLanguage } from "./i18n/text.ts";
 import { DEFAULT_PREFERENCES, type Theme } from "./preferences.ts";
 import type { Message } from "./around.ts";
 import type { Contact } from "./contacts/contacts.ts";
+import { type DeviceLoss, NO_DEVICES } from "./devices.ts";
 import { mosOf, type QualityReading } from "./quality.ts";
 import { type Check, initialShell, type Shell } from "./shell.ts";
 import { type Call, initialState, type PhoneState, type RecentCall } from "./state.ts";
@@ -37,6 +38,9 @@ const actions: PhoneActions = {
   followUp: () => undefined,
   showSettings: () => undefined,
   setRawAudio: () => undefined,
+  toggleSilence: () => undefined,
+  clearRecents: () => undefined,
+  restoreRecents: () => undefined,
   endAndAnswer: () => undefined,
   activate: () => undefined,
   swap: () => undefined,
@@ -118,6 +122,11 @@ function over(kind: EndKind, details: CallEnd["details"], change: Partial<Call> 
   return inCall({ ...early, phase: "ended", endedAt: NOW, end: { kind, details }, ...change });
 }
 
+function lost(used: string | undefined): Pick<PhoneState, "devices"> {
+  const loss: DeviceLoss = { role: "microphone", lost: "Jabra Evolve2 65 Mono (0b0e:0e53)", used };
+  return { devices: { ...NO_DEVICES, loss } };
+}
+
 const CALL_ID = "7f0a2c91d3e8";
 
 const STATES: Readonly<Record<string, PhoneState>> = {
@@ -146,6 +155,16 @@ const STATES: Readonly<Record<string, PhoneState>> = {
     recent: RECENT,
     link: { kind: "reconnecting", attempt: 3, retryAt: NOW + 3_000 },
   },
+  "other-tab": { ...signedIn, tab: "follower", recent: RECENT },
+  "other-tab-call": inCall({}, { tab: "follower" }),
+  "ring-blocked": signedIn,
+  "device-lost": inCall({}, lost("Built-in Audio Analog Stereo")),
+  "device-lost-last": { ...signedIn, ...lost(undefined) },
+  "recent-cleared": { ...signedIn, cleared: { recent: RECENT, lastNumber: "1002" } },
+  "recent-long": {
+    ...signedIn,
+    recent: Array.from({ length: 60 }, (_, index) => recent(index, { durationMs: 61_000 })),
+  },
   unreachable: { ...signedIn, link: { kind: "unreachable", attempt: 2, retryAt: NOW + 1_000 } },
   refused: { ...signedIn, link: { kind: "refused", status: 403, reasonPhrase: "Forbidden" } },
   incoming: inCall({
@@ -168,6 +187,14 @@ const STATES: Readonly<Record<string, PhoneState>> = {
     direction: "incoming",
     phase: "incoming",
     microphoneProblem: "microphone-blocked",
+  }),
+  "incoming-silenced": inCall({
+    ...early,
+    name: "Carol Ito",
+    number: "1003",
+    direction: "incoming",
+    phase: "incoming",
+    isSilenced: true,
   }),
   answering: inCall({
     ...early,
@@ -444,7 +471,7 @@ async function show(look: Look): Promise<void> {
         actions={actions}
         levels={levels}
         now={NOW}
-        canRing
+        canRing={look.state !== "ring-blocked"}
         shell={{ ...initialShell(DEFAULT_PREFERENCES), ...SHELLS[look.state] }}
         onShell={() => undefined}
         presetUser=""

@@ -1,4 +1,5 @@
 /** The keyboard map: which command a key is, given what is on the screen. Pure. */
+import { type KeyMap, type Shortcut, shortcutOf } from "./keys.ts";
 import { type PadKey, tryParsePadKey } from "./number.ts";
 import { type PhoneState, screenOf } from "./state.ts";
 
@@ -6,6 +7,7 @@ import { type PhoneState, screenOf } from "./state.ts";
 export type Command =
   | { readonly type: "answer" }
   | { readonly type: "end" }
+  | { readonly type: "toggle-silence" }
   | { readonly type: "toggle-mute" }
   | { readonly type: "toggle-hold" }
   | { readonly type: "toggle-keypad" }
@@ -28,10 +30,12 @@ export interface KeyPress {
   readonly isInTextField: boolean;
   /** The user wants shortcuts (WCAG 2.1.4). */
   readonly hasShortcuts: boolean;
+  /** The user's own map. */
+  readonly keys: KeyMap;
 }
 
 /**
- * F2, F4, F8 and F9 work everywhere; letters and digits only outside of text fields (WCAG 2.1.4).
+ * Function keys work everywhere; letters and digits only outside of text fields (WCAG 2.1.4).
  * Escape is no command at all, so that it can never end a call.
  *
  * @returns undefined for a key that means nothing here
@@ -41,17 +45,19 @@ export function commandOf(state: PhoneState, press: KeyPress): Command | undefin
   if (!press.hasShortcuts) return undefined;
   const screen = screenOf(state);
   const isConnected = state.call?.phase === "connected";
-  switch (press.key) {
-    case "F2":
+  const shortcut = shortcutOf(press.keys, press.key);
+  switch (shortcut) {
+    case "answer-anywhere":
       return screen === "incoming" ? { type: "answer" } : answerWaiting(state);
-    case "F4":
+    case "end-anywhere":
       return screen === "incoming" || screen === "call" ? { type: "end" } : undefined;
-    case "F8":
+    case "mute-anywhere":
+      if (screen === "incoming") return { type: "toggle-silence" };
       return screen === "call" ? { type: "toggle-mute" } : undefined;
-    case "F9":
+    case "hold-anywhere":
       return isConnected ? { type: "toggle-hold" } : undefined;
     default:
-      return press.isInTextField ? undefined : characterCommandOf(state, press.key);
+      return press.isInTextField ? undefined : characterCommandOf(state, press.key, shortcut);
   }
 }
 
@@ -61,47 +67,57 @@ function answerWaiting(state: PhoneState): Command | undefined {
   return waiting === undefined ? undefined : { type: "answer-waiting", id: waiting.id };
 }
 
-function characterCommandOf(state: PhoneState, key: string): Command | undefined {
+function characterCommandOf(
+  state: PhoneState,
+  key: string,
+  shortcut: Shortcut | undefined,
+): Command | undefined {
   if (key === "?") return { type: "show-help" };
   if (key === "/" && state.signIn.kind === "signed-in") return { type: "search" };
+  const padKey = tryParsePadKey(key);
   switch (screenOf(state)) {
     case "incoming":
-      switch (key.toLowerCase()) {
-        case "a":
-          return { type: "answer" };
-        case "d":
-          return { type: "end" };
-        default:
-          return undefined;
-      }
-    case "call": {
-      const padKey = tryParsePadKey(key);
-      if (padKey !== undefined) return { type: "press", key: padKey };
-      switch (key.toLowerCase()) {
-        case "m":
-          return { type: "toggle-mute" };
-        case "h":
-          return { type: "toggle-hold" };
-        case "k":
-          return { type: "toggle-keypad" };
-        case "t":
-          return { type: "open-transfer" };
-        case "s":
-          return { type: "swap" };
-        case "j":
-          return { type: "join" };
-        case "a":
-          return answerWaiting(state);
-        default:
-          return undefined;
-      }
-    }
+      return incomingCommandOf(shortcut);
+    case "call":
+      return padKey === undefined ? callCommandOf(state, shortcut) : { type: "press", key: padKey };
     case "dial":
-      return tryParsePadKey(key) !== undefined || key === "+"
-        ? { type: "type", text: key }
-        : undefined;
+      return padKey !== undefined || key === "+" ? { type: "type", text: key } : undefined;
     case "sign-in":
     case "problem":
+      return undefined;
+  }
+}
+
+function incomingCommandOf(shortcut: Shortcut | undefined): Command | undefined {
+  switch (shortcut) {
+    case "answer":
+      return { type: "answer" };
+    case "decline":
+      return { type: "end" };
+    case "silence":
+      return { type: "toggle-silence" };
+    default:
+      return undefined;
+  }
+}
+
+function callCommandOf(state: PhoneState, shortcut: Shortcut | undefined): Command | undefined {
+  switch (shortcut) {
+    case "mute":
+      return { type: "toggle-mute" };
+    case "hold":
+      return { type: "toggle-hold" };
+    case "keypad":
+      return { type: "toggle-keypad" };
+    case "transfer":
+      return { type: "open-transfer" };
+    case "swap":
+      return { type: "swap" };
+    case "join":
+      return { type: "join" };
+    case "answer":
+      return answerWaiting(state);
+    default:
       return undefined;
   }
 }

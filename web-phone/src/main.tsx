@@ -9,6 +9,7 @@ import { type Tone, Tones } from "./audio/tones.ts";
 import { chooseLanguage, useLanguage } from "./i18n/languages.ts";
 import { languageDirection, languageTag } from "./i18n/text.ts";
 import { type Command, commandOf } from "./keyboard.ts";
+import { keysInUse } from "./keys.ts";
 import { deviceInUse } from "./devices.ts";
 import { watchDevices } from "./device-watch.ts";
 import { initialState, isInCall } from "./state.ts";
@@ -65,10 +66,11 @@ declare global {
 function toneOf(state: PhoneState): Tone | undefined {
   const call = state.call;
   const isTalking = call?.phase === "connected" || call?.phase === "early-media";
-  if (isTalking && state.others.some(({ phase }) => phase === "incoming")) return "call-waiting";
+  const isWaiting = state.others.some((one) => one.phase === "incoming" && !one.isSilenced);
+  if (isTalking && isWaiting) return "call-waiting";
   switch (call?.phase) {
     case "incoming":
-      return "ring";
+      return call.isSilenced ? undefined : "ring";
     case "ringing":
       return "ring-back";
     case "ended":
@@ -222,7 +224,9 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     now.value = Date.now();
     if (before.devices !== next.devices) useDevices(next);
     const isSame = next.call?.id === before.call?.id && next.call?.phase === before.call?.phase;
-    if (!isSame || next.others !== before.others || next.tab !== before.tab) onPhase(next, isSame);
+    const isAsLoud = next.call?.isSilenced === before.call?.isSilenced;
+    const isAsBefore = isSame && isAsLoud && next.others === before.others;
+    if (!isAsBefore || next.tab !== before.tab) onPhase(next, isSame);
     const { call } = isElsewhere ? initialState : own;
     const shown = call === undefined ? undefined : agent?.mediaOf(call.id);
     pictures.mine.value = shown?.localPictures;
@@ -291,6 +295,8 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     void useLanguage(chooseLanguage(preferencesOf(shell.value).language, navigator.languages));
   });
   const stopFrame = effect(() => {
+    const { hasShortcuts, keys } = preferencesOf(shell.value);
+    keysInUse.value = hasShortcuts ? keys : undefined;
     frame.lang = languageTag();
     frame.dir = languageDirection();
     frame.dataset["theme"] = preferencesOf(shell.value).theme;
@@ -306,6 +312,9 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     redial: () => phone.redial(),
     press: (key) => phone.press(key),
     answer: (id) => phone.answer(id),
+    toggleSilence: (id) => phone.toggleSilence(id),
+    clearRecents: () => phone.clearRecents(),
+    restoreRecents: () => phone.restoreRecents(),
     endAndAnswer: (id) => phone.endAndAnswer(id),
     end: (id) => phone.end(id),
     activate: (id) => phone.activate(id),
@@ -366,6 +375,9 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       case "end":
         actions.end();
         return;
+      case "toggle-silence":
+        actions.toggleSilence();
+        return;
       case "toggle-mute":
         actions.toggleMute();
         return;
@@ -419,6 +431,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       // Letters of a page around the phone are not the phone's.
       isInTextField: isTextField(target) || !(isInside || options.isPage),
       hasShortcuts: preferencesOf(shell.value).hasShortcuts,
+      keys: preferencesOf(shell.value).keys,
     });
     if (command === undefined) return;
     event.preventDefault();

@@ -224,6 +224,22 @@ export class Phone<Audio extends OutgoingAudio> {
     });
   }
 
+  /** Lets a call wait without a sound, or ring again: the one in the pane, or the one of that id. */
+  toggleSilence(id: string | undefined = this.#state.call?.id): void {
+    const call = id === undefined ? undefined : findCall(this.#state, id);
+    if (call === undefined) return;
+    this.#dispatch({ type: "ring-silenced", id: call.id, isSilenced: !call.isSilenced });
+  }
+
+  clearRecents(): void {
+    this.#dispatch({ type: "recents-cleared" });
+  }
+
+  /** Takes the clearing back. */
+  restoreRecents(): void {
+    this.#dispatch({ type: "recents-restored" });
+  }
+
   /** Ends what is in the pane and takes the call that rings. */
   endAndAnswer(id: string): void {
     if (findCall(this.#state, id)?.phase !== "incoming") return;

@@ -1,5 +1,6 @@
 /** How this browser's user wants the phone: plain data, kept from visit to visit. */
 import { LANGUAGES, type LanguageChoice } from "./i18n/languages.ts";
+import { DEFAULT_KEYS, type KeyMap, parseKeys } from "./keys.ts";
 
 /** Colours of the phone; `auto` follows the system. */
 export type Theme = "auto" | "light" | "dark";
@@ -10,6 +11,7 @@ export interface Preferences {
   readonly theme: Theme;
   /** Off: no key but those of the browser does anything (WCAG 2.1.4). */
   readonly hasShortcuts: boolean;
+  readonly keys: KeyMap;
   /** Whether an incoming call is shown by the system while the page is behind another. */
   readonly hasNotifications: boolean;
   /** The check of microphone, speaker and echo was done or skipped. */
@@ -21,6 +23,7 @@ export const DEFAULT_PREFERENCES: Preferences = {
   language: "auto",
   theme: "auto",
   hasShortcuts: true,
+  keys: DEFAULT_KEYS,
   hasNotifications: false,
   isCheckDone: false,
 };
@@ -45,6 +48,7 @@ export function parsePreferences(value: unknown): Preferences {
     language: isLanguageChoice(kept.language) ? kept.language : DEFAULT_PREFERENCES.language,
     theme: isTheme(kept.theme) ? kept.theme : DEFAULT_PREFERENCES.theme,
     hasShortcuts: flag("hasShortcuts"),
+    keys: parseKeys(kept.keys),
     hasNotifications: flag("hasNotifications"),
     isCheckDone: flag("isCheckDone"),
   };

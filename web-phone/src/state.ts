@@ -12,7 +12,7 @@ import {
   type MicrophoneProblem,
   newCall,
 } from "./call.ts";
-import { type CallEnd, type EndKind, isQuietEnd } from "./call-end.ts";
+import { type CallEnd, isQuietEnd } from "./call-end.ts";
 import { type DeviceEvent, type Devices, NO_DEVICES, reduceDevices } from "./devices.ts";
 import {
   activate,
@@ -24,9 +24,19 @@ import {
   type Lines,
 } from "./lines.ts";
 import { type QualityReading, READINGS_KEPT, warningsOf } from "./quality.ts";
+import {
+  type Memory,
+  NO_RECENTS,
+  type RecentCall,
+  type Recents,
+  type RecentsEvent,
+  reduceRecents,
+  withRecent,
+} from "./recents.ts";
 
 export type { Call, CallPhase, MediaState, MicrophoneProblem } from "./call.ts";
 export { callStateOf } from "./call.ts";
+export type { Memory, RecentCall } from "./recents.ts";
 
 /** The connection to the gateway. */
 export type Link =
@@ -56,28 +66,6 @@ export type SignIn =
   | { readonly kind: "signing-in" }
   | { readonly kind: "signed-in"; readonly userId: string; readonly name: string };
 
-/** A line of the list of recent calls. */
-export interface RecentCall {
-  readonly id: string;
-  readonly direction: "outgoing" | "incoming";
-  readonly number: string;
-  readonly name: string | undefined;
-  readonly startedAt: number;
-  /** 0 when nobody answered. */
-  readonly durationMs: number;
-  readonly kind: EndKind;
-  /** The final response's status, where there was one. */
-  readonly status?: number | undefined;
-  /** The mean score of its sound, 1 to 4.5, where it was measured. */
-  readonly mos?: number | undefined;
-}
-
-/** What the phone remembers between two visits of the same user. */
-export interface Memory {
-  readonly recent: readonly RecentCall[];
-  readonly lastNumber: string;
-}
-
 /**
  * Whether this tab has the phone. A user's other tabs show what the leading one does and send it
  * what their user wants.
@@ -85,7 +73,7 @@ export interface Memory {
 export type TabRole = "leader" | "follower";
 
 /** The whole phone. */
-export interface PhoneState extends Lines {
+export interface PhoneState extends Lines, Recents {
   readonly tab: TabRole;
   readonly signIn: SignIn;
   readonly link: Link;
@@ -94,8 +82,6 @@ export interface PhoneState extends Lines {
   readonly draft: string;
   /** The user looks for somebody to call beside the calls that are up. */
   readonly isAddingCall: boolean;
-  readonly recent: readonly RecentCall[];
-  readonly lastNumber: string;
   /** The name or number of another caller who just got a busy tone. */
   readonly turnedAway: string | undefined;
   readonly isSettingsOpen: boolean;
@@ -152,6 +138,7 @@ export type PhoneEvent =
   | { readonly type: "ringing"; readonly id: string }
   | { readonly type: "early-media"; readonly id: string }
   | { readonly type: "answer-started"; readonly id: string }
+  | { readonly type: "ring-silenced"; readonly id: string; readonly isSilenced: boolean }
   | {
       readonly type: "connected";
       readonly id: string;
@@ -196,10 +183,10 @@ export type PhoneEvent =
   | { readonly type: "quality-read"; readonly id: string; readonly reading: QualityReading }
   | DeviceEvent
   | AroundEvent
+  | RecentsEvent
   | { readonly type: "settings-toggled"; readonly isOpen: boolean }
   | { readonly type: "raw-audio-changed"; readonly isRawAudio: boolean };
 
-const RECENT_LIMIT = 30;
 const DIGITS_SHOWN = 32;
 /** Calls at once, ringing ones included. */
 export const LINES_LIMIT = 6;
@@ -214,8 +201,7 @@ export const initialState: PhoneState = {
   tab: "leader",
   call: undefined,
   others: [],
-  recent: [],
-  lastNumber: "",
+  ...NO_RECENTS,
   turnedAway: undefined,
   isSettingsOpen: false,
   isRawAudio: false,
@@ -324,7 +310,7 @@ function turnedAway(
   };
   return {
     ...state,
-    recent: [record, ...state.recent].slice(0, RECENT_LIMIT),
+    ...withRecent(state, record),
     turnedAway: isInCall(state) ? (name ?? number) : undefined,
   };
 }
@@ -353,7 +339,7 @@ function ended(state: PhoneState, id: string, end: CallEnd, at: number): PhoneSt
     : removeCall(state, id, call.consultsFor);
   const next: PhoneState = {
     ...consultationOver(left, call, end),
-    recent: [record, ...state.recent].slice(0, RECENT_LIMIT),
+    ...withRecent(state, record),
   };
   return isLast ? { ...next, turnedAway: undefined, isAddingCall: false } : splitIfAlone(next);
 }
@@ -484,6 +470,8 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
       return withCall(state, event.id, ["calling", "ringing"], () => ({ phase: "ringing" }));
     case "early-media":
       return withCall(state, event.id, ["calling", "ringing"], () => ({ phase: "early-media" }));
+    case "ring-silenced":
+      return withCall(state, event.id, ["incoming"], () => ({ isSilenced: event.isSilenced }));
     case "answer-started":
       return activateById(
         withCall(state, event.id, ["incoming"], () => ({
@@ -596,6 +584,12 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
       }));
     case "quality-read":
       return qualityRead(state, event.id, event.reading);
+
+    case "recents-cleared":
+    case "recents-restored": {
+      const { recent, lastNumber, cleared } = state;
+      return { ...state, ...reduceRecents({ recent, lastNumber, cleared }, event) };
+    }
 
     case "settings-toggled":
       return { ...state, isSettingsOpen: event.isOpen };

@@ -360,6 +360,20 @@ export const ar: LanguageTexts = {
 
     "notification.title": "{caller} يتصل بك",
     "notification.body": "مكالمة واردة",
+
+    "call.silence": "كتم الرنين",
+    "call.ring-again": "إعادة الرنين",
+    "recent.clear": "مسح القائمة",
+    "recent.cleared": "القائمة فارغة الآن.",
+    "recent.undo": "تراجع",
+    "list.more": "عرض المزيد ({count})",
+    "settings.shortcut.silence": "كتم الرنين",
+    "settings.keys.change": "مفتاح «{what}»: {key}. تغييره",
+    "settings.keys.press": "اضغط مفتاحًا…",
+    "settings.keys.help": "انقر مفتاحًا ثم اضغط المفتاح الذي تريده بدلًا منه.",
+    "settings.keys.refused":
+      "لا يصلح هذا المفتاح هنا: مفاتيح الوظائف تحل محل مفاتيح الوظائف، والحروف محل الحروف.",
+    "settings.keys.reset": "إعادة كل المفاتيح كما كانت",
   },
   plurals: {
     "recent.missed-count": {

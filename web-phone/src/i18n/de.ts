@@ -383,6 +383,21 @@ export const de: LanguageTexts = {
 
     "notification.title": "{caller} ruft an",
     "notification.body": "Eingehender Anruf",
+
+    "call.silence": "Klingeln aus",
+    "call.ring-again": "Wieder klingeln",
+    "recent.clear": "Liste leeren",
+    "recent.cleared": "Die Liste ist jetzt leer.",
+    "recent.undo": "Rückgängig",
+    "list.more": "Mehr zeigen ({count})",
+    "settings.shortcut.silence": "Klingeln ausschalten",
+    "settings.keys.change": "Taste für „{what}“: {key}. Ändern",
+    "settings.keys.press": "Taste drücken…",
+    "settings.keys.help":
+      "Klicken Sie auf eine Taste und drücken Sie dann die, die Sie stattdessen wollen.",
+    "settings.keys.refused":
+      "Diese Taste geht hier nicht: An die Stelle von Funktionstasten treten Funktionstasten, an die von Buchstaben Buchstaben.",
+    "settings.keys.reset": "Alle Tasten wie zuvor",
   },
   plurals: {
     "recent.missed-count": {

@@ -367,6 +367,20 @@ export const en = {
 
   "notification.title": "{caller} is calling",
   "notification.body": "Incoming call",
+
+  "call.silence": "Silence",
+  "call.ring-again": "Ring again",
+  "recent.clear": "Clear list",
+  "recent.cleared": "The list is empty now.",
+  "recent.undo": "Undo",
+  "list.more": "Show more ({count})",
+  "settings.shortcut.silence": "Silence the ringing",
+  "settings.keys.change": "Key for “{what}”: {key}. Change it",
+  "settings.keys.press": "Press a key…",
+  "settings.keys.help": "Click a key, then press the one that you want instead.",
+  "settings.keys.refused":
+    "That key cannot be had here: function keys take the place of function keys, letters that of letters.",
+  "settings.keys.reset": "All keys as they were",
 } as const;
 
 /** English texts that depend on a number, by the categories of `Intl.PluralRules`. */

@@ -374,6 +374,20 @@ export const es: LanguageTexts = {
 
     "notification.title": "Llama {caller}",
     "notification.body": "Llamada entrante",
+
+    "call.silence": "Silenciar timbre",
+    "call.ring-again": "Volver a sonar",
+    "recent.clear": "Vaciar lista",
+    "recent.cleared": "La lista está vacía ahora.",
+    "recent.undo": "Deshacer",
+    "list.more": "Mostrar más ({count})",
+    "settings.shortcut.silence": "Silenciar el timbre",
+    "settings.keys.change": "Tecla para «{what}»: {key}. Cambiarla",
+    "settings.keys.press": "Pulse una tecla…",
+    "settings.keys.help": "Haga clic en una tecla y pulse después la que quiere en su lugar.",
+    "settings.keys.refused":
+      "Esa tecla no sirve aquí: una tecla de función sustituye a otra de función, y una letra a una letra.",
+    "settings.keys.reset": "Restablecer las teclas",
   },
   plurals: {
     "recent.missed-count": {

@@ -382,6 +382,21 @@ export const fr: LanguageTexts = {
 
     "notification.title": "Appel de {caller}",
     "notification.body": "Appel entrant",
+
+    "call.silence": "Couper la sonnerie",
+    "call.ring-again": "Faire sonner",
+    "recent.clear": "Vider la liste",
+    "recent.cleared": "La liste est vide maintenant.",
+    "recent.undo": "Annuler",
+    "list.more": "Afficher la suite ({count})",
+    "settings.shortcut.silence": "Couper la sonnerie",
+    "settings.keys.change": "Touche pour « {what} » : {key}. La changer",
+    "settings.keys.press": "Appuyez sur une touche…",
+    "settings.keys.help":
+      "Cliquez sur une touche, puis appuyez sur celle que vous voulez à sa place.",
+    "settings.keys.refused":
+      "Cette touche ne convient pas ici : une touche de fonction remplace une touche de fonction, une lettre une lettre.",
+    "settings.keys.reset": "Rétablir toutes les touches",
   },
   plurals: {
     "recent.missed-count": {

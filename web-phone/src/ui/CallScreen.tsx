@@ -1,5 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { t } from "../i18n/text.ts";
+import { ariaKeysOf, type Shortcut } from "../keys.ts";
 import { formatDuration, initialsOf } from "../number.ts";
 import type { Shell, ShellEvent } from "../shell.ts";
 import { type Call, callStateOf, canConsult, type PhoneState } from "../state.ts";
@@ -42,7 +43,7 @@ function Toggle(props: {
   readonly icon: IconName;
   readonly word: string;
   readonly testId: string;
-  readonly shortcut: string;
+  readonly shortcuts: readonly Shortcut[];
   readonly isPressed: boolean;
   readonly isDisabled?: boolean;
   readonly onClick: () => void;
@@ -52,7 +53,7 @@ function Toggle(props: {
       type="button"
       class="control"
       aria-pressed={props.isPressed}
-      aria-keyshortcuts={props.shortcut === "" ? undefined : props.shortcut}
+      aria-keyshortcuts={props.shortcuts.length === 0 ? undefined : ariaKeysOf(...props.shortcuts)}
       data-testid={props.testId}
       aria-disabled={props.isDisabled === true ? "true" : undefined}
       onClick={() => {
@@ -185,7 +186,7 @@ export function CallScreen(props: {
           icon={call.isMuted ? "microphone-off" : "microphone"}
           word={call.isMuted ? t("call.muted") : t("call.mute")}
           testId="mute"
-          shortcut="F8 M"
+          shortcuts={["mute-anywhere", "mute"]}
           isPressed={call.isMuted}
           isDisabled={!canMute}
           onClick={actions.toggleMute}
@@ -194,7 +195,7 @@ export function CallScreen(props: {
           icon={call.isHeld ? "play" : "pause"}
           word={call.isHeld ? t("call.resume") : t("call.hold")}
           testId="hold"
-          shortcut="F9 H"
+          shortcuts={["hold-anywhere", "hold"]}
           isPressed={call.isHeld}
           isDisabled={!isConnected || call.isHoldPending}
           onClick={actions.toggleHold}
@@ -203,7 +204,7 @@ export function CallScreen(props: {
           icon="keypad"
           word={call.isKeypadOpen ? t("call.keypad.hide") : t("call.keypad")}
           testId="keypad"
-          shortcut="K"
+          shortcuts={["keypad"]}
           isPressed={call.isKeypadOpen}
           isDisabled={!hasKeypad}
           onClick={actions.toggleKeypad}
@@ -212,7 +213,7 @@ export function CallScreen(props: {
           icon="transfer"
           word={t("transfer.open")}
           testId="transfer"
-          shortcut="T"
+          shortcuts={["transfer"]}
           isPressed={call.transfer?.kind === "picking"}
           isDisabled={!isConnected || !canPick(call)}
           onClick={call.transfer?.kind === "picking" ? actions.closeTransfer : actions.openTransfer}
@@ -221,7 +222,7 @@ export function CallScreen(props: {
           icon="add-call"
           word={t("call.add")}
           testId="add-call"
-          shortcut=""
+          shortcuts={[]}
           isPressed={false}
           isDisabled={!isConnected || !canConsult(state)}
           onClick={() => actions.showAdding(true)}
@@ -232,7 +233,7 @@ export function CallScreen(props: {
         class="button button--stop"
         part="end"
         data-testid="end"
-        aria-keyshortcuts="F4"
+        aria-keyshortcuts={ariaKeysOf("end-anywhere")}
         onClick={() => actions.end()}
       >
         <Icon name="hang-up" />

@@ -11,6 +11,7 @@ import type { ContactNotice, Shell, ShellEvent } from "../shell.ts";
 import { canCall, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { Icon } from "./Icon.tsx";
+import { MoreButton, useBounded } from "./more.tsx";
 
 interface ContactProps {
   readonly state: PhoneState;
@@ -214,7 +215,8 @@ export function ContactList(props: ContactProps) {
   const { shell, onShell } = props;
   const file = useRef<HTMLInputElement>(null);
   const { contacts, editing, query, contactNotice } = shell;
-  const shown = searchContacts(sortContacts(contacts, languageTag()), query);
+  const found = searchContacts(sortContacts(contacts, languageTag()), query);
+  const bounded = useBounded(found, query);
   return (
     <>
       <h2 id="aside-heading">{t("contacts.heading")}</h2>
@@ -232,7 +234,7 @@ export function ContactList(props: ContactProps) {
                 onShell({ type: "query-changed", query: event.currentTarget.value })
               }
               onKeyDown={(event) => {
-                const [first] = shown;
+                const [first] = found;
                 if (event.key !== "Enter" || first === undefined || query === "") return;
                 event.preventDefault();
                 props.actions.dial(first.number);
@@ -252,12 +254,17 @@ export function ContactList(props: ContactProps) {
               {t("contacts.add-short")}
             </button>
           </div>
-          <ul data-testid="contact-list">
-            {shown.map((contact) => (
+          <ul ref={bounded.list} data-testid="contact-list">
+            {bounded.shown.map((contact) => (
               <Row key={contact.id} {...props} contact={contact} />
             ))}
           </ul>
-          {shown.length > 0 ? null : (
+          {bounded.left === 0 ? null : (
+            <div class="aside__tools aside__tools--end">
+              <MoreButton bounded={bounded} />
+            </div>
+          )}
+          {found.length > 0 ? null : (
             <p class="recent__empty">
               {query === "" ? t("contacts.empty") : t("contacts.none-found", { query })}
             </p>

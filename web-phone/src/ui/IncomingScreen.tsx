@@ -1,4 +1,5 @@
 import { t } from "../i18n/text.ts";
+import { ariaKeysOf } from "../keys.ts";
 import { type Call, callStateOf } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { Avatar, Caller } from "./CallScreen.tsx";
@@ -9,7 +10,7 @@ import { callerOf, callWordOf, explanationOf } from "./wording.ts";
 /** Somebody calls. The focus goes to the name, so that a half-typed Enter answers nobody. */
 export function IncomingScreen(props: {
   readonly call: Call;
-  readonly actions: Pick<PhoneActions, "answer" | "end">;
+  readonly actions: Pick<PhoneActions, "answer" | "end" | "toggleSilence">;
 }) {
   const { call, actions } = props;
   const heading = useFocusWhenLost<HTMLHeadingElement>();
@@ -46,13 +47,26 @@ export function IncomingScreen(props: {
           <span>{t("call.microphone-asked-answer")}</span>
         </p>
       ) : null}
+      {call.phase === "incoming" ? (
+        <button
+          type="button"
+          class="button button--plain"
+          part="silence"
+          data-testid="silence"
+          aria-keyshortcuts={ariaKeysOf("mute-anywhere", "silence")}
+          onClick={() => actions.toggleSilence()}
+        >
+          <Icon name={call.isSilenced ? "speaker" : "speaker-off"} />
+          {call.isSilenced ? t("call.ring-again") : t("call.silence")}
+        </button>
+      ) : null}
       <div class="call__choice">
         <button
           type="button"
           class="button button--stop"
           part="decline"
           data-testid="decline"
-          aria-keyshortcuts="F4 D"
+          aria-keyshortcuts={ariaKeysOf("end-anywhere", "decline")}
           onClick={() => actions.end()}
         >
           <Icon name="hang-up" />
@@ -63,7 +77,7 @@ export function IncomingScreen(props: {
           class="button button--go"
           part="answer"
           data-testid="answer"
-          aria-keyshortcuts="F2 A"
+          aria-keyshortcuts={ariaKeysOf("answer-anywhere", "answer")}
           disabled={call.phase === "answering"}
           onClick={() => actions.answer()}
         >

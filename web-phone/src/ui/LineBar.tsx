@@ -1,4 +1,5 @@
 import { t } from "../i18n/text.ts";
+import { ariaKeysOf } from "../keys.ts";
 import { formatDuration } from "../number.ts";
 import { type Call, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
@@ -7,7 +8,15 @@ import { callerOf, callWordOf, transferTextOf } from "./wording.ts";
 
 type LineActions = Pick<
   PhoneActions,
-  "activate" | "answer" | "end" | "endAndAnswer" | "join" | "leaveConference" | "split" | "swap"
+  | "activate"
+  | "answer"
+  | "end"
+  | "endAndAnswer"
+  | "join"
+  | "leaveConference"
+  | "split"
+  | "swap"
+  | "toggleSilence"
 >;
 
 /** Somebody calls while a call is up: three choices, and nothing modal. */
@@ -28,7 +37,7 @@ function Waiting(props: {
           type="button"
           class="button button--go button--small"
           data-testid="hold-and-answer"
-          aria-keyshortcuts="F2 A"
+          aria-keyshortcuts={ariaKeysOf("answer-anywhere", "answer")}
           onClick={() => actions.answer(call.id)}
         >
           <Icon name="phone" />
@@ -52,6 +61,14 @@ function Waiting(props: {
         >
           <Icon name="hang-up" />
           {t("call.decline")}
+        </button>
+        <button
+          type="button"
+          class="button button--small"
+          data-testid="silence-waiting"
+          onClick={() => actions.toggleSilence(call.id)}
+        >
+          {call.isSilenced ? t("call.ring-again") : t("call.silence")}
         </button>
       </div>
     </div>
@@ -124,7 +141,7 @@ export function LineBar(props: {
             type="button"
             class="button button--small"
             data-testid="swap"
-            aria-keyshortcuts="S"
+            aria-keyshortcuts={ariaKeysOf("swap")}
             onClick={actions.swap}
           >
             {t("call.swap")}
@@ -135,7 +152,7 @@ export function LineBar(props: {
             type="button"
             class="button button--small"
             data-testid="join"
-            aria-keyshortcuts="J"
+            aria-keyshortcuts={ariaKeysOf("join")}
             onClick={actions.join}
           >
             {t("call.join")}

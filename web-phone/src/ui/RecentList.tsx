@@ -2,16 +2,14 @@ import { formatMoment } from "../i18n/moment.ts";
 import { plural, t } from "../i18n/text.ts";
 import { formatDuration } from "../number.ts";
 import type { Shell, ShellEvent } from "../shell.ts";
-import { canCall, type PhoneState, type RecentCall } from "../state.ts";
+import { isMissed, type RecentCall } from "../recents.ts";
+import { canCall, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { Icon, type IconName } from "./Icon.tsx";
+import { MoreButton, useBounded } from "./more.tsx";
 import { callerOf, isLoudEnd } from "./wording.ts";
 
 const DAY_MS = 86_400_000;
-
-function isMissed(call: RecentCall): boolean {
-  return call.direction === "incoming" && call.kind === "missed";
-}
 
 function iconOf(call: RecentCall): IconName {
   if (isMissed(call)) return "missed";
@@ -37,14 +35,17 @@ function whenOf(call: RecentCall, now: number): string {
 export function RecentList(props: {
   readonly state: PhoneState;
   readonly now: number;
-  readonly actions: Pick<PhoneActions, "dial">;
+  readonly actions: Pick<PhoneActions, "clearRecents" | "dial" | "restoreRecents">;
   readonly shell: Shell;
   readonly onShell: (event: ShellEvent) => void;
 }) {
   const { state, actions, shell } = props;
   const isBlocked = !canCall(state);
   const missed = state.recent.filter(isMissed);
-  const shown = shell.isMissedOnly ? missed : state.recent;
+  const bounded = useBounded(
+    shell.isMissedOnly ? missed : state.recent,
+    String(shell.isMissedOnly),
+  );
   const choose = (isMissedOnly: boolean): void =>
     props.onShell({ type: "missed-only-changed", isMissedOnly });
   return (
@@ -98,8 +99,8 @@ export function RecentList(props: {
       {shell.isMissedOnly && missed.length === 0 ? (
         <p class="recent__empty">{t("recent.no-missed")}</p>
       ) : null}
-      <ul data-testid="recent-list">
-        {shown.map((call) => (
+      <ul ref={bounded.list} data-testid="recent-list">
+        {bounded.shown.map((call) => (
           <li key={call.id} class="row">
             <button
               type="button"
@@ -141,6 +142,23 @@ export function RecentList(props: {
           </li>
         ))}
       </ul>
+      <div class="aside__tools aside__tools--end">
+        <MoreButton bounded={bounded} />
+        {state.recent.length === 0 && state.cleared === undefined ? null : (
+          // One button for both, so that the keyboard stays where it is.
+          <button
+            type="button"
+            class="button button--small"
+            data-testid={state.recent.length > 0 ? "recent-clear" : "recent-undo"}
+            onClick={state.recent.length > 0 ? actions.clearRecents : actions.restoreRecents}
+          >
+            {state.recent.length > 0 ? t("recent.clear") : t("recent.undo")}
+          </button>
+        )}
+      </div>
+      <p class="aside__notice" role="status" data-testid="recent-notice">
+        {state.recent.length === 0 && state.cleared !== undefined ? t("recent.cleared") : ""}
+      </p>
     </>
   );
 }

@@ -8,24 +8,7 @@ import { isInCall, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { DeviceChoices } from "./DeviceChoices.tsx";
 import { Icon } from "./Icon.tsx";
-
-function shortcuts(): readonly (readonly [string, readonly string[]])[] {
-  return [
-    [t("settings.shortcut.call"), ["Enter"]],
-    [t("settings.shortcut.redial"), ["↑"]],
-    [t("settings.shortcut.answer"), ["F2", "A"]],
-    [t("settings.shortcut.end"), ["F4", "D"]],
-    [t("settings.shortcut.mute"), ["F8", "M"]],
-    [t("settings.shortcut.hold"), ["F9", "H"]],
-    [t("settings.shortcut.keypad"), ["K"]],
-    [t("settings.shortcut.transfer"), ["T"]],
-    [t("settings.shortcut.swap"), ["S"]],
-    [t("settings.shortcut.join"), ["J"]],
-    [t("settings.shortcut.search"), ["/"]],
-    [t("settings.shortcut.digits"), ["0–9", "*", "#"]],
-    [t("settings.shortcut.help"), ["?"]],
-  ];
-}
+import { KeyChoices } from "./KeyChoices.tsx";
 
 /** Account, audio and the keyboard map. */
 export function SettingsDialog(props: {
@@ -180,18 +163,7 @@ export function SettingsDialog(props: {
             <small>{t("settings.shortcuts-on.help")}</small>
           </span>
         </label>
-        <dl class="settings__keys">
-          {shortcuts().map(([word, keys]) => (
-            <div key={word}>
-              <dt>{word}</dt>
-              <dd>
-                {keys.map((key) => (
-                  <kbd key={key}>{key}</kbd>
-                ))}
-              </dd>
-            </div>
-          ))}
-        </dl>
+        <KeyChoices keys={preferences.keys} onKeys={(keys) => prefer({ keys })} />
       </section>
       <section>
         <h3>{t("settings.help")}</h3>

@@ -12,6 +12,10 @@ export interface PhoneActions {
   readonly press: (key: PadKey) => void;
   /** The call in the pane, or the one of that id; a call that is up is held. */
   readonly answer: (id?: string) => void;
+  /** Lets it wait without a sound, or ring again: the call in the pane, or the one of that id. */
+  readonly toggleSilence: (id?: string) => void;
+  readonly clearRecents: () => void;
+  readonly restoreRecents: () => void;
   readonly endAndAnswer: (id: string) => void;
   /** What is in the pane, or the call of that id. */
   readonly end: (id?: string) => void;

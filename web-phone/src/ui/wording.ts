@@ -120,13 +120,13 @@ export function actionWordOf(action: EndAction): string {
   return t(`end.action.${action}`);
 }
 
-/** The lines under Details: what was dialled, and what SIP said; none when SIP said nothing. */
+/** The lines under Details: what was dialled here, and what SIP said; none when SIP said nothing. */
 export function detailsOf(call: Call, end: CallEnd): readonly (readonly [string, string])[] {
   const { status, reasonPhrase, reason, callId } = end.details;
   if (status === undefined && reason === undefined && callId === undefined) return [];
   const sip = status === undefined ? undefined : `${status} ${reasonPhrase ?? ""}`.trim();
   const lines: (readonly [string, string | undefined])[] = [
-    [t("end.details.number"), call.number],
+    [t("end.details.number"), call.direction === "outgoing" ? call.number : undefined],
     [t("end.details.sip"), sip],
     [t("end.details.reason"), reason === undefined ? undefined : formatReason(reason)],
     [t("end.details.call-id"), callId],
