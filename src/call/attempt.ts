@@ -6,6 +6,7 @@ import type {
   ExtraHeaders,
   Identity,
   IncomingInvite,
+  IncomingReinvite,
   IncomingRequest,
   InviteFailure,
   InviteTarget,
@@ -31,6 +32,8 @@ export interface AttemptHandler {
   onChallenged(attempt: Attempt, reason: EndReason, challenge: ExtraHeaders): void;
   /** An INFO of the callee's before it answers. The handler responds. */
   onInfo(attempt: Attempt, request: IncomingRequest): void;
+  /** An offer of the callee's before it answers, in UPDATE (RFC 3311). The handler answers it. */
+  onEarlyOffer(attempt: Attempt, offer: IncomingReinvite): void;
 }
 
 type AttemptState = "offering" | "trying" | "ringing" | "answered" | "ended";
@@ -58,7 +61,7 @@ export class Attempt {
   #state: AttemptState = "offering";
   #invite: OutgoingInvite | undefined;
   #callerSdp: string | undefined;
-  #offer: string | undefined;
+  #localSdp: string | undefined;
 
   constructor(options: {
     readonly context: CallContext;
@@ -118,9 +121,14 @@ export class Attempt {
     return this.#state;
   }
 
-  /** What the callee has been offered; undefined when it is asked for an offer. */
-  get offer(): string | undefined {
-    return this.#offer;
+  /** What the callee has last been sent; undefined when it is asked for an offer. */
+  get localSdp(): string | undefined {
+    return this.#localSdp;
+  }
+
+  /** The callee's own offer has been answered. */
+  answered(sdp: string): void {
+    this.#localSdp = sdp;
   }
 
   get sipCallId(): string | undefined {
@@ -142,7 +150,7 @@ export class Attempt {
       if (this.#state !== "offering") return;
     }
     this.#state = "trying";
-    this.#offer = sdp;
+    this.#localSdp = sdp;
     this.#invite = this.#context.engine.invite(
       {
         target: this.target,
@@ -160,6 +168,7 @@ export class Attempt {
           this.#handler.onAnswered(this, dialog, answer);
         },
         onRequest: (request) => this.#handler.onInfo(this, request),
+        onReinvite: (offer) => this.#handler.onEarlyOffer(this, offer),
         onFailed: (failure) => this.#onFailed(failure),
       },
     );
@@ -189,7 +198,7 @@ export class Attempt {
 
   #onFailed(failure: InviteFailure): void {
     if (this.#state === "ended") return;
-    if (refusesMedia(failure.reason) && offersVideo(this.#offer ?? "")) {
+    if (refusesMedia(failure.reason) && offersVideo(this.#localSdp ?? "")) {
       void this.#offerSoundAlone();
       return;
     }

@@ -306,7 +306,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   onAnswered(attempt: Attempt, dialog: Dialog, sdp: string | undefined): void {
     const callee = this.#newEnd("callee", attempt.leg, dialog, attempt.callee, {
       remoteSdp: sdp,
-      localSdp: attempt.offer,
+      localSdp: attempt.localSdp,
     });
     this.#callee = callee;
     this.#exchange = attempt.exchange;
@@ -326,22 +326,18 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
         : this.#isLateOffer
           ? // The callee's 200 is the offer, the caller's ACK will bring the answer.
             this.#media.offer({ ...exchange, offerer: callee.leg, answerer: this.#callerLeg }, sdp)
-          : this.#answerOf(callee, exchange, sdp),
+          : joinedAnswer({
+              media: this.#media,
+              keeper: this.#keeper,
+              callee,
+              exchange,
+              sdp,
+              progress: this.#progress,
+              callerOffer: this.#invite.sdp,
+              isOver: () => this.#state !== "answering",
+              onMoved: (why) => this.#story.note("media moved", why),
+            }),
     );
-  }
-
-  #answerOf(callee: DialogEnd, exchange: Exchange, sdp: string): Promise<string> {
-    return joinedAnswer({
-      media: this.#media,
-      keeper: this.#keeper,
-      callee,
-      exchange,
-      sdp,
-      early: this.#progress.sdp,
-      callerOffer: this.#invite.sdp,
-      isOver: () => this.#state !== "answering",
-      onMoved: (why) => this.#story.note("media moved", why),
-    });
   }
 
   onService(choice: ServiceChoice): void {
@@ -363,6 +359,10 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
       const answer = await sdpForCaller(this.#media, service, exchange, this.#invite.sdp);
       return this.#takeover?.bring(exchange, service.sdp ?? "") ?? answer;
     });
+  }
+
+  onEarlyOffer(attempt: Attempt, offer: IncomingReinvite): void {
+    void this.#progress.answerOffer(attempt, offer);
   }
 
   onInfo(attempt: Attempt, request: IncomingRequest): void {

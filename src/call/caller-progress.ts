@@ -1,6 +1,9 @@
 import type { Logger } from "../core/logger.ts";
-import type { MediaSession } from "../media/session.ts";
-import type { ExtraHeaders, IncomingInvite } from "../signaling/engine.ts";
+import { answerAgain } from "../media/answer-again.ts";
+import { speechCodecsOf } from "../media/codecs.ts";
+import { isSamePlace } from "../media/same-transport.ts";
+import type { Exchange, MediaSession } from "../media/session.ts";
+import type { ExtraHeaders, IncomingInvite, IncomingReinvite } from "../signaling/engine.ts";
 import type { Attempt } from "./attempt.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 
@@ -12,6 +15,10 @@ export class CallerProgress {
   readonly #fields: ExtraHeaders;
   #early: Attempt | undefined;
   #sdp: string | undefined;
+  /** What plays was last agreed on with this SDP of the callee's. */
+  #calleeSdp: string | undefined;
+  #agreed: string | undefined;
+  #joining: Promise<void> = Promise.resolve();
   #lastStatus = 0;
 
   /** @param fields of each response */
@@ -35,6 +42,11 @@ export class CallerProgress {
   /** SDP last sent to the caller in a provisional response. */
   get sdp(): string | undefined {
     return this.#sdp;
+  }
+
+  /** The callee's last offer that has been answered before it answered the call. */
+  get agreed(): string | undefined {
+    return this.#agreed;
   }
 
   send(status: number, sdp: string | undefined): void {
@@ -65,9 +77,61 @@ export class CallerProgress {
     sdp: string,
     isOpen: (stage: "ringing" | "joining") => boolean,
   ): Promise<void> {
+    this.#joining = this.#join(attempt, sdp, isOpen);
+    await this.#joining;
+  }
+
+  /**
+   * Answers an offer of the callee's before it answers the call (RFC 3311 §5.2): it sends from
+   * elsewhere, or with other codecs. The caller is not asked, so what it has must hold: else 488.
+   */
+  async answerOffer(attempt: Attempt, offer: IncomingReinvite): Promise<void> {
+    await this.#joining;
+    const [callerSdp, told] = [this.#invite.sdp, this.#sdp];
+    if (
+      attempt !== this.#early ||
+      callerSdp === undefined ||
+      told === undefined ||
+      offer.sdp === undefined
+    ) {
+      offer.reject(488);
+      return;
+    }
+    const { offerer, answerer } = attempt.exchange;
+    const back: Exchange = {
+      ...attempt.exchange,
+      offerer: answerer,
+      answerer: { ...offerer, codecs: speechCodecsOf(told).slice(0, 1) },
+    };
+    try {
+      const toCaller = await this.#media.offer(back, offer.sdp);
+      if (!isSamePlace(told, toCaller)) {
+        await this.#media.answer(attempt.exchange, this.#calleeSdp ?? "");
+        offer.reject(488);
+        return;
+      }
+      const answer = await this.#media.answer(back, answerAgain(callerSdp, told));
+      this.#calleeSdp = offer.sdp;
+      this.#agreed = offer.sdp;
+      attempt.answered(answer);
+      offer.accept(answer);
+    } catch (error) {
+      const reason = reasonOfMediaError(error);
+      this.#logger.warn("an early change of media failed", { reason: reason.text });
+      offer.reject(reason.sipStatus, { reason });
+    }
+  }
+
+  async #join(
+    attempt: Attempt,
+    sdp: string,
+    isOpen: (stage: "ringing" | "joining") => boolean,
+  ): Promise<void> {
     try {
       const answer = await this.#media.answer(attempt.exchange, sdp);
       this.#early = attempt;
+      this.#calleeSdp = sdp;
+      this.#agreed = undefined;
       // The callee may have answered meanwhile. Its answer waits its turn in the media session, so
       // the caller still hears of the two in their order.
       if (isOpen("ringing") || isOpen("joining")) this.send(183, answer);

@@ -8,6 +8,7 @@ import type {
   ExtraHeaders,
   Identity,
   IncomingInvite,
+  IncomingReinvite,
   IncomingRequest,
   InviteTarget,
   ProvisionalResponse,
@@ -37,6 +38,8 @@ export interface HuntHandler {
   onExhausted(reason: EndReason, announce: string | undefined): void;
   /** An INFO of somebody who rings. The handler responds. */
   onInfo(attempt: Attempt, request: IncomingRequest): void;
+  /** An offer of somebody who rings. The handler answers it. */
+  onEarlyOffer(attempt: Attempt, offer: IncomingReinvite): void;
 }
 
 /** Attempts that run together; the next stage begins when all have failed or the time is over. */
@@ -199,6 +202,10 @@ export class Hunt implements AttemptHandler {
 
   onInfo(attempt: Attempt, request: IncomingRequest): void {
     this.#handler.onInfo(attempt, request);
+  }
+
+  onEarlyOffer(attempt: Attempt, offer: IncomingReinvite): void {
+    this.#handler.onEarlyOffer(attempt, offer);
   }
 
   onFailed(attempt: Attempt, reason: EndReason, mayFailOver: boolean): void {

@@ -1,5 +1,6 @@
 import { MediaError } from "../media/errors.ts";
 import type { Exchange, MediaSession } from "../media/session.ts";
+import type { CallerProgress } from "./caller-progress.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { isNodeLost } from "./media-reason.ts";
 import type { MediaKeeper } from "./media-keeper.ts";
@@ -18,14 +19,17 @@ export async function joinedAnswer(join: {
   /** What the callee has answered. */
   readonly sdp: string;
   /** What the caller has got as early media. */
-  readonly early: string | undefined;
+  readonly progress: CallerProgress;
   readonly callerOffer: string | undefined;
   isOver(): boolean;
   onMoved(why: string): void;
 }): Promise<string> {
-  const { media, keeper, callee, exchange, sdp, early, callerOffer } = join;
+  const { media, keeper, callee, exchange, sdp, progress, callerOffer } = join;
+  const early = progress.sdp;
   // A caller that has heard early media has an answer already; the call moves once it is joined.
   if (!keeper.isLost) {
+    // An offer of its own before it answered is the last word.
+    if (early !== undefined && sdp === progress.agreed) return early;
     try {
       return await media.answer(exchange, sdp);
     } catch (error) {

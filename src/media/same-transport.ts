@@ -4,6 +4,14 @@ import { directionOf } from "./direction.ts";
 const TRANSPORT =
   /^(?:m=(?:audio|video) [0-9]+ \S+|a=(?:sendrecv|sendonly|recvonly|inactive)(?=\r?$)|c=\S+ \S+ \S+|a=(?:crypto|fingerprint|setup):.*)/gm;
 
+const PLACE = /^(?:m=(?:audio|video) [0-9]+|c=\S+ \S+ \S+)/gm;
+
+/** Whether two SDPs have the same ports and addresses. */
+export function isSamePlace(one: string, other: string): boolean {
+  const of = (sdp: string): string => (sdp.match(PLACE) ?? []).join("\n");
+  return of(one) === of(other);
+}
+
 /** Whether two SDPs lead sound to the same place, in the same direction and encryption. */
 export function isSameTransport(one: string, other: string): boolean {
   const of = (sdp: string): string => (sdp.match(TRANSPORT) ?? []).join("\n");

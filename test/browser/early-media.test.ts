@@ -82,6 +82,53 @@ describe("early media of forks and of the next trunk", () => {
     }
   }
 
+  it("RFC 3311 an UPDATE before the answer moves the callee's sound, and the browser stays", async () => {
+    const { gateway } = stage();
+    const { phone, seen } = await phoneOf(gateway);
+    await using one = await Telephone.open(FIRST_HZ);
+    await using other = await Telephone.open(SECOND_HZ, "PCMA");
+    await phone.call("700");
+    const call = await DeskCall.incoming(first, "700");
+    call.respond(183, {
+      sdp: one.sdp(),
+      headers: [
+        ["Require", "100rel"],
+        ["RSeq", "1"],
+      ],
+    });
+    first.respond(await call.expectRequest("PRACK"), 200, { headers: [] });
+    one.talk(call.invite.body.toString());
+    await phone.waitForCall("early-media");
+    await expect
+      .poll(async () => (await phone.remoteTone(FIRST_HZ, 300)).share, { timeout: 10_000 })
+      .toBeGreaterThan(CLEAN);
+
+    call.dialog.request("UPDATE", { body: other.sdp() });
+    const answer = (await call.expectResponse(200, "UPDATE")).body.toString();
+    expect(answer).toMatch(/m=audio [1-9]\d* RTP\/AVP 8 101/);
+    one.silence();
+    other.talk(answer);
+    const isHeardBothWays = async (): Promise<void> => {
+      await expect
+        .poll(async () => (await phone.remoteTone(SECOND_HZ, 300)).share, { timeout: 10_000 })
+        .toBeGreaterThan(CLEAN);
+      await expect
+        .poll(async () => toneOf(await other.listen(300), TONE_1001), { timeout: 10_000 })
+        .toBeGreaterThan(0.8);
+    };
+    await isHeardBothWays();
+    call.respond(200);
+    await call.expectRequest("ACK");
+    await phone.waitForCall("connected");
+    await isHeardBothWays();
+    expectOne(seen);
+    await phone.end();
+    await call.hungUp();
+    await phone.waitForCall("ended");
+    await phone.page.close();
+    await expectNothingLeft(gateway);
+  });
+
   it("two forks with 183 and different codecs, then 200 of the second", async () => {
     const { gateway } = stage();
     const { phone, seen } = await phoneOf(gateway);

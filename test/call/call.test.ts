@@ -314,6 +314,19 @@ describe("early media", () => {
     invite.dialog?.handler?.onBye(undefined);
     await settle();
   });
+
+  it("refuses an offer of a callee that is not heard", async () => {
+    const { invite } = await place(dial("office"));
+    const { request, outcome } = reinvite("moved");
+    rig.engine.at(0).handler.onReinvite?.(request, "t");
+    await settle();
+    expect(outcome).toEqual({ rejected: 488 });
+    rig.engine.answer(0);
+    await settle();
+    expect(invite.statuses).toEqual([200]);
+    invite.dialog?.handler?.onBye(undefined);
+    await settle();
+  });
 });
 
 describe("trunks", () => {
