@@ -2,13 +2,20 @@ import { afterAll, describe, expect, it } from "vitest";
 
 import { Drachtio, hasDrachtio } from "../harness/drachtio.ts";
 import type { Gateway, LogLine } from "../harness/gateway.ts";
+import { waitFor } from "../harness/wait.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
-import { useDrachtioOffice } from "./drachtio-office.ts";
+import { Carrier, useDrachtioOffice } from "./drachtio-office.ts";
 import { callDesk, callUser, expectNoFault, reasonOf, talkToDesk, talkToUser } from "./support.ts";
 
-const office = useDrachtioOffice({ sections: { media: { music: "off" } } });
+let carrier: Carrier | undefined;
 
-afterAll(() => {
+const office = useDrachtioOffice({ sections: { media: { music: "off" } } }, async () => {
+  carrier = await Carrier.registrar("127.0.0.3");
+  return { carrier: carrier.trunk };
+});
+
+afterAll(async () => {
+  await carrier?.stop();
   if (hasDrachtio) expectNoFault(office().gateway);
 });
 
@@ -80,6 +87,13 @@ describe("a drachtio-server goes away", () => {
     const [next, leg] = await talkToDesk(office(), ann);
     expect(leg.invite.contact?.sipUri.port).toBe(second.sip.port);
     const [incoming, atBob] = await talkToUser(office(), bob);
+    // The carrier's calls must find the way that is left.
+    const isMoved = (): boolean =>
+      carrier?.requests.some(
+        ({ headers, contact }) =>
+          headers.has("Authorization") && contact?.sipUri.port === second.sip.port,
+      ) ?? false;
+    await waitFor(isMoved, { what: "the registration by way of the second", timeoutMs: 20_000 });
     office().first = await Drachtio.start({
       adminPort: first.admin.port,
       sipPort: first.sip.port,

@@ -32,8 +32,7 @@ export interface DrachtioOffice extends Office {
  */
 export function useDrachtioOffice(
   options: OfficeOptions = {},
-  trunks: (first: Drachtio) => Promise<Readonly<Record<string, YamlValue>>> = () =>
-    Promise.resolve({}),
+  trunks: () => Promise<Readonly<Record<string, YamlValue>>> = () => Promise.resolve({}),
 ): () => DrachtioOffice {
   let office: DrachtioOffice | undefined;
   beforeEach(skipWithoutDrachtio);
@@ -48,7 +47,7 @@ export function useDrachtioOffice(
     }));
     const started = await startOffice({
       ...options,
-      trunks: await trunks(first),
+      trunks: await trunks(),
       sections: { ...options.sections, sip: { engine: { drachtio: servers } } },
     });
     started.desk.sendTo(first.sip);
@@ -71,6 +70,10 @@ export function useDrachtioOffice(
   };
 }
 
+/** Of the carrier's account. */
+export const ACCOUNT = { username: "gw", password: "trunk-secret" };
+const NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093";
+
 /** A carrier that answers every request that reaches it by itself. */
 export class Carrier {
   readonly peer: SipPeer;
@@ -91,6 +94,28 @@ export class Carrier {
     this.#done = this.#run(answer);
   }
 
+  /** A registrar that challenges, and answers OPTIONS. */
+  static registrar(host: string): Promise<Carrier> {
+    return Carrier.start(host, (request, peer) => {
+      const isKnown = request.headers.has("Authorization");
+      if (request.method === "REGISTER" && !isKnown) {
+        const challenge = `Digest realm="carrier.example", nonce="${NONCE}", algorithm=MD5, qop="auth"`;
+        peer.respond(request, 401, { toTag: "r", headers: [["WWW-Authenticate", challenge]] });
+      } else {
+        const contact = request.headers.get("Contact") ?? peer.contact;
+        const expires = request.headers.get("Expires") ?? "300";
+        const headers = [["Contact", `${contact};expires=${expires}`]] as const;
+        peer.respond(request, 200, { toTag: "r", headers });
+      }
+    });
+  }
+
+  /** A trunk that leads there, with its account. */
+  get trunk(): { readonly [key: string]: YamlValue } {
+    const { host, port } = this.peer.local;
+    return { peer: `sip:${host}:${port}`, register: { ...ACCOUNT, expires: "1m" } };
+  }
+
   async stop(): Promise<void> {
     this.#isOver = true;
     // Whoever waits for the next request gets one.
@@ -107,6 +132,9 @@ export class Carrier {
       const request = await this.peer.receive(isRequest, "a request", LONG_MS);
       if (this.#isOver) return;
       this.requests.push(request);
+      // Back to the server that has sent it.
+      const { host, port = 5060 } = request.topmostVia;
+      this.peer.sendTo({ host, port });
       answer(request, this.peer);
     }
   }

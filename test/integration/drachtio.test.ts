@@ -1,41 +1,24 @@
 import { afterAll, describe, expect, it } from "vitest";
 
 import { directionOf } from "../../src/media/direction.ts";
-import type { SipRequest } from "../../src/signaling/message/message.ts";
 import { Baresip } from "../harness/baresip.ts";
 import { browserSdp } from "../harness/browser-sdp.ts";
 import { hasDrachtio } from "../harness/drachtio.ts";
 import { gatewayUri } from "../harness/gateway-state.ts";
-import type { SipPeer } from "../harness/sip-peer.ts";
+import { SipPeer } from "../harness/sip-peer.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { Telephone } from "../harness/telephone.ts";
 import { bestTone } from "../harness/tone.ts";
 import { waitFor } from "../harness/wait.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
 import { DeskCall, telephoneSdp } from "./desk-call.ts";
-import { Carrier, useDrachtioOffice } from "./drachtio-office.ts";
+import { ACCOUNT, Carrier, useDrachtioOffice } from "./drachtio-office.ts";
 import { callDesk, callUser, expectNoFault, talkToDesk, talkToUser } from "./support.ts";
 
 const DONE = { code: 0, successfulCalls: 1, failedCalls: 0 };
-const ACCOUNT = { username: "gw", password: "trunk-secret" };
 const CARRIER_HOST = "127.0.0.3";
-const NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093";
 
 let carrier: Carrier | undefined;
-
-/** A registrar that challenges, and answers OPTIONS. */
-function registrar(request: SipRequest, peer: SipPeer): void {
-  const isKnown = request.headers.has("Authorization");
-  if (request.method === "REGISTER" && !isKnown) {
-    const challenge = `Digest realm="carrier.example", nonce="${NONCE}", algorithm=MD5, qop="auth"`;
-    peer.respond(request, 401, { toTag: "r", headers: [["WWW-Authenticate", challenge]] });
-  } else {
-    const contact = request.headers.get("Contact") ?? peer.contact;
-    const expires = request.headers.get("Expires") ?? "300";
-    const headers = [["Contact", `${contact};expires=${expires}`]] as const;
-    peer.respond(request, 200, { toTag: "r", headers });
-  }
-}
 
 const office = useDrachtioOffice(
   {
@@ -43,12 +26,9 @@ const office = useDrachtioOffice(
     desk: { dtmf: "info", transfer: "pass-through" },
     sections: { media: { music: "off" } },
   },
-  async (first) => {
-    carrier = await Carrier.start(CARRIER_HOST, registrar);
-    carrier.peer.sendTo(first.sip);
-    const { port } = carrier.peer.local;
-    const peer = `sip:${CARRIER_HOST}:${port}`;
-    return { carrier: { peer, register: { ...ACCOUNT, expires: "1m" }, ping: "1s" } };
+  async () => {
+    carrier = await Carrier.registrar(CARRIER_HOST);
+    return { carrier: { ...carrier.trunk, ping: "1s" } };
   },
 );
 
@@ -264,6 +244,30 @@ describe("inside a call over drachtio-server", () => {
     await desk.bye();
     await talking.bye();
     await atBob.hungUp();
+  });
+});
+
+describe("from an address that is no trunk's, over drachtio-server", () => {
+  it("nobody can call, and a BYE with the right tags leaves nothing half-ended", async () => {
+    const { first, gateway } = office();
+    await using ann = await signIn("1001");
+    const stranger = await SipPeer.udp(first.sip, "127.0.0.9");
+    try {
+      stranger.request("INVITE", {
+        uri: gatewayUri(gateway, "1001"),
+        from: "<sip:somebody@example.test>;tag=s",
+        to: "<sip:1001@localhost>",
+        body: telephoneSdp("127.0.0.9"),
+      });
+      await stranger.expectResponse(403, "INVITE");
+      const [call, leg] = await talkToDesk(office(), ann);
+      leg.dialog.from(stranger).request("BYE");
+      await stranger.expectResponse(403, "BYE");
+      // The server has ended the dialog by then.
+      await call.hungUp();
+    } finally {
+      await stranger.close();
+    }
   });
 });
 

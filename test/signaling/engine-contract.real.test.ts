@@ -3,9 +3,10 @@ import { tryParseSocketAddress } from "../../src/core/address.ts";
 import type { SocketAddress } from "../../src/core/address.ts";
 import { SystemClock } from "../../src/core/clock.ts";
 import { silentLogger } from "../../src/core/logger.ts";
-import type { EmbeddedEngine } from "../../src/signaling/embedded-engine.ts";
+import type { EmbeddedEngine, EmbeddedEngineOptions } from "../../src/signaling/embedded-engine.ts";
 import { createEmbeddedEngine } from "../../src/signaling/endpoint.ts";
 import type { OutgoingInvite } from "../../src/signaling/engine.ts";
+import type { SipMessage, SipRequest } from "../../src/signaling/message/message.ts";
 import { MemoryLocations } from "../../src/storage/memory-locations.ts";
 import {
   Drachtio,
@@ -13,9 +14,14 @@ import {
   hasDrachtio,
   skipWithoutDrachtio,
 } from "../harness/drachtio.ts";
+import { FakeResolver, srv } from "../harness/fake-resolver.ts";
 import { Inbox, InviteLog, OutgoingLog, sdpOf } from "../harness/signaling-engine.ts";
 import type { DialogLog } from "../harness/signaling-engine.ts";
 import { SipPeer } from "../harness/sip-peer.ts";
+import { delay } from "../harness/wait.ts";
+
+/** A server of a trunk's that says nothing for so long is left for the next one. */
+const FAILOVER_MS = 4000;
 
 let drachtio: Drachtio | undefined;
 let engine: EmbeddedEngine;
@@ -37,13 +43,19 @@ afterEach(async () => {
 
 type Kind = "embedded" | "drachtio";
 
-async function start(kind: Kind): Promise<void> {
+async function start(
+  kind: Kind,
+  /** Where the trunk leads; default: to `pbx`. */
+  way?: (pbx: SipPeer) => { readonly dns: EmbeddedEngineOptions["dns"]; readonly peer: string },
+): Promise<void> {
   pbx = await SipPeer.udp();
+  const { dns, peer } = way?.(pbx) ?? { peer: `sip:127.0.0.1:${pbx.local.port}` };
   invites = new Inbox();
   const servers = drachtio === undefined ? [] : [{ ...drachtio.admin, secret: DRACHTIO_SECRET }];
   engine = createEmbeddedEngine({
     domain: "gateway.test",
     clock: new SystemClock(),
+    ...(dns === undefined ? {} : { dns }),
     logger: silentLogger,
     udp: kind === "embedded" ? [{ host: "127.0.0.1", port: 0 }] : [],
     drachtio: kind === "drachtio" ? servers : undefined,
@@ -53,7 +65,7 @@ async function start(kind: Kind): Promise<void> {
     trunks: [
       {
         id: "t",
-        peer: `sip:127.0.0.1:${pbx.local.port}`,
+        peer,
         auth: { username: "gw", password: "secret" },
         terms: {
           reliable: "supported",
@@ -94,6 +106,13 @@ async function talk(): Promise<DialogLog> {
   const { log: call } = await log.expect("accepted");
   await pbx.expectRequest("ACK");
   return call;
+}
+
+/** A request that comes when a server has been given up. */
+async function eventually(peer: SipPeer, method: string): Promise<SipRequest> {
+  const isIt = (message: SipMessage): message is SipRequest =>
+    message.kind === "request" && message.method === method;
+  return await peer.receive(isIt, method, 20_000);
 }
 
 async function hangUp({ dialog }: DialogLog): Promise<void> {
@@ -222,6 +241,57 @@ describe("what drachtio-server cannot do by itself", () => {
       await hangUp(call);
     },
   );
+
+  describe("RFC 3263 §4.3: a trunk's first server", () => {
+    let second: SipPeer;
+
+    beforeEach(async () => {
+      second = await SipPeer.udp();
+    });
+    afterEach(async () => {
+      await second.close();
+    });
+
+    async function startWithTwo(): Promise<void> {
+      await start("drachtio", (first) => {
+        const records = [first, second].map(({ local }, index) =>
+          srv(`${index} 0 ${local.port} here.test`),
+        );
+        const resolver = new FakeResolver({
+          "_sip._udp.pbx.test": { srv: records },
+          "here.test": { hosts: ["127.0.0.1"] },
+        });
+        resolver.ttlMs = 3_600_000;
+        return { dns: { resolver }, peer: "sip:pbx.test" };
+      });
+      second.sendTo(whereItListens());
+    }
+
+    it("that says nothing is left for the next one", { timeout: 30_000 }, async () => {
+      await startWithTwo();
+      const { log } = place();
+      await pbx.expectRequest("INVITE");
+      await pbx.expectRequest("OPTIONS");
+      const invite = await eventually(second, "INVITE");
+      second.respond(invite, 486, { toTag: "busy", headers: [] });
+      expect(await log.expect("failed")).toMatchObject({ failure: { reason: { sipStatus: 486 } } });
+    });
+
+    it("that works without a word is waited for", { timeout: 30_000 }, async () => {
+      await startWithTwo();
+      const { log, invite } = place();
+      const ringing = await pbx.expectRequest("INVITE");
+      pbx.respond(await pbx.expectRequest("OPTIONS"), 200, { toTag: "there", headers: [] });
+      await delay(FAILOVER_MS);
+      expect(second.unread).toEqual([]);
+      pbx.respond(ringing, 180, { toTag: "z" });
+      await log.expect("provisional");
+      invite.cancel();
+      pbx.respond(await pbx.expectRequest("CANCEL"), 200);
+      pbx.respond(ringing, 487, { toTag: "z" });
+      await log.expect("failed");
+    });
+  });
 
   it("RFC 4028: proposes no session timer, and leaves the far end's to the server", async () => {
     await start("drachtio");

@@ -29,6 +29,7 @@ import { Link, MAX_COMMAND_OCTETS } from "./link.ts";
 import type { CarriedTransport, LinkHandler, OnReply } from "./link.ts";
 import type { DrachtioServer } from "./options.ts";
 import { Orphans } from "./orphans.ts";
+import { Questions } from "./questions.ts";
 import { CarriedServerTransaction } from "./server-transaction.ts";
 import { cancelText, dialogRequestText, newRequestText, responseText } from "./texts.ts";
 import type { CommandText } from "./texts.ts";
@@ -51,6 +52,7 @@ const MAX_FLOWS = 10_000;
 const START_MS = 3000;
 /** Above whatever the far end has used (RFC 3261 §8.1.1.5). */
 const LAST_CSEQ = 2_147_483_647;
+const FOREIGN = 'SIP;cause=481;text="A BYE from elsewhere has ended the dialog"';
 const LOST = 'SIP;cause=503;text="drachtio-server was lost"';
 
 /** The request that is handed up now. */
@@ -59,6 +61,8 @@ interface Given {
   readonly flow: CarriedFlow;
   /** undefined: nobody wants an answer. */
   readonly transactionId: string | undefined;
+  /** Whether it got a 2xx at once. */
+  isTaken: boolean;
 }
 
 /**
@@ -78,6 +82,9 @@ export class Carrier implements TransactionCarrier, LinkHandler {
   readonly #invites = new Map<string, CarriedServerTransaction>();
   readonly #servers = new Set<CarriedServerTransaction>();
   readonly #early = new EarlyResponses();
+  readonly #questions = new Questions((request, flow, handler) => {
+    this.request(request, flow, handler);
+  });
   readonly #context: ClientTransactionContext;
   #given: Given | undefined;
   #onSettled: (() => void) | undefined;
@@ -94,6 +101,7 @@ export class Carrier implements TransactionCarrier, LinkHandler {
       cancel: ({ transactionId = "", flow }, headers) => {
         this.#command(flow.link, cancelText(transactionId, headers));
       },
+      ask: (flow, onAnswer) => this.#questions.ask(flow, onAnswer),
       onSwallowed: ({ request, flow }) => {
         // Whenever the far end accepts, or has accepted: without ACK it would hang up.
         const dialog = this.#dialogs.of(request);
@@ -366,8 +374,11 @@ export class Carrier implements TransactionCarrier, LinkHandler {
       if (invite !== undefined) this.#cancelled(invite, request);
       return;
     }
-    this.#handUp(request, flow, event.transactionId);
-    if (dialog !== undefined && (request.method === "BYE" || (isLast(request) && !dialog.isCall))) {
+    const isTaken = this.#handUp(request, flow, event.transactionId);
+    if (dialog === undefined) return;
+    // The server has ended the dialog, whoever has sent the BYE: a call that we kept would be deaf.
+    if (request.method === "BYE" && !isTaken) this.#endDialog(dialog, FOREIGN, dialog.flow);
+    else if (request.method === "BYE" || (isLast(request) && !dialog.isCall)) {
       this.#dialogs.close(dialog.id);
     }
   }
@@ -390,19 +401,25 @@ export class Carrier implements TransactionCarrier, LinkHandler {
     );
   }
 
-  #handUp(request: SipRequest, flow: CarriedFlow, transactionId: string | undefined): void {
+  /** @returns whether it got a 2xx at once */
+  #handUp(request: SipRequest, flow: CarriedFlow, transactionId: string | undefined): boolean {
     const before = this.#given;
-    this.#given = { request, flow, transactionId };
+    const given: Given = { request, flow, transactionId, isTaken: false };
+    this.#given = given;
     try {
       this.#options.handler.onMessage(request, flow);
     } finally {
       this.#given = before;
     }
+    return given.isTaken;
   }
 
   #respond(transaction: CarriedServerTransaction, response: SipResponse): void {
     const { request, flow, transactionId, hasTag } = transaction;
     const { statusCode } = response;
+    if (this.#given?.request === request && statusCode >= 200 && statusCode < 300) {
+      this.#given.isTaken = true;
+    }
     if (statusCode >= 200) {
       this.#servers.delete(transaction);
       if (request.method === "INVITE" && transactionId !== undefined) {

@@ -16,6 +16,8 @@ export interface ClientTransactionContext {
   tell(action: () => void): void;
   /** Sends CANCEL. */
   cancel(transaction: CarriedClientTransaction, headers: Headers): void;
+  /** Finds out whether the far end is there. @param onAnswer not called when it is not */
+  ask(flow: CarriedFlow, onAnswer: () => void): void;
   /** An INVITE inside a dialog got a provisional response and then nothing. */
   onSwallowed(transaction: CarriedClientTransaction): void;
   onTerminated(transaction: CarriedClientTransaction): void;
@@ -23,6 +25,10 @@ export interface ClientTransactionContext {
 
 /** drachtio-server gives up after 32 s; should it not say so, this does. */
 const SILENCE_MS = 35_000;
+/** An INVITE that the far end works on without a word to us; RFC 3261 §16.6 has it for proxies. */
+const WORKING_MS = 180_000;
+/** Without a response after this long the far end is asked whether it is there. */
+const QUIET_MS = 1000;
 /** RFC 3261 §9.1: 64·T1 after CANCEL. */
 const CANCELLED_MS = 32_000;
 /** For the final response of a re-INVITE that the server does not show; see `receive`. */
@@ -39,6 +45,7 @@ export class CarriedClientTransaction implements ClientTransaction {
   #state: "calling" | "proceeding" | "terminated" = "calling";
   #transactionId: string | undefined;
   #limit: Timer;
+  #quiet: Timer | undefined;
   /** A CANCEL that waits for the server's id. */
   #cancel: "none" | Headers | "sent" = "none";
 
@@ -86,9 +93,8 @@ export class CarriedClientTransaction implements ClientTransaction {
   onSent(transactionId: string): void {
     if (this.#state === "terminated") return;
     this.#transactionId = transactionId;
-    if (this.request.method === "INVITE") {
-      // The server keeps the far end's 100 to itself.
-      this.#tell(buildResponse(this.request, 100));
+    if (this.request.method === "INVITE" && this.request.toTag === undefined) {
+      this.#quiet = this.#context.clock.after(QUIET_MS, () => this.#askWhetherItWorks());
     }
     this.#sendCancel();
   }
@@ -121,6 +127,7 @@ export class CarriedClientTransaction implements ClientTransaction {
       return;
     }
     this.#state = "proceeding";
+    this.#quiet?.cancel();
     if (this.request.method === "INVITE" && this.#cancel !== "sent") {
       this.#limit.cancel();
       // What follows a provisional response to a re-INVITE never reaches an application.
@@ -131,6 +138,7 @@ export class CarriedClientTransaction implements ClientTransaction {
 
   dispose(): void {
     this.#state = "terminated";
+    this.#quiet?.cancel();
     this.#limit.cancel();
   }
 
@@ -139,6 +147,16 @@ export class CarriedClientTransaction implements ClientTransaction {
     const { number, method } = this.request.cseq;
     const own = headers.with("Via", this.#via).with("CSeq", `${number} ${method}`);
     return new SipResponse(statusCode, reasonPhrase, own, body);
+  }
+
+  /** What a 100 would tell; the server keeps it to itself. */
+  #askWhetherItWorks(): void {
+    this.#context.ask(this.flow, () => {
+      if (this.#state !== "calling" || this.#cancel !== "none") return;
+      this.#limit.cancel();
+      this.#limit = this.#context.clock.after(WORKING_MS, () => this.#timeOut());
+      this.#tell(buildResponse(this.request, 100));
+    });
   }
 
   #sendCancel(): void {
