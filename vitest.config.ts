@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Files that mostly wait, for the timers of SIP. */
 const WAITING = [
+  "test/browser/killed-browser.test.ts",
   "test/browser/outcomes.test.ts",
   "test/browser/silent-peer.test.ts",
   "test/integration/lost-connection.test.ts",

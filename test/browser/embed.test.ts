@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { TestBrowser } from "../harness/chromium.ts";
+import { PhonePage, TestBrowser } from "../harness/chromium.ts";
 import { type Gateway, PASSWORDS, startGateway } from "../harness/gateway.ts";
 
 /** A company's own page, at an origin of its own, with a strict policy of its own. */
@@ -9,6 +9,8 @@ interface Site {
   readonly origin: string;
   readonly server: Server;
 }
+
+const WITHIN = { timeout: 10_000 };
 
 let gateway: Gateway;
 let chromium: TestBrowser;
@@ -86,6 +88,10 @@ beforeAll(async () => {
         listen: `127.0.0.1:${ports.http}`,
         origins: [`http://127.0.0.1:${ports.http}`, friend.origin],
       },
+      users: {
+        "1001": { name: "Ann Lee", password: PASSWORDS["1001"], groups: ["desk"] },
+        "1002": { name: "Bob Ray", password: PASSWORDS["1002"], groups: ["desk"] },
+      },
     }),
   });
   chromium = await TestBrowser.launch();
@@ -161,6 +167,23 @@ describe("<sip-phone>", () => {
     await page.locator("#lines li[data-state=connected]").waitFor();
     await page.locator("#lines button", { hasText: "End" }).click();
     await page.locator("#log li").waitFor();
+
+    // The lamp of a colleague, who has a phone of their own.
+    const lamp = page.locator('#colleagues [data-number="1002"]');
+    const bob = new PhonePage(
+      await (await chromium.browser.newContext({ permissions: ["microphone"] })).newPage(),
+    );
+    await bob.page.goto(gateway.httpUrl);
+    await bob.signIn("1002", PASSWORDS["1002"]);
+    await expect.poll(() => lamp.getAttribute("data-state"), WITHIN).toBe("idle");
+    await page.evaluate("document.querySelector('sip-phone').dial('1002')");
+    await bob.waitForCall("incoming");
+    await expect.poll(() => lamp.getAttribute("data-state"), WITHIN).toBe("ringing");
+    await bob.answer();
+    await expect.poll(() => lamp.getAttribute("data-state"), WITHIN).toBe("busy");
+    await bob.end();
+    await expect.poll(() => lamp.getAttribute("data-state"), WITHIN).toBe("idle");
+    await bob.page.context().close();
     await page.goto(`${gateway.httpUrl}/embed/click-to-call.html`);
     await until(page, "document.querySelector('sip-phone').isReady");
     await page.locator('a[href="tel:*43"]').click();
