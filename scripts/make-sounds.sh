@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the sounds of the services (*44, *45) and of failed calls again: headerless G.711 mu-law, 8 kHz, mono.
+# Makes the sounds of the services (*44, *45), of failed calls and of star codes again: headerless G.711 mu-law, 8 kHz, mono.
 # Needs espeak-ng and sox. The results are committed, so nobody else needs them.
 set -eu
 cd "$(dirname "$0")/../src/media/service/sounds"
@@ -59,3 +59,18 @@ say de number-unknown "Kein Anschluss unter dieser Nummer."
 say de busy "Der gewählte Anschluss ist besetzt."
 say de congestion "Das Netz ist überlastet. Bitte versuchen Sie es später noch einmal."
 say de unavailable "Unter dieser Nummer meldet sich niemand."
+
+# What a star code has done.
+say en-us do-not-disturb-on "Do not disturb is on."
+say en-us do-not-disturb-off "Do not disturb is off."
+say en-us forward-on "Your calls are forwarded to"
+say en-us forward-off "Call forwarding is off."
+say en-us not-set "This is not possible. Nothing was changed."
+say de do-not-disturb-on "Nicht stören ist eingeschaltet."
+say de do-not-disturb-off "Nicht stören ist ausgeschaltet."
+say de forward-on "Ihre Anrufe werden umgeleitet an"
+say de forward-off "Die Umleitung ist ausgeschaltet."
+say de not-set "Das ist nicht möglich. Es wurde nichts geändert."
+say de star "Stern"
+say de hash "Raute"
+for digit in 0 1 2 3 4 5 6 7 8 9; do say de "$digit" "$digit"; done

@@ -4,7 +4,6 @@ import type { CallContext } from "./call/context.ts";
 import { askHook } from "./call/hook.ts";
 import { CallLimits } from "./call/limits.ts";
 import { LiveFacts } from "./call/live-facts.ts";
-import type { HoldMusic, RecordingSettings } from "./call/sounds.ts";
 import type { Config, SipListen } from "./config/config.ts";
 import { FileWatch } from "./config/file-watch.ts";
 import type { LoadResult } from "./config/load.ts";
@@ -26,6 +25,7 @@ import type {
   PlanControl,
   Readiness,
   TrunkView,
+  UserControl,
 } from "./http/ports.ts";
 import type { HttpSettings } from "./http/route.ts";
 import { keepKey } from "./kept-key.ts";
@@ -37,8 +37,6 @@ import { createHttpServer, type HttpServer } from "./http/server.ts";
 import { SessionCredentials } from "./http/session-credentials.ts";
 import { createMediaEngine, type RtpengineSource } from "./media/media-engine.ts";
 import type { MediaEngine } from "./media/session.ts";
-import { loadSoundFile } from "./media/sound/sound-file.ts";
-import { synthesizeMusic, synthesizeTone } from "./media/sound/synthesis.ts";
 import { CallRecords } from "./observe/call-records.ts";
 import { createLogger } from "./observe/logger.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -49,14 +47,15 @@ import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
 import { createEmbeddedEngine } from "./signaling/endpoint.ts";
 import { Overload } from "./signaling/guard/overload.ts";
 import { SourceLimit } from "./signaling/guard/source-limit.ts";
+import { holdMusic, recordingSettings } from "./call-sounds.ts";
 import { comparePlans, isSame, refused } from "./plan-comparison.ts";
 import type { PlanCause, Plans } from "./plans.ts";
 import { MemoryLocations } from "./storage/memory-locations.ts";
+import type { UserSettingsFile } from "./storage/user-settings-file.ts";
+import { keepUserSettings, userControl } from "./user-control.ts";
 
 /** How long a call waits for a browser whose connection went. */
 const FLOW_GRACE_MS = 30_000;
-/** The tone that tells of a recording (ITU-T E.180 Supplement 2, "recording tone"). */
-const CONSENT_TONE_HZ = 1400;
 /** How long a drain waits for calls to end by themselves. */
 const DRAIN_MS = 30_000;
 /** Records that a new plan is tried on, and changed decisions that the log names. */
@@ -109,6 +108,8 @@ export class Gateway implements GatewayView {
   readonly #sources: SourceLimit;
   readonly #overload: Overload | undefined;
   readonly #facts: LiveFacts;
+  readonly #settings: UserSettingsFile;
+  readonly users: UserControl;
   readonly #http: HttpServer;
   readonly #records = new CallRecords();
   readonly #metrics: Metrics;
@@ -242,7 +243,10 @@ export class Gateway implements GatewayView {
       maxCallsPerUser: config.limits.maxCallsPerUser,
       maxCallsOfTrunk: (id) => this.#current.config.trunks.get(id)?.maxCalls,
     });
+    this.#settings = keepUserSettings(options.dataDirectory, logger);
+    this.users = userControl(this.#settings, () => this.#current);
     this.#facts = new LiveFacts({
+      settingsOf: (id) => this.#settings.of(id),
       clock: this.#callClock,
       isRegistered: (id) => this.#engine.locations.bindings(id).length > 0,
       trunkState: (id) => this.#engine.trunkState(id),
@@ -251,6 +255,7 @@ export class Gateway implements GatewayView {
     const context: CallContext = {
       domain: config.domain,
       facts: this.#facts,
+      settings: this.#settings,
       askHook: async (name, question) => {
         const { dialplan } = this.#current;
         const hook = this.#current.config.dialplan.hooks?.[name];
@@ -413,6 +418,7 @@ export class Gateway implements GatewayView {
     await this.#media.stop();
     this.#sources.close();
     this.#overload?.close();
+    await this.#settings.close();
     this.#metrics.close();
     this.#records.close();
     this.#refusedLog.close();
@@ -640,38 +646,6 @@ function rtpengineSource(media: Config["media"]): RtpengineSource {
     ...(otherAddresses === undefined ? {} : { otherAddresses }),
     ports,
   };
-}
-
-/** Made or read when the first call is held. */
-function holdMusic(music: Config["media"]["music"]): HoldMusic | undefined {
-  switch (music.kind) {
-    case "off":
-      return undefined;
-    case "file":
-      return { file: music.path, sound: () => loadSoundFile(music.path) };
-    case "default": {
-      let tune: Buffer | undefined;
-      return {
-        sound: () => {
-          tune ??= synthesizeMusic();
-          return Promise.resolve(tune);
-        },
-      };
-    }
-  }
-}
-
-function recordingSettings({ directory, consent }: Config["recording"]): RecordingSettings {
-  switch (consent.kind) {
-    case "none":
-      return { directory, consent: undefined };
-    case "file":
-      return { directory, consent: () => loadSoundFile(consent.path) };
-    case "tone": {
-      const tone = synthesizeTone([CONSENT_TONE_HZ], 0.5);
-      return { directory, consent: () => Promise.resolve(tone) };
-    }
-  }
 }
 
 function count(items: Iterable<unknown>): number {

@@ -1,5 +1,6 @@
 import { randomToken } from "../core/ids.ts";
 import type { CallQuery, Caller, Decision } from "../dialplan/decision.ts";
+import type { CallFacts } from "../dialplan/facts.ts";
 import type {
   EngineHandler,
   IncomingInvite,
@@ -77,7 +78,7 @@ export class CallTable implements EngineHandler {
     this.#messages = new Messages({
       context: options.context,
       identify,
-      decide: (message, sender) => this.#decideByPlan(message, sender),
+      decide: (message, sender) => this.#decideByPlan(message, sender, WITHOUT_SETTINGS),
     });
     this.#lamps = new Lamps({
       context: options.context,
@@ -86,7 +87,7 @@ export class CallTable implements EngineHandler {
       decide: (subscribe) => {
         const callerIdentity = { user: subscribe.request.from.sipUri.user ?? "" };
         const who = identifyCaller({ ...pick(subscribe), callerIdentity }, options.context);
-        return this.#decideByPlan(subscribe, who);
+        return this.#decideByPlan(subscribe, who, WITHOUT_SETTINGS);
       },
     });
     this.#surroundings = {
@@ -170,6 +171,7 @@ export class CallTable implements EngineHandler {
   #decideByPlan(
     invite: Pick<IncomingInvite, "party" | "request" | "calledNumber">,
     identity: CallerIdentity,
+    without: Partial<CallFacts> = {},
   ): Decision {
     const { facts, clock } = this.#context;
     return this.#decide({
@@ -177,7 +179,7 @@ export class CallTable implements EngineHandler {
       to: invite.calledNumber,
       at: new Date(clock.wallMs()),
       headers: (name) => invite.request.headers.get(name),
-      facts: facts.now(),
+      facts: { ...facts.now(), ...without },
     });
   }
 
@@ -340,6 +342,9 @@ function toContact(userId: string): Decision {
     trace: [],
   };
 }
+
+/** Calls are forwarded; texts and lamps are for the user all the same. */
+const WITHOUT_SETTINGS: Partial<CallFacts> = { settingsOf: undefined };
 
 const CONTACT_RING_MS = 180_000;
 

@@ -9,6 +9,7 @@ import type { CallLimits } from "./limits.ts";
 import type { LiveFacts } from "./live-facts.ts";
 import type { IdentityTerms } from "./presentation.ts";
 import type { HoldMusic, RecordingSettings } from "./sounds.ts";
+import type { UserSettingsStore } from "./user-settings.ts";
 
 /** What every call shares. */
 export interface CallContext {
@@ -34,6 +35,8 @@ export interface CallContext {
   /** The SIP domain of the web users. */
   readonly domain: string;
   readonly facts: LiveFacts;
+  /** What users have set for their calls. */
+  readonly settings: UserSettingsStore;
   /** @returns what a hook wants done; undefined when it does not answer in time or well */
   askHook(hook: string, question: HookQuestion): Promise<readonly Action[] | undefined>;
 }

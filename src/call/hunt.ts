@@ -22,6 +22,7 @@ import type { HookQuestion } from "./hook.ts";
 import { presentToTrunk, type CallerIdentity } from "./presentation.ts";
 import { rejectInvite } from "./refused.ts";
 import type { ServiceChoice } from "./service-call.ts";
+import { carryOutStarCode } from "./star-code-call.ts";
 
 /** What a hunt reports. `onAnswered`, `onService` or `onExhausted` comes once, last. */
 export interface HuntHandler {
@@ -71,6 +72,8 @@ interface Target {
   readonly crossing?: ExtraHeaders;
   /** How long after the first of its stage. */
   readonly afterMs?: number;
+  /** Who has forwarded the call: it counts beside that user's own. */
+  readonly as?: string | undefined;
   /** What the call counts for, over a trunk. */
   readonly charge?: { readonly keys: readonly string[]; readonly price: number };
 }
@@ -92,6 +95,8 @@ const ANSWERED_ELSEWHERE: EndReason = {
   text: "Call completed elsewhere",
 };
 const NOBODY: EndReason = { sipStatus: 480, q850: 20, text: "Nobody could be reached" };
+const SIGNED_OUT: EndReason = { sipStatus: 480, q850: 20, text: "The user is not signed in" };
+const NO_CALLS: EndReason = { sipStatus: 486, q850: 17, text: "The user takes no calls now" };
 const NO_RESPONSE: EndReason = { sipStatus: 504, q850: 102, text: "The far end did not respond" };
 const NO_ANSWER: EndReason = { sipStatus: 480, q850: 19, text: "No answer" };
 /** Q.850 20, subscriber absent: nobody of that name has a telephone here now. */
@@ -279,6 +284,9 @@ export class Hunt implements AttemptHandler {
       case "ask":
         void this.#ask(action);
         return true;
+      case "set":
+        void this.#set(action);
+        return true;
       case "echo":
       case "play":
       case "read-digits":
@@ -291,7 +299,7 @@ export class Hunt implements AttemptHandler {
     switch (action.kind) {
       case "ring":
         if (action.turn !== undefined) this.#context.facts.tookTurn(action.turn);
-        if (action.by === undefined) {
+        if (action.by === undefined || action.users.length === 0) {
           this.#stages = [this.#ringStage(action, action.users, action.timeoutMs)];
         } else {
           const eachMs = action.eachMs ?? action.timeoutMs;
@@ -342,6 +350,13 @@ export class Hunt implements AttemptHandler {
     this.#next();
   }
 
+  async #set(change: Extract<Action, { kind: "set" }>): Promise<void> {
+    const choice = await carryOutStarCode(change, this.#context);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#handler.onService(choice);
+  }
+
   #failed(reason: EndReason): void {
     this.#reason = moreTelling(this.#reason, reason);
     this.#actionReason = moreTelling(this.#actionReason, reason);
@@ -352,7 +367,7 @@ export class Hunt implements AttemptHandler {
     users: readonly string[],
     timeoutMs: number,
   ): Stage {
-    const { record, delaysMs = {} } = action;
+    const { record, delaysMs = {}, away = [] } = action;
     const codecs = this.#chooseCodecs(action.codecPolicy, undefined);
     const { party, calledInstance } = this.#caller.invite;
     const targets: Target[] = [];
@@ -385,7 +400,7 @@ export class Hunt implements AttemptHandler {
     return {
       targets,
       timeoutMs,
-      otherwise: { sipStatus: 480, q850: 20, text: "The user is not signed in" },
+      otherwise: users.length === 0 && away.length > 0 ? NO_CALLS : SIGNED_OUT,
       isFailover: false,
       isRecorded: record === true,
     };
@@ -403,14 +418,15 @@ export class Hunt implements AttemptHandler {
 
   #dialStage(trunkId: string, action: Extract<Action, { kind: "dial" }>): Stage {
     const trunk = this.#context.trunk(trunkId);
-    const { callerNumber, displayName, as, emergency } = action;
+    const { callerNumber, displayName, as, before, emergency } = action;
     const { from, headers, called } = presentToTrunk(
       this.#caller.identity,
       {
         callerNumber,
         displayName,
         as,
-        reason: this.#diversionReason(),
+        before,
+        reason: action.reason ?? this.#diversionReason(),
         isEmergency: emergency !== undefined,
         called: action.number,
       },
@@ -430,6 +446,7 @@ export class Hunt implements AttemptHandler {
             ...(this.#caller.headersFor?.(trunkId) ?? []),
           ],
           crossing: this.#crossing(trunk?.headers ?? NO_RULES),
+          as,
           ...(emergency === undefined && { charge: chargeOf(action.charge, trunkId) }),
         },
       ],
@@ -548,7 +565,7 @@ export class Hunt implements AttemptHandler {
 
   /** An attempt at a target, with its place at the trunk; none when there is no place. */
   #attempt(
-    { target, leg, codecs, from, to, headers = [], crossing = [], charge }: Target,
+    { target, leg, codecs, from, to, headers = [], crossing = [], as, charge }: Target,
     { isEmergency = false, isRecorded, hasAlternative = false }: StageTerms,
   ): readonly Attempt[] {
     const { limits, facts, clock } = this.#context;
@@ -560,6 +577,12 @@ export class Hunt implements AttemptHandler {
           return [];
         }
       } else this.#releases.push(place.release);
+      const own = as === undefined ? undefined : limits.takeTransfer(as);
+      if (own !== undefined && "refused" in own) {
+        this.#failed(own.refused);
+        return [];
+      }
+      if (own !== undefined) this.#releases.push(own.release);
       if (charge !== undefined) {
         const use = facts.usage.begin(charge.keys, new Date(clock.wallMs()));
         this.#onTalk.push(() => use.answered(new Date(clock.wallMs()), charge.price));

@@ -81,14 +81,14 @@ export class CallLimits {
   }
 
   /**
-   * Takes a place for a call that a user makes by transferring another one. It counts beside the
+   * Takes a place for a call that a user makes by transferring or forwarding another one. It counts beside the
    * user's own calls, to the same limit: nobody places more calls by leaving them one by one.
    */
   takeTransfer(userId: string): { readonly release: () => void } | { readonly refused: EndReason } {
     return take(this.#transferred, userId, this.#options.maxCallsPerUser, {
       sipStatus: 403,
       q850: 55,
-      text: "This user has transferred as many calls as it may have",
+      text: "This user has sent on as many calls as it may have",
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { CallFacts, UserState } from "../dialplan/facts.ts";
+import type { UserSettings } from "../dialplan/user-settings.ts";
 import { UsageStore } from "../dialplan/usage.ts";
 
 /** What the facts of live calls are made of. */
@@ -9,6 +10,8 @@ export interface LiveFactsOptions {
   readonly trunkState: (trunkId: string) => "up" | "down" | "unknown";
   /** The date that a moment counts for, in the dialplan's time zone. */
   readonly dayOf: (at: Date) => string;
+  /** What users have set; missing: nothing. */
+  readonly settingsOf?: (userId: string) => UserSettings | undefined;
 }
 
 /** More rings in turn than a plan can hold. */
@@ -40,6 +43,7 @@ export class LiveFacts {
       chance,
       usage: (key) => this.usage.usage(key, at),
       trunkState: this.#options.trunkState,
+      settingsOf: this.#options.settingsOf,
     };
   }
 

@@ -80,6 +80,7 @@ export class Messages {
       case "echo":
       case "play":
       case "read-digits":
+      case "set":
       case "hang-up":
         // Nobody there can read.
         return 488;

@@ -1,4 +1,5 @@
 import { tryParseNumber } from "../dialplan/e164.ts";
+import type { Forwarder } from "../dialplan/decision.ts";
 import type { Home } from "../dialplan/e164.ts";
 import { e164Candidates } from "../dialplan/number.ts";
 import {
@@ -158,6 +159,8 @@ export interface Presentation {
   readonly displayName?: string | undefined;
   /** The user on whose behalf the call goes out: who has forwarded it. */
   readonly as?: string | undefined;
+  /** Who has forwarded it before that user, the last one first. */
+  readonly before?: readonly Forwarder[] | undefined;
   /** Why the call was forwarded: a word of RFC 5806. */
   readonly reason: string;
   /** Who answers emergencies must know the number, whatever the caller wants (RFC 6443 §4). */
@@ -203,19 +206,16 @@ export function presentToTrunk(
   const called = presentation.isEmergency
     ? presentation.called
     : writtenAs(presentation.called, numbers, home);
+  const { as, reason, before = [] } = presentation;
   const diversions = [
-    ...(presentation.as === undefined
-      ? []
-      : [
-          {
-            user: writtenAs(
-              environment.user(presentation.as)?.numbers[0] ?? presentation.as,
-              numbers,
-              home,
-            ),
-            reason: presentation.reason,
-          },
-        ]),
+    ...(as === undefined ? [] : [{ user: as, reason }, ...before]).map((forwarder) => ({
+      user: writtenAs(
+        environment.user(forwarder.user)?.numbers[0] ?? forwarder.user,
+        numbers,
+        home,
+      ),
+      reason: forwarder.reason,
+    })),
     ...(isTrusted ? caller.diversions : []),
   ];
   const shown = isWithheld || isUnknown ? ANONYMOUS : known;

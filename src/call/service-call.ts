@@ -16,6 +16,8 @@ export interface ServiceChoice {
   readonly kind: ServiceKind;
   /** `play`: a sound file of the user's; undefined: the built-in announcement. */
   readonly file?: string | undefined;
+  /** `play`: a sound in µ-law instead. */
+  readonly sound?: Buffer | undefined;
 }
 
 /** The exchange of a call whose caller offers, or which the service makes the offer of. */
@@ -27,11 +29,11 @@ export function serviceExchange(callerLeg: MediaLeg, isLateOffer: boolean): Exch
 
 /** Makes the service. @throws MediaError when it has no port or no sound */
 export async function createServiceOf(
-  { kind, file }: ServiceChoice,
+  { kind, file, sound: made }: ServiceChoice,
   context: CallContext,
   handler: ServiceHandler,
 ): Promise<ServiceEndpoint> {
-  const sound = file === undefined ? undefined : await loadSoundFile(file);
+  const sound = file === undefined ? made : await loadSoundFile(file);
   return context.media.createService(kind, handler, { sound });
 }
 

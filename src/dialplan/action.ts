@@ -4,6 +4,7 @@ import { didYouMean } from "./closest.ts";
 import type { Path, Surroundings } from "./condition.ts";
 import type { Action } from "./decision.ts";
 import { compileDial } from "./dial-action.ts";
+import { forwardCall } from "./forwarding.ts";
 import { compileRewrite } from "./rewrite.ts";
 import { compileRing } from "./ring-action.ts";
 import { compact } from "./schema-tools.ts";
@@ -121,8 +122,6 @@ function compileList(
 }
 
 const LOOP_STATUS = 482;
-/** Forwards in a row; RFC 3261 has 70 hops, a person has patience for fewer. */
-const MAX_FORWARDS = 10;
 
 const NOTHING: readonly Action[] = [];
 
@@ -147,39 +146,7 @@ function compileForward(
     // Who forwards pays: a caller from outside has no rights of its own to call out again.
     const who =
       as ?? (from.kind === "trunk" && others.length === 0 ? (context.as ?? dialled) : context.as);
-    const caller = who === undefined ? undefined : around.directory.caller(who);
-    const place = `${who ?? `${from.kind} ${from.id}`} to ${number}`;
-    const isLoop = context.path.includes(place) || context.path.length >= MAX_FORWARDS;
-    if (isLoop || context.run.jumpsLeft === 0) {
-      onFailure({
-        status: LOOP_STATUS,
-        refusal: "loop",
-        failed: {
-          condition: "do.forward",
-          expected: "a number that does not lead back here",
-          saw: [...context.path, place].join(", then "),
-        },
-      });
-      return [];
-    }
-    context.run.jumpsLeft -= 1;
-    const elsewhere = context.run.interior.redial(
-      context.derive({
-        to: number,
-        ...(caller !== undefined && { from: caller }),
-        as: who,
-        path: [...context.path, place],
-      }),
-    );
-    context.note({
-      kind: "forward",
-      number,
-      as: caller?.id ?? from.id,
-      trace: elsewhere.trace,
-    });
-    context.innerRoute = elsewhere.route;
-    if (elsewhere.failure !== undefined) onFailure(elsewhere.failure);
-    return elsewhere.actions;
+    return forwardCall({ number, who, key: "do.forward" }, context, onFailure);
   };
 }
 
@@ -265,6 +232,7 @@ export function chainActions(actions: readonly Action[]): Action | undefined {
     case "echo":
     case "play":
     case "read-digits":
+    case "set":
     case "hang-up":
     case "reject":
       return first;

@@ -1,4 +1,4 @@
-import type { Action, CallQuery, Refusal, TraceDetail, TraceStep } from "./decision.ts";
+import type { Action, CallQuery, Forwarder, Refusal, TraceDetail, TraceStep } from "./decision.ts";
 import type { Directory } from "./directory.ts";
 import type { Home } from "./e164.ts";
 import { QUIET } from "./facts.ts";
@@ -45,6 +45,10 @@ export class CallContext {
   readonly directory: Directory;
   /** The user on whose behalf the call is, when it is not the caller. */
   readonly as: string | undefined;
+  /** Why that user has forwarded it: a word of RFC 5806; undefined: as the call has gone. */
+  readonly reason: string | undefined;
+  /** Who has forwarded the call before that user, the last one first. */
+  readonly before: readonly Forwarder[];
   /** Numbers and callers that lead here by forwarding. */
   readonly path: readonly string[];
   /** What the route's regular expression found; the whole match first. */
@@ -66,6 +70,8 @@ export class CallContext {
     readonly clock: WallClock;
     readonly run: Run;
     readonly as?: string | undefined;
+    readonly reason?: string | undefined;
+    readonly before?: readonly Forwarder[];
     readonly path?: readonly string[];
   }) {
     this.query = options.query;
@@ -74,6 +80,8 @@ export class CallContext {
     this.directory = options.directory;
     this.#clock = options.clock;
     this.as = options.as;
+    this.reason = options.reason;
+    this.before = options.before ?? [];
     this.path = options.path ?? [];
   }
 
@@ -82,14 +90,19 @@ export class CallContext {
     readonly to: string;
     readonly from?: CallQuery["from"];
     readonly as?: string | undefined;
+    readonly reason?: string;
     readonly path?: readonly string[];
   }): CallContext {
+    const { as, reason, before } = this;
+    const isNext = change.as !== undefined && as !== undefined && change.as !== as;
     return new CallContext({
       query: { ...this.query, to: change.to, from: change.from ?? this.query.from },
       directory: this.directory,
       clock: this.#clock,
       run: this.run,
-      as: change.as ?? this.as,
+      as: change.as ?? as,
+      reason: change.as === undefined ? reason : change.reason,
+      before: isNext ? [{ user: as, reason: reason ?? "unconditional" }, ...before] : before,
       path: change.path ?? this.path,
     });
   }

@@ -16,6 +16,7 @@ import { RateTable } from "./rates.ts";
 import { RouteTable, nameOfRoute, worse } from "./route-table.ts";
 import type { TableDecision } from "./route-table.ts";
 import { WallClock } from "./schedule.ts";
+import { StarCodes, USUAL_STAR_CODES } from "./star-codes.ts";
 import type { CodecPolicyName, DialplanSource, LimitSource } from "./source.ts";
 import { userOwners } from "./user-owners.ts";
 
@@ -67,6 +68,8 @@ const MAX_NUMBER_LENGTH = 255;
 const MAX_JUMPS = 64;
 /** The rule that stands before all others. */
 export const EMERGENCY_RULE = "(emergency)";
+/** The rule that takes what users dial to set something. */
+export const STAR_CODE_RULE = "(star code)";
 
 /** Decides calls. Immutable: the same query with the same facts gives the same decision. */
 export class Dialplan implements Interior {
@@ -78,6 +81,7 @@ export class Dialplan implements Interior {
   readonly #sets: ReadonlyMap<string, RouteTable>;
   readonly #emergency: EmergencyPlan;
   readonly #around: Surroundings;
+  readonly #starCodes: StarCodes;
 
   /** @internal use compileDialplan */
   constructor(parts: {
@@ -88,6 +92,7 @@ export class Dialplan implements Interior {
     readonly sets: ReadonlyMap<string, RouteTable>;
     readonly emergency: EmergencyPlan;
     readonly around: Surroundings;
+    readonly starCodes: StarCodes;
   }) {
     this.clock = parts.clock;
     this.#directory = parts.directory;
@@ -96,6 +101,7 @@ export class Dialplan implements Interior {
     this.#sets = parts.sets;
     this.#emergency = parts.emergency;
     this.#around = parts.around;
+    this.#starCodes = parts.starCodes;
   }
 
   /** Decides one call. Never throws. */
@@ -110,7 +116,7 @@ export class Dialplan implements Interior {
       clock: this.clock,
       run,
     });
-    const decided = this.#decideFor(context, explained);
+    const decided = this.#starCall(context) ?? this.#decideFor(context, explained);
     const { route, failure, trace, omitted } = decided;
     const action: Action = chainActions(decided.actions) ?? {
       kind: "reject",
@@ -209,6 +215,41 @@ export class Dialplan implements Interior {
     return numbers.size === 0 ? own : new Set([...numbers, ...own]);
   }
 
+  /**
+   * Whether a user may have its calls forwarded to a number: the plan lets it call there, and it is
+   * neither its own nor one for emergencies.
+   */
+  mayForward(userId: string, number: string, at: Date): boolean {
+    const from = this.#directory.caller(userId);
+    if (from === undefined || number.length > MAX_NUMBER_LENGTH) return false;
+    const run: Run = { interior: this, jumpsLeft: MAX_JUMPS, isExplained: false };
+    const context = new CallContext({
+      query: { from, to: number, at },
+      directory: this.#directory,
+      clock: this.clock,
+      run,
+    });
+    if (this.#emergencyCall(context) !== undefined) return false;
+    const [first] = this.#decideFor(context, 0).actions;
+    if (first === undefined || first.kind === "reject") return false;
+    return first.kind !== "ring" || first.users.some((id) => id !== userId);
+  }
+
+  /** What a user sets by dialling. */
+  #starCall(context: CallContext): TableDecision | undefined {
+    const { at, from } = context.query;
+    const change = this.#starCodes.read(context, (number) => this.mayForward(from.id, number, at));
+    if (change === undefined) return undefined;
+    return {
+      route: STAR_CODE_RULE,
+      isMatched: true,
+      actions: [{ kind: "set", ...change }],
+      failure: undefined,
+      trace: [{ route: STAR_CODE_RULE, matched: true }],
+      omitted: 0,
+    };
+  }
+
   #decideFor(context: CallContext, explained: number): TableDecision {
     return this.#emergencyCall(context) ?? this.#routes.decide(context, explained);
   }
@@ -285,6 +326,7 @@ function refusalOf(
     case "echo":
     case "play":
     case "read-digits":
+    case "set":
     case "hang-up":
     case "reject":
       return failure?.refusal;
@@ -369,6 +411,10 @@ export function compileDialplan(source: DialplanSource, world: DialplanWorld): C
     sets,
     emergency,
     around,
+    starCodes: new StarCodes(
+      source.starCodes ?? USUAL_STAR_CODES,
+      source.routes.flatMap(({ to }) => to ?? []),
+    ),
   });
   return { ok: true, dialplan, warnings };
 }

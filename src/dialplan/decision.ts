@@ -1,6 +1,7 @@
 import type { CallFacts, UserState } from "./facts.ts";
 import type { NumberClass } from "./number-class.ts";
 import type { Asides } from "./source.ts";
+import type { ForwardKind } from "./user-settings.ts";
 
 /** What the dialplan decided, and why. Plain data: no function, no live object. */
 
@@ -45,6 +46,23 @@ export interface Charge {
   readonly prices: Readonly<Record<string, number>>;
 }
 
+/** A user who has forwarded a call, and why: a word of RFC 5806. */
+export interface Forwarder {
+  readonly user: string;
+  readonly reason: string;
+}
+
+/** What a user wants set, by a star code. */
+export interface SettingChange {
+  readonly user: string;
+  readonly setting: "do-not-disturb" | `forward-${ForwardKind}`;
+  readonly isOn: boolean;
+  /** Of a forward that is switched on. */
+  readonly number?: string;
+  /** Why nothing is set: the user may not call the number, or has given none. */
+  readonly refused?: "no number" | "not allowed";
+}
+
 /** One thing to do with the call; `then` follows when it did not end in an answer. */
 export type Action =
   | ({
@@ -56,6 +74,8 @@ export type Action =
       readonly eachMs?: number;
       /** How long after the others, by user id. */
       readonly delaysMs?: Readonly<Record<string, number>>;
+      /** Who would ring too, but wants no calls: with `users` empty the call is busy. */
+      readonly away?: readonly string[];
       /** With `round-robin`: what is counted on by one. */
       readonly turn?: string;
       readonly timeoutMs: number;
@@ -71,6 +91,10 @@ export type Action =
       readonly displayName?: string;
       /** The user on whose behalf the call goes out, where it is not the caller. */
       readonly as?: string;
+      /** Why that user has forwarded it: a word of RFC 5806; missing: as the call has gone. */
+      readonly reason?: string;
+      /** Who has forwarded it before that user, the last one first. */
+      readonly before?: readonly Forwarder[];
       /** An emergency call: no limit holds it, and `location` goes with it (RFC 6442). */
       readonly emergency?: { readonly location?: string };
       readonly charge?: Charge;
@@ -92,6 +116,7 @@ export type Action =
   | { readonly kind: "echo" }
   | { readonly kind: "play"; readonly file: string | undefined }
   | { readonly kind: "read-digits" }
+  | ({ readonly kind: "set" } & SettingChange)
   | { readonly kind: "hang-up" }
   | {
       readonly kind: "reject";

@@ -1,10 +1,11 @@
-import type { Action, Caller, TraceDetail, TraceStep } from "./decision.ts";
+import type { Action, Caller, SettingChange, TraceDetail, TraceStep } from "./decision.ts";
 
 /** `dial office with +4930123456`, `ring 1001 and 1002`, `reject 404`: an action in words. */
 export function describeAction(action: Action): string {
   switch (action.kind) {
     case "ring": {
-      const { users, by, eachMs, delaysMs, timeoutMs } = action;
+      const { users, by, eachMs, delaysMs, timeoutMs, away = [] } = action;
+      if (users.length === 0) return `busy: ${away.join(" and ")} takes no calls`;
       const late = Object.entries(delaysMs ?? {}).map(([id, ms]) => `, ${id} after ${seconds(ms)}`);
       const for_ = ` for ${seconds(timeoutMs)}`;
       if (by === undefined) return `ring ${users.join(" and ")}${late.join("")}${for_}`;
@@ -28,6 +29,8 @@ export function describeAction(action: Action): string {
       return action.file === undefined ? "play the announcement" : `play ${action.file}`;
     case "read-digits":
       return "read-digits";
+    case "set":
+      return describeSetting(action);
     case "hang-up":
       return "answer and hang up";
     case "reject": {
@@ -36,6 +39,14 @@ export function describeAction(action: Action): string {
       return `reject ${status}${why}${cause === undefined ? "" : ` (cause ${cause})`}`;
     }
   }
+}
+
+/** `switch do-not-disturb of 1001 on`. */
+export function describeSetting(change: SettingChange): string {
+  const { user, setting, isOn, number, refused } = change;
+  const to = number === undefined ? "" : ` to ${number}`;
+  const not = refused === undefined ? "" : ` (refused: ${refused})`;
+  return `switch ${setting} of ${user} ${isOn ? "on" : "off"}${to}${not}`;
 }
 
 function seconds(ms: number): string {

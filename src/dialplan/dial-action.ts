@@ -95,6 +95,8 @@ export function compileDial(
         timeoutMs,
         ...(displayName !== undefined && { displayName }),
         ...(context.as !== undefined && { as: context.as }),
+        ...(context.reason !== undefined && { reason: context.reason }),
+        ...(context.before.length > 0 && { before: context.before }),
         ...(charge !== undefined && { charge }),
         ...outcomes.all(context, onFailure),
       },

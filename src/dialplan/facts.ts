@@ -1,3 +1,5 @@
+import type { UserSettings } from "./user-settings.ts";
+
 /** What a user's telephone does. */
 export type UserState = "offline" | "idle" | "busy";
 
@@ -25,6 +27,8 @@ export interface CallFacts {
   readonly chance: number;
   usage(key: string): UsageCount;
   trunkState(trunkId: string): "up" | "down" | "unknown";
+  /** What users have set for their calls; missing: calls go where the routes say. */
+  settingsOf?: ((userId: string) => UserSettings | undefined) | undefined;
 }
 
 const NOTHING_USED: UsageCount = { concurrent: 0, lastMinute: 0, minutesToday: 0, spentToday: 0 };

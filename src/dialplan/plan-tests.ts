@@ -126,6 +126,7 @@ function compareKind(
         : undefined;
     case "echo":
     case "read-digits":
+    case "set":
     case "hang-up":
       return undefined;
   }

@@ -3,6 +3,7 @@ import type { CallContext } from "./call-context.ts";
 import { noteCodecs } from "./codec-note.ts";
 import { didYouMean } from "./closest.ts";
 import type { Path, Surroundings } from "./condition.ts";
+import { askUsers } from "./personal-ring.ts";
 import type { ActionSource, RingTargetSource } from "./source.ts";
 import { checkTemplate, expandTemplate, highestGroup } from "./template.ts";
 
@@ -45,16 +46,25 @@ export function compileRing(
         }
         noteCodecs(source.codecPolicy, [], context, around.codecs);
       }
+      const {
+        instead,
+        users: wanted,
+        away,
+        follow,
+        noAnswerMs,
+      } = askUsers(users, context, onFailure);
+      if (instead !== undefined) return instead;
       const late = [...delays].filter(([, afterMs]) => afterMs > 0);
       return [
         {
           kind: "ring",
-          users,
+          users: wanted,
+          ...(away.length > 0 && { away }),
           ...(by !== "all" && { by, eachMs }),
           ...(by === "round-robin" && { turn }),
           ...(by === "all" && late.length > 0 && { delaysMs: Object.fromEntries(late) }),
-          timeoutMs,
-          ...outcomes.all(context, onFailure),
+          timeoutMs: Math.min(timeoutMs, noAnswerMs ?? timeoutMs),
+          ...follow(outcomes.all(context, onFailure)),
         },
       ];
     }

@@ -7,6 +7,7 @@ import { NUMBER_CLASSES } from "./number-class.ts";
 import { duration, oneOrMore, scalar, text, textLike, wholeNumber, word } from "./scalar.ts";
 import { addProblem, compact } from "./schema-tools.ts";
 import { DAY_NAMES, isTimeZone, tryParseDays, tryParseHours } from "./schedule.ts";
+import { starCodesSchema } from "./star-code-schema.ts";
 import type {
   AllowSource,
   AtSource,
@@ -520,6 +521,12 @@ export const dialplanSchema: z.ZodType<DialplanSection> = z
     hooks: named(hookSchema, "a hook")
       .optional()
       .meta({ description: "Programs that the action `ask` asks", default: "none" }),
+    "star-codes": starCodesSchema.optional().meta({
+      description:
+        "What users dial to switch do not disturb and call forwarding; a code that a route names in `to` is the route's. `off`: none",
+      default: "the usual ones, see [star-codes.md](star-codes.md)",
+      example: "off",
+    }),
   })
   .transform(({ include: _, ...value }): DialplanSection =>
     compact({
@@ -537,6 +544,7 @@ export const dialplanSchema: z.ZodType<DialplanSection> = z
       limits: value.limits,
       rates: value.rates,
       hooks: value.hooks,
+      starCodes: value["star-codes"],
     }),
   );
 

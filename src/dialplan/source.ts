@@ -224,6 +224,21 @@ export interface HookSource {
   readonly timeoutMs: number;
 }
 
+/** What a user dials to switch something on and off. */
+export interface StarCodeSource {
+  /** Of a forward: before its number, or alone for the number of the last time. */
+  readonly on: string;
+  readonly off: string;
+}
+
+/** What is missing cannot be dialled. */
+export interface StarCodesSource {
+  readonly doNotDisturb?: StarCodeSource;
+  readonly forwardAlways?: StarCodeSource;
+  readonly forwardBusy?: StarCodeSource;
+  readonly forwardNoAnswer?: StarCodeSource;
+}
+
 export interface DialplanSource {
   /** ISO 3166 code, upper case: how national numbers are read. */
   readonly country?: string;
@@ -245,4 +260,6 @@ export interface DialplanSource {
   /** Patterns of E.164 numbers that cost extra, beside those that the countries name. */
   readonly premium?: readonly string[];
   readonly hooks?: Readonly<Record<string, HookSource>>;
+  /** Undefined: the usual ones. */
+  readonly starCodes?: StarCodesSource;
 }

@@ -5,6 +5,7 @@ import type { MediaNodeView } from "../media/session.ts";
 import type { ComparedPlans } from "../dialplan/diff.ts";
 import type { PlanVersionView } from "../dialplan/plan-version.ts";
 import type { SimulationOutcome, SimulationQuery } from "../dialplan/simulate.ts";
+import type { UserSettings } from "../dialplan/user-settings.ts";
 import type { Binding } from "../signaling/engine.ts";
 import type { RegistrationState } from "../signaling/trunk/channels.ts";
 
@@ -40,6 +41,25 @@ export interface GatewayView {
   /** Decides a call without placing it. */
   simulate(query: SimulationQuery): SimulationOutcome;
   readonly plans: PlanControl;
+  readonly users: UserControl;
+}
+
+/** A user of the configuration with what it has set; no secret of it. */
+export interface UserView {
+  readonly id: string;
+  readonly name: string;
+  /** Undefined: nothing. */
+  readonly settings: UserSettings | undefined;
+}
+
+/** The users of the configuration, and what they have set. */
+export interface UserControl {
+  all(): Iterable<UserView>;
+  find(id: string): UserView | undefined;
+  /** Whether a user may have its calls forwarded to a number. */
+  mayForward(id: string, number: string): boolean;
+  /** Changes what a user has set. @returns false when it could not be written */
+  change(id: string, change: (now: UserSettings) => UserSettings): Promise<boolean>;
 }
 
 /** Asks whoever owns a user that is none of ours. */

@@ -6,6 +6,7 @@ import { formatCursor, pageByKey, parsePageQuery, type Page } from "./paging.ts"
 import { errorReply, jsonReply, textReply, type Reply } from "./reply.ts";
 import type { RequestContext, Route } from "./route.ts";
 import { signIn } from "./session.ts";
+import { changeUser, showUser, userView } from "./users.ts";
 import { parseBody } from "./validation.ts";
 
 /** A plan of some ten thousand routes. */
@@ -28,6 +29,9 @@ export const ROUTES: readonly Route[] = [
   { method: "DELETE", path: "/api/v1/calls/{id}", role: "operator", handler: hangUp },
   { method: "POST", path: "/api/v1/calls/{id}/recording", role: "operator", handler: record },
   { method: "GET", path: "/api/v1/registrations", role: "viewer", handler: listRegistrations },
+  { method: "GET", path: "/api/v1/users", role: "viewer", handler: listUsers },
+  { method: "GET", path: "/api/v1/users/{id}", role: "viewer", handler: showUser },
+  { method: "POST", path: "/api/v1/users/{id}", role: "operator", handler: changeUser },
   { method: "GET", path: "/api/v1/trunks", role: "viewer", handler: listTrunks },
   { method: "GET", path: "/api/v1/bans", role: "operator", handler: listBans },
   { method: "DELETE", path: "/api/v1/bans/{id}", role: "operator", handler: liftBan },
@@ -134,6 +138,10 @@ function registrationView(binding: Binding): object {
     registeredAt: new Date(binding.registeredAtMs).toISOString(),
     expiresAt: new Date(binding.expiresAtMs).toISOString(),
   };
+}
+
+function listUsers({ query, services }: RequestContext): Reply {
+  return listReply(query, services.gateway.users.all(), ({ id }) => id, userView);
 }
 
 function listTrunks({ query, services }: RequestContext): Reply {

@@ -2,6 +2,8 @@ import type { EndReason } from "../../src/core/end-reason.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import type { CallContext } from "../../src/call/context.ts";
 import type { HoldMusic } from "../../src/call/sounds.ts";
+import type { UserSettingsStore } from "../../src/call/user-settings.ts";
+import { NOTHING_SET, type UserSettings } from "../../src/dialplan/user-settings.ts";
 import { CallLimits } from "../../src/call/limits.ts";
 import { LiveFacts } from "../../src/call/live-facts.ts";
 import type {
@@ -384,6 +386,20 @@ export class ScriptedInvite implements IncomingInvite {
   }
 }
 
+/** Settings that nothing keeps. */
+class HeldSettings implements UserSettingsStore {
+  readonly #held = new Map<string, UserSettings>();
+
+  of(userId: string): UserSettings | undefined {
+    return this.#held.get(userId);
+  }
+
+  change(userId: string, change: (now: UserSettings) => UserSettings): Promise<boolean> {
+    this.#held.set(userId, change(this.of(userId) ?? NOTHING_SET));
+    return Promise.resolve(true);
+  }
+}
+
 export interface Rig {
   readonly engine: ScriptedEngine;
   readonly media: ScriptedMedia;
@@ -415,6 +431,7 @@ export function makeRig(
       maxCallsOfTrunk: () => limits.maxCallsOfTrunk,
     }),
     domain: "localhost",
+    settings: new HeldSettings(),
     facts: new LiveFacts({
       clock,
       isRegistered: (userId) => engine.locations.bindings(userId).length > 0,

@@ -26,8 +26,10 @@ import type {
   RecordLog,
   SipUpgrade,
   TrunkView,
+  UserControl,
   WebUser,
 } from "../../src/http/ports.ts";
+import { NOTHING_SET, type UserSettings } from "../../src/dialplan/user-settings.ts";
 import type { HttpSettings } from "../../src/http/route.ts";
 import {
   createHttpServer,
@@ -165,6 +167,23 @@ export class TableGateway implements GatewayView {
       },
     };
   }
+
+  /** Numbers that nobody may forward to. */
+  readonly forbidden = new Set<string>();
+  readonly settings = new Map<string, UserSettings>();
+
+  readonly users: UserControl = {
+    all: () => [...USERS.keys()].flatMap((id) => this.users.find(id) ?? []),
+    find: (id) => {
+      const user = USERS.get(id);
+      return user && { id, name: user.name, settings: this.settings.get(id) };
+    },
+    mayForward: (_id, number) => !this.forbidden.has(number),
+    change: (id, change) => {
+      this.settings.set(id, change(this.settings.get(id) ?? NOTHING_SET));
+      return Promise.resolve(true);
+    },
+  };
 
   simulate(query: SimulationQuery): SimulationOutcome {
     this.simulated.push(query);

@@ -33,8 +33,13 @@ export function announcementSound(name: FailureAnnouncement, country: string | u
   return sound;
 }
 
+/** The language that callers in a country are told things in. */
+export function languageOf(country: string | undefined): "de" | "en" {
+  return GERMAN.has(country?.toUpperCase() ?? "") ? "de" : "en";
+}
+
 function make(name: FailureAnnouncement, country: string | undefined): Buffer {
-  const language = GERMAN.has(country?.toUpperCase() ?? "") ? "de" : "en";
+  const language = languageOf(country);
   const words = loadSound(`${name}.${language}`);
   const tones = callTonesOf(country);
   const pause = synthesizeSilence(0.4);

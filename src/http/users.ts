@@ -1,0 +1,124 @@
+import { z } from "zod";
+import {
+  FORWARD_KINDS,
+  FORWARD_NUMBER,
+  NOTHING_SET,
+  type Forward,
+  type ForwardKind,
+  type UserSettings,
+} from "../dialplan/user-settings.ts";
+import type { UserView } from "./ports.ts";
+import { errorReply, jsonReply, type Reply } from "./reply.ts";
+import type { RequestContext } from "./route.ts";
+import { parseBody } from "./validation.ts";
+
+const forwardSchema = z.union([
+  z.null(),
+  z.strictObject({
+    number: z
+      .string()
+      .regex(FORWARD_NUMBER, "a number such as 1002 or +4930123456, at most 32 characters")
+      .exactOptional(),
+    on: z.boolean().exactOptional(),
+  }),
+]);
+
+const changeSchema = z.strictObject({
+  doNotDisturb: z.boolean().exactOptional(),
+  forward: z
+    .strictObject({
+      always: forwardSchema.exactOptional(),
+      busy: forwardSchema.exactOptional(),
+      noAnswer: forwardSchema.exactOptional(),
+    })
+    .exactOptional(),
+  noAnswerSeconds: z.union([z.null(), z.int().min(5).max(600)]).exactOptional(),
+});
+
+type Change = z.output<typeof changeSchema>;
+
+export function showUser({ id, services }: RequestContext): Reply {
+  const user = services.gateway.users.find(id);
+  return user === undefined ? noUser() : jsonReply(200, userView(user));
+}
+
+/** Changes what the body names, and nothing else. */
+export async function changeUser({ id, body, services }: RequestContext): Promise<Reply> {
+  const change = parseBody(changeSchema, body);
+  if (!change.ok) return change.reply;
+  const user = services.gateway.users.find(id);
+  if (user === undefined) return noUser();
+  for (const kind of FORWARD_KINDS) {
+    const wanted = forwardIn(change.value, kind);
+    if (wanted === undefined || wanted === null) continue;
+    const number = wanted.number ?? user.settings?.forwards[kind]?.number;
+    if (number === undefined) {
+      return errorReply(
+        400,
+        "ERR_OFFHOOK_HTTP_BAD_REQUEST",
+        `forward.${wordOf(kind)}.number: missing, and the user has none from before`,
+      );
+    }
+    if (wanted.on !== false && !services.gateway.users.mayForward(id, number)) {
+      return errorReply(
+        409,
+        "ERR_OFFHOOK_HTTP_FORWARD",
+        `The dialplan does not let this user call ${number}, so it may not forward there.`,
+      );
+    }
+  }
+  const isKept = await services.gateway.users.change(id, (now) => changed(now, change.value));
+  if (!isKept) {
+    return errorReply(500, "ERR_OFFHOOK_HTTP_INTERNAL", "The change holds, but was not written.");
+  }
+  const after = services.gateway.users.find(id);
+  return after === undefined ? noUser() : jsonReply(200, userView(after));
+}
+
+export function userView({ id, name, settings = NOTHING_SET }: UserView): object {
+  const forward = Object.fromEntries(
+    FORWARD_KINDS.flatMap((kind) => {
+      const set = settings.forwards[kind];
+      return set === undefined ? [] : [[wordOf(kind), { number: set.number, on: set.isOn }]];
+    }),
+  );
+  return {
+    id,
+    name,
+    doNotDisturb: settings.doNotDisturb,
+    forward,
+    ...(settings.noAnswerMs !== undefined && { noAnswerSeconds: settings.noAnswerMs / 1000 }),
+  };
+}
+
+function changed(now: UserSettings, change: Change): UserSettings {
+  const forwards: Partial<Record<ForwardKind, Forward>> = { ...now.forwards };
+  for (const kind of FORWARD_KINDS) {
+    const wanted = forwardIn(change, kind);
+    if (wanted === undefined) continue;
+    const number = wanted?.number ?? forwards[kind]?.number;
+    if (wanted === null || number === undefined) delete forwards[kind];
+    else forwards[kind] = { number, isOn: wanted.on ?? true };
+  }
+  const { noAnswerMs: before, ...rest } = now;
+  const { noAnswerSeconds: seconds } = change;
+  const noAnswerMs = seconds === undefined ? before : seconds === null ? undefined : seconds * 1000;
+  return {
+    ...rest,
+    forwards,
+    doNotDisturb: change.doNotDisturb ?? now.doNotDisturb,
+    ...(noAnswerMs !== undefined && { noAnswerMs }),
+  };
+}
+
+function forwardIn({ forward }: Change, kind: ForwardKind) {
+  return forward?.[wordOf(kind)];
+}
+
+function wordOf(kind: ForwardKind): "always" | "busy" | "noAnswer" {
+  return kind === "no-answer" ? "noAnswer" : kind;
+}
+
+function noUser(): Reply {
+  return errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", "No user of the configuration has this id.");
+}
