@@ -52,6 +52,7 @@ describe("star codes", () => {
     await dial(second, "*79");
     const call = ann.invite("1002");
     const [one, other] = await Promise.all([bob.incoming(), second.incoming()]);
+    other.ring();
     one.accept();
     await call.answered();
     await other.cancelled();
