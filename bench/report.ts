@@ -122,6 +122,9 @@ export function formatReport(results: Results): string {
       "size, to the same peers, and does nothing else: it parses no message, keeps no state, checks, " +
       "times and logs nothing. Nothing on Node can cost less.",
     "",
+    "What a call between trunks costs behind drachtio-server 0.9.10, beside the embedded engine, was " +
+      "measured apart: [drachtio.md](drachtio.md#what-it-costs).",
+    "",
     "## Targets",
     "",
     ...table(["what", "target", "here", ""], targetsOf(results), "left"),

@@ -110,10 +110,14 @@ export class Carrier {
     });
   }
 
+  get uri(): string {
+    const { host, port } = this.peer.local;
+    return `sip:${host}:${port}`;
+  }
+
   /** A trunk that leads there, with its account. */
   get trunk(): { readonly [key: string]: YamlValue } {
-    const { host, port } = this.peer.local;
-    return { peer: `sip:${host}:${port}`, register: { ...ACCOUNT, expires: "1m" } };
+    return { peer: this.uri, register: { ...ACCOUNT, expires: "1m" } };
   }
 
   async stop(): Promise<void> {

@@ -5,6 +5,7 @@ import { Baresip } from "../harness/baresip.ts";
 import { browserSdp } from "../harness/browser-sdp.ts";
 import { hasDrachtio } from "../harness/drachtio.ts";
 import { gatewayUri } from "../harness/gateway-state.ts";
+import { freePort } from "../harness/ports.ts";
 import { SipPeer } from "../harness/sip-peer.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { Telephone } from "../harness/telephone.ts";
@@ -18,22 +19,42 @@ import { callDesk, callUser, expectNoFault, talkToDesk, talkToUser } from "./sup
 const DONE = { code: 0, successfulCalls: 1, failedCalls: 0 };
 const CARRIER_HOST = "127.0.0.3";
 
+/** Of the PBX that owns users. */
+const OWNER_HOST = "127.0.0.4";
+
 let carrier: Carrier | undefined;
+let owner: Carrier | undefined;
+const streamPort = await freePort();
 
 const office = useDrachtioOffice(
   {
     office: { auth: ACCOUNT },
     desk: { dtmf: "info", transfer: "pass-through" },
     sections: { media: { music: "off" } },
+    routes: [
+      {
+        name: "with a box",
+        to: "1001",
+        from: { user: "1001" },
+        do: { ring: "1001", then: { voicemail: "desk", number: "*97" } },
+      },
+      { name: "stream", to: "_8XX", do: { dial: "stream" } },
+    ],
   },
   async () => {
     carrier = await Carrier.registrar(CARRIER_HOST);
-    return { carrier: { ...carrier.trunk, ping: "1s" } };
+    owner = await Carrier.registrar(OWNER_HOST);
+    return {
+      carrier: { ...carrier.trunk, ping: "1s" },
+      owner: { peer: owner.uri, registrar: true },
+      stream: { peer: `sip:127.0.0.1:${streamPort};transport=tcp` },
+    };
   },
 );
 
 afterAll(async () => {
   await carrier?.stop();
+  await owner?.stop();
   if (hasDrachtio) expectNoFault(office().gateway);
 });
 
@@ -93,6 +114,29 @@ describe("calls over drachtio-server", () => {
     const call = await ann.call("600");
     await call.bye();
     expect(await sipp.finished()).toMatchObject(DONE);
+  });
+
+  it("over TCP, out to sipp and in from it", async () => {
+    await using ann = await signIn("1001");
+    await using answering = await Sipp.start({
+      scenario: "uas-echo",
+      transport: "TCP",
+      port: streamPort,
+    });
+    const out = await ann.call("800");
+    await out.bye();
+    expect(await answering.finished()).toMatchObject(DONE);
+    await using calling = await Sipp.start({
+      scenario: "uac-call",
+      transport: "TCP",
+      remote: office().first.sip,
+      service: "1001",
+      values: { talk_ms: 100 },
+    });
+    const leg = await ann.incoming();
+    await leg.answer();
+    await leg.hungUp();
+    expect(await calling.finished()).toMatchObject(DONE);
   });
 
   it("refused, given up by the caller, and given up by the far end", async () => {
@@ -302,6 +346,73 @@ describe("beside calls over drachtio-server", () => {
     expect(options.headers.get("Allow")).toContain("REFER");
     desk.request("REGISTER", common);
     await desk.expectResponse(405, "REGISTER");
+  });
+
+  it("a browser registers at the PBX that owns it, whose call to its contact reaches it", async () => {
+    await using browser = await WsCaller.connect(office().gateway, "2001", { password: "any" });
+    expect((await browser.register()).statusCode).toBe(200);
+    const registered = owner?.requests.findLast(({ headers }) => headers.has("Authorization"));
+    owner?.peer.request("INVITE", {
+      uri: registered?.contact?.uri ?? "",
+      from: "<sip:2002@pbx.test>;tag=o",
+      to: "<sip:2001@localhost>",
+      body: telephoneSdp(OWNER_HOST),
+    });
+    const leg = await browser.incoming();
+    await leg.refuse(486);
+    await owner?.peer.expectResponse(486, "INVITE");
+  });
+
+  it("RFC 6665: the lamp of the voicemail is asked at the PBX, shown, and let go", async () => {
+    await using ann = await signIn("1001");
+    const { desk } = office();
+    const lamp = ann.ask("SUBSCRIBE", "1001", {
+      headers: [
+        ["Event", "message-summary"],
+        ["Expires", "600"],
+      ],
+    });
+    const asked = await desk.expectRequest("SUBSCRIBE");
+    desk.respond(asked, 200, {
+      toTag: "box",
+      headers: [
+        ["Contact", desk.contact],
+        ["Expires", "600"],
+      ],
+    });
+    const notify = (cseq: number, state: string, body = "Messages-Waiting: yes\r\n"): void => {
+      desk.request("NOTIFY", {
+        uri: asked.contact?.uri ?? "",
+        from: `${asked.headers.get("To") ?? ""};tag=box`,
+        to: asked.headers.get("From") ?? "",
+        callId: asked.callId,
+        cseq,
+        headers: [
+          ["Contact", desk.contact],
+          ["Event", "message-summary"],
+          ["Subscription-State", state],
+        ],
+        body,
+        contentType: "application/simple-message-summary",
+      });
+    };
+    notify(1, "active;expires=600");
+    await desk.expectResponse(200, "NOTIFY");
+    const accepted = await ann.told(lamp);
+    expect(accepted.statusCode).toBe(200);
+    expect((await ann.notified(lamp)).body.toString()).toContain("Messages-Waiting: yes");
+    await ann.unsubscribe(lamp, accepted);
+    const last = await desk.expectRequest("SUBSCRIBE");
+    expect(last.headers.get("Expires")).toBe("0");
+    desk.respond(last, 200, {
+      headers: [
+        ["Contact", desk.contact],
+        ["Expires", "0"],
+      ],
+    });
+    // drachtio-server answers the last one by itself.
+    notify(2, "terminated;reason=timeout");
+    await desk.expectResponse(500, "NOTIFY");
   });
 
   it("MESSAGE goes out and comes in", async () => {
