@@ -21,6 +21,7 @@ const PICTURES: Readonly<Record<string, { state: string; theme?: string; lang?: 
   incoming: { state: "incoming" },
   call: { state: "quality", theme: "dark" },
   quality: { state: "quality-open" },
+  video: { state: "video-question" },
   "call-waiting": { state: "call-waiting" },
   "two-lines": { state: "two-lines" },
   transfer: { state: "transfer" },

@@ -1,5 +1,6 @@
 import type { Timer } from "../core/clock.ts";
 import {
+  asAnswerTo,
   directionOf,
   isReceiving,
   withDirection,
@@ -151,7 +152,10 @@ export function answerFromPeer(answer: string, hasMusic: boolean): string {
 
 /** RFC 3264 §6.1: what the answer to an end's offer may say, made of what rtpengine made of it. */
 export function answerFor(offer: string, answer: string): string {
-  const offered = directionOf(offer);
+  return asAnswerTo(offer, soundAnswerFor(directionOf(offer), answer));
+}
+
+function soundAnswerFor(offered: MediaDirection, answer: string): string {
   switch (offered) {
     case "inactive":
       return withDirection(answer, "inactive");

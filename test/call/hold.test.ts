@@ -46,6 +46,27 @@ describe("a hold however it is spelt", () => {
     }
   });
 
+  it("pictures that a hold stops stay so, and follow when the call is opened", () => {
+    const video = (direction: string): string => `m=video 4002 RTP/AVP 96\r\na=${direction}\r\n`;
+    const both = (sound: string, pictures: string): string => sdp(sound) + video(pictures);
+    // What rtpengine makes of a telephone's answer to a browser's hold.
+    expect(answerFor(both("sendonly", "inactive"), both("recvonly", "recvonly"))).toBe(
+      both("recvonly", "inactive"),
+    );
+    expect(answerFor(both("sendrecv", "recvonly"), both("sendrecv", "sendrecv"))).toBe(
+      both("sendrecv", "sendonly"),
+    );
+    expect(answerFor(both("inactive", "sendrecv"), both("sendrecv", "sendrecv"))).toBe(
+      both("inactive", "inactive"),
+    );
+    expect(withDirection(both("sendonly", "inactive"), "recvonly")).toBe(
+      both("recvonly", "inactive"),
+    );
+    expect(withDirection(both("sendonly", "inactive"), "sendrecv")).toBe(
+      both("sendrecv", "sendrecv"),
+    );
+  });
+
   it("a peer that holds by inactive still lets our music through", () => {
     expect(directionOf(answerFromPeer(sdp("inactive"), true))).toBe("sendonly");
     expect(directionOf(answerFromPeer(sdp("inactive"), false))).toBe("inactive");

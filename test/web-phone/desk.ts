@@ -19,6 +19,7 @@ export class FakeAudio implements OutgoingAudio {
 /** Writes down what the phone asks of SIP. */
 export class FakeAgent implements PhoneAgent<FakeAudio> {
   readonly asked: string[] = [];
+  isVideoAllowed = true;
   start(): void {
     this.asked.push("start");
   }
@@ -28,14 +29,14 @@ export class FakeAgent implements PhoneAgent<FakeAudio> {
   networkChanged(): void {
     this.asked.push("networkChanged");
   }
-  call(_id: string, number: string): void {
-    this.asked.push(`call ${number}`);
+  call(_id: string, number: string, _audio: FakeAudio, camera?: string): void {
+    this.asked.push(`call ${number}${camera === undefined ? "" : ` camera ${camera}`}`);
   }
   ring(): void {
     this.asked.push("ring");
   }
-  answer(): void {
-    this.asked.push("answer");
+  answer(_id: string, _audio: FakeAudio, camera?: string): void {
+    this.asked.push(`answer${camera === undefined ? "" : ` camera ${camera}`}`);
   }
   refuse(_id: string, refusal: Refusal): void {
     this.asked.push(`refuse ${refusal}`);
@@ -70,8 +71,17 @@ export class FakeAgent implements PhoneAgent<FakeAudio> {
   refuseReferral(id: string): void {
     this.asked.push(`refuseReferral ${id}`);
   }
-  setVideo(id: string, isSending: boolean): void {
-    this.asked.push(`setVideo ${id} ${isSending}`);
+  setVideo(id: string, camera: string | undefined): void {
+    this.asked.push(`setVideo ${id} ${camera ?? "off"}`);
+  }
+  declineVideo(id: string): void {
+    this.asked.push(`declineVideo ${id}`);
+  }
+  replaceCamera(camera: string): void {
+    this.asked.push(`replaceCamera ${camera}`);
+  }
+  allowVideo(isAllowed: boolean): void {
+    this.isVideoAllowed = isAllowed;
   }
   sendMessage(_id: string, number: string, text: string): void {
     this.asked.push(`sendMessage ${number} ${text}`);

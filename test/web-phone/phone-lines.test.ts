@@ -268,17 +268,73 @@ describe("devices", () => {
 describe("pictures", () => {
   it("are asked for once, and what stands is shown", async () => {
     const desk = await new Desk().inCall();
-    desk.phone.toggleVideo();
-    desk.phone.toggleVideo();
-    expect(desk.agent.asked.slice(3)).toEqual(["setVideo id1 true"]);
+    desk.phone.devices.listed([], [], [{ id: "c", label: "Desk" }]);
+    desk.phone.devices.choose("camera", "c");
+    const before = desk.agent.asked.length;
+    desk.phone.videos.toggle();
+    desk.phone.videos.toggle();
+    expect(desk.agent.asked.slice(before)).toEqual(["setVideo id1 c"]);
     desk.handler.onVideo("id1", true, false);
-    expect(desk.phone.state.call?.video).toEqual({
+    expect(desk.phone.state.call?.video).toMatchObject({
       isSending: true,
       isReceiving: false,
       isPending: false,
     });
-    desk.phone.toggleVideo();
-    expect(desk.agent.asked.at(-1)).toBe("setVideo id1 false");
+    desk.phone.videos.toggle();
+    expect(desk.agent.asked.at(-1)).toBe("setVideo id1 off");
+  });
+
+  it("ask for ours once, when the far end's come", async () => {
+    const desk = await new Desk().inCall();
+    const question = () => desk.phone.state.call?.video.question;
+    desk.handler.onVideo("id1", false, true);
+    expect(question()).toBe("open");
+    desk.phone.videos.closeNotice();
+    // A hold takes theirs away for a while.
+    desk.handler.onVideo("id1", false, false);
+    desk.handler.onVideo("id1", false, true);
+    expect(question()).toBe("closed");
+    desk.phone.videos.decline();
+    expect(desk.agent.asked.at(-1)).toBe("declineVideo id1");
+    expect(desk.phone.state.call?.video.isPending).toBe(true);
+  });
+
+  it("that come to nothing leave a sentence until it is read, and the call", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.videos.toggle();
+    desk.handler.onVideoProblem("id1", "camera-blocked");
+    desk.handler.onVideo("id1", false, false);
+    expect(desk.phone.state.call?.video).toMatchObject({
+      isPending: false,
+      problem: "camera-blocked",
+    });
+    desk.phone.videos.closeNotice();
+    expect(desk.phone.state.call?.video.problem).toBeUndefined();
+    expect(desk.phase).toBe("connected");
+  });
+
+  it("go with a call from its begin, and with its answer", async () => {
+    const desk = await new Desk().signedIn();
+    desk.phone.dial("1002", desk.phone.videos.camera);
+    await desk.microphone("open");
+    expect(desk.agent.asked.at(-1)).toBe("call 1002 camera ");
+    desk.handler.onEnded("id1", { kind: "busy", details: {} });
+    desk.handler.onIncoming("in", "1003", undefined, true);
+    expect(desk.phone.state.call?.video.isOffered).toBe(true);
+    desk.phone.answer("in", desk.phone.videos.camera);
+    await desk.microphone("open");
+    expect(desk.agent.asked.at(-1)).toBe("answer camera ");
+  });
+
+  it("are neither offered nor taken where the user wants none", async () => {
+    const desk = await new Desk().inCall();
+    desk.phone.devices.setHasVideo(false);
+    expect(desk.agent.isVideoAllowed).toBe(false);
+    expect(desk.choice?.hasVideo).toBe(false);
+    const before = desk.agent.asked.length;
+    desk.phone.videos.toggle();
+    expect(desk.agent.asked.length).toBe(before);
+    expect(desk.phone.videos.camera).toBeUndefined();
   });
 });
 

@@ -318,10 +318,17 @@ describe("a microphone that comes", () => {
       number: "1003",
     });
     const microphones = [{ id: "m", label: "Headset" }];
-    const state = reduce(missing, { type: "devices-listed", microphones, speakers: [] });
+    const state = reduce(missing, {
+      type: "devices-listed",
+      microphones,
+      speakers: [],
+      cameras: [],
+    });
     expect(state).toMatchObject({ call: undefined, draft: "1003", devices: { microphones } });
     const busy = inCall({ phase: "ended", end: { kind: "busy", details: {} } });
-    expect(reduce(busy, { type: "devices-listed", microphones, speakers: [] }).call).toBeDefined();
+    expect(
+      reduce(busy, { type: "devices-listed", microphones, speakers: [], cameras: [] }).call,
+    ).toBeDefined();
   });
 });
 

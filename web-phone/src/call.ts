@@ -2,6 +2,7 @@
 import type { LossSegment } from "./agent/phone-agent.ts";
 import type { CallEnd } from "./call-end.ts";
 import type { QualityReading, QualityWarning } from "./quality.ts";
+import { NO_VIDEO, type Video } from "./video.ts";
 
 /** Steps of a call's life; holding and muting are beside it. */
 export type CallPhase =
@@ -35,14 +36,6 @@ export type Transfer =
       readonly status: number;
       readonly reasonPhrase: string;
     };
-
-/** Pictures of a call: whether we send ours and whether theirs come. */
-export interface Video {
-  readonly isSending: boolean;
-  readonly isReceiving: boolean;
-  /** A change is on its way. */
-  readonly isPending: boolean;
-}
 
 /** One call. Times are milliseconds since the epoch. */
 export interface Call {
@@ -84,9 +77,6 @@ export interface Call {
   readonly warnings: readonly QualityWarning[];
 }
 
-/** Pictures of a call that has none. */
-export const NO_VIDEO: Video = { isSending: false, isReceiving: false, isPending: false };
-
 /** A call at its begin. */
 export function newCall(
   direction: Call["direction"],
@@ -97,6 +87,7 @@ export function newCall(
     readonly at: number;
     readonly name?: string | undefined;
     readonly consultsFor?: string | undefined;
+    readonly hasVideo?: boolean | undefined;
   },
 ): Call {
   return {
@@ -124,7 +115,7 @@ export function newCall(
     transfer: undefined,
     consultsFor: begin.consultsFor,
     referral: undefined,
-    video: NO_VIDEO,
+    video: { ...NO_VIDEO, isOffered: direction === "incoming" && begin.hasVideo === true },
     quality: [],
     warnings: [],
   };

@@ -4,10 +4,10 @@
  */
 import type { OutgoingAudio } from "./agent/phone-agent.ts";
 import {
-  type AudioDevice,
   type DeviceChoice,
   deviceInUse,
   type DeviceRole,
+  type MediaDevice,
   type Processing,
 } from "./devices.ts";
 import { findCall, liveCallsOf } from "./lines.ts";
@@ -41,18 +41,27 @@ export class ChosenDevices<Audio extends OutgoingAudio> {
   }
 
   /** What the browser has now. */
-  listed(microphones: readonly AudioDevice[], speakers: readonly AudioDevice[]): void {
-    const before = this.#inUse();
-    this.#desk.dispatch({ type: "devices-listed", microphones, speakers });
-    if (this.#inUse() !== before) this.#renewMicrophones();
+  listed(
+    microphones: readonly MediaDevice[],
+    speakers: readonly MediaDevice[],
+    cameras: readonly MediaDevice[] = [],
+  ): void {
+    this.#renewAfter(() =>
+      this.#desk.dispatch({ type: "devices-listed", microphones, speakers, cameras }),
+    );
   }
 
   /** @param id `""` for the system's default */
   choose(role: DeviceRole, id: string): void {
-    const before = this.#inUse();
-    this.#desk.dispatch({ type: "device-chosen", role, id });
+    this.#renewAfter(() => this.#desk.dispatch({ type: "device-chosen", role, id }));
     this.#save(this.#desk.state().devices.chosen);
-    if (this.#inUse() !== before) this.#renewMicrophones();
+  }
+
+  /** Whether calls may have pictures, from the next one on. */
+  setHasVideo(hasVideo: boolean): void {
+    this.#desk.dispatch({ type: "video-use-changed", hasVideo });
+    this.#save(this.#desk.state().devices.chosen);
+    this.#desk.agent()?.allowVideo(hasVideo);
   }
 
   setProcessing(processing: Processing): void {
@@ -75,8 +84,16 @@ export class ChosenDevices<Audio extends OutgoingAudio> {
     this.#renewMicrophones();
   }
 
-  #inUse(): string {
-    return deviceInUse(this.#desk.state().devices, "microphone");
+  /** Brings the calls to the microphone and the camera that are in use after the change. */
+  #renewAfter(change: () => void): void {
+    const before = this.#desk.state().devices;
+    change();
+    const now = this.#desk.state().devices;
+    if (deviceInUse(now, "microphone") !== deviceInUse(before, "microphone")) {
+      this.#renewMicrophones();
+    }
+    const camera = deviceInUse(now, "camera");
+    if (camera !== deviceInUse(before, "camera")) this.#desk.agent()?.replaceCamera(camera);
   }
 
   #renewMicrophones(): void {

@@ -1,7 +1,7 @@
-/** The microphones and speakers of this computer and which of them are chosen, as plain data. */
+/** The microphones, speakers and cameras of this computer and which of them are chosen, as plain data. */
 
 /** A device as the browser names it. */
-export interface AudioDevice {
+export interface MediaDevice {
   readonly id: string;
   readonly label: string;
 }
@@ -19,15 +19,15 @@ export interface BrowserDevice {
 /** The devices of a kind, without the browser's aliases (W3C Media Capture §9.2). */
 export function devicesOf(
   all: readonly BrowserDevice[],
-  kind: "audioinput" | "audiooutput",
-): readonly AudioDevice[] {
+  kind: BrowserDevice["kind"],
+): readonly MediaDevice[] {
   return all
     .filter((device) => device.kind === kind && !ALIASES.has(device.deviceId))
     .map(({ deviceId, label }) => ({ id: deviceId, label }));
 }
 
 /** What a device is for. */
-export type DeviceRole = "microphone" | "speaker" | "ringer";
+export type DeviceRole = "microphone" | "speaker" | "ringer" | "camera";
 
 /** What the browser does to the microphone's sound. */
 export interface Processing {
@@ -49,13 +49,17 @@ export interface DeviceChoice {
   readonly microphone: string;
   readonly speaker: string;
   readonly ringer: string;
+  readonly camera: string;
+  /** Whether calls may have pictures: false refuses them and offers none. */
+  readonly hasVideo: boolean;
   readonly processing: Processing;
 }
 
 /** All of it. */
 export interface Devices {
-  readonly microphones: readonly AudioDevice[];
-  readonly speakers: readonly AudioDevice[];
+  readonly microphones: readonly MediaDevice[];
+  readonly speakers: readonly MediaDevice[];
+  readonly cameras: readonly MediaDevice[];
   readonly chosen: DeviceChoice;
   readonly loss: DeviceLoss | undefined;
 }
@@ -64,11 +68,13 @@ export interface Devices {
 export type DeviceEvent =
   | {
       readonly type: "devices-listed";
-      readonly microphones: readonly AudioDevice[];
-      readonly speakers: readonly AudioDevice[];
+      readonly microphones: readonly MediaDevice[];
+      readonly speakers: readonly MediaDevice[];
+      readonly cameras: readonly MediaDevice[];
     }
   | { readonly type: "device-chosen"; readonly role: DeviceRole; readonly id: string }
   | { readonly type: "processing-changed"; readonly processing: Processing }
+  | { readonly type: "video-use-changed"; readonly hasVideo: boolean }
   /** A device that nobody chose by name, the system's default, went away in a call. */
   | { readonly type: "device-lost"; readonly loss: DeviceLoss }
   | { readonly type: "device-loss-dismissed" };
@@ -78,6 +84,8 @@ export const DEFAULT_CHOICE: DeviceChoice = {
   microphone: "",
   speaker: "",
   ringer: "",
+  camera: "",
+  hasVideo: true,
   processing: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
 };
 
@@ -85,15 +93,24 @@ export const DEFAULT_CHOICE: DeviceChoice = {
 export const NO_DEVICES: Devices = {
   microphones: [],
   speakers: [],
+  cameras: [],
   chosen: DEFAULT_CHOICE,
   loss: undefined,
 };
 
-const ROLES: readonly DeviceRole[] = ["microphone", "speaker", "ringer"];
+const ROLES: readonly DeviceRole[] = ["microphone", "speaker", "ringer", "camera"];
 
 /** The devices that a role is chosen from. */
-export function devicesFor(devices: Devices, role: DeviceRole): readonly AudioDevice[] {
-  return role === "microphone" ? devices.microphones : devices.speakers;
+export function devicesFor(devices: Devices, role: DeviceRole): readonly MediaDevice[] {
+  switch (role) {
+    case "microphone":
+      return devices.microphones;
+    case "speaker":
+    case "ringer":
+      return devices.speakers;
+    case "camera":
+      return devices.cameras;
+  }
 }
 
 /**
@@ -121,8 +138,8 @@ function lossBetween(before: Devices, now: Devices): DeviceLoss | undefined {
 export function reduceDevices(devices: Devices, event: DeviceEvent): Devices {
   switch (event.type) {
     case "devices-listed": {
-      const { microphones, speakers } = event;
-      const now = { ...devices, microphones, speakers };
+      const { microphones, speakers, cameras } = event;
+      const now = { ...devices, microphones, speakers, cameras };
       return { ...now, loss: lossBetween(devices, now) };
     }
     case "device-chosen":
@@ -133,6 +150,8 @@ export function reduceDevices(devices: Devices, event: DeviceEvent): Devices {
       };
     case "processing-changed":
       return { ...devices, chosen: { ...devices.chosen, processing: event.processing } };
+    case "video-use-changed":
+      return { ...devices, chosen: { ...devices.chosen, hasVideo: event.hasVideo } };
     case "device-lost":
       return { ...devices, loss: event.loss };
     case "device-loss-dismissed":

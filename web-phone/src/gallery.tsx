@@ -14,8 +14,10 @@ import type { Contact } from "./contacts/contacts.ts";
 import { type DeviceLoss, NO_DEVICES } from "./devices.ts";
 import { mosOf, type QualityReading } from "./quality.ts";
 import { type Check, initialShell, type Shell } from "./shell.ts";
+import { NO_VIDEO } from "./video.ts";
 import { type Call, initialState, type PhoneState, type RecentCall } from "./state.ts";
 import type { PhoneActions } from "./ui/actions.ts";
+import { VideoPane } from "./ui/CallScreen.tsx";
 import { CheckDialog, PhoneView, SettingsDialog } from "./ui/PhoneView.tsx";
 
 const NOW = Date.parse("2026-11-20T10:30:00Z");
@@ -33,7 +35,12 @@ const actions: PhoneActions = {
   toggleMute: () => undefined,
   toggleHold: () => undefined,
   toggleKeypad: () => undefined,
+  dialVideo: () => undefined,
+  answerVideo: () => undefined,
   toggleVideo: () => undefined,
+  declineVideo: () => undefined,
+  closeVideoNotice: () => undefined,
+  setHasVideo: () => undefined,
   dismiss: () => undefined,
   followUp: () => undefined,
   showSettings: () => undefined,
@@ -174,6 +181,14 @@ const STATES: Readonly<Record<string, PhoneState>> = {
     direction: "incoming",
     phase: "incoming",
   }),
+  "incoming-video": inCall({
+    ...early,
+    name: "Carol Ito",
+    number: "1003",
+    direction: "incoming",
+    phase: "incoming",
+    video: { ...NO_VIDEO, isOffered: true },
+  }),
   "incoming-number": inCall({
     ...early,
     number: "+442079460018",
@@ -211,6 +226,14 @@ const STATES: Readonly<Record<string, PhoneState>> = {
   "local-hold": inCall({ isHeld: true }),
   "remote-hold": inCall({ isHeldByPeer: true }),
   keypad: inCall({ isKeypadOpen: true, digits: "4711#" }),
+  "video-question": inCall({ video: { ...NO_VIDEO, isReceiving: true, question: "open" } }),
+  "video-both": inCall({ video: { ...NO_VIDEO, isReceiving: true, isSending: true } }),
+  "video-mine": inCall({ video: { ...NO_VIDEO, isSending: true } }),
+  "video-refused": inCall({ video: { ...NO_VIDEO, problem: "refused" } }),
+  "video-failed": inCall({ video: { ...NO_VIDEO, problem: "failed" } }),
+  "camera-blocked": inCall({ video: { ...NO_VIDEO, problem: "camera-blocked" } }),
+  "camera-missing": inCall({ video: { ...NO_VIDEO, problem: "camera-missing" } }),
+  "camera-busy": inCall({ video: { ...NO_VIDEO, problem: "camera-busy" } }),
   interrupted: inCall({ media: "interrupted" }),
   "turned-away": inCall({}, { turnedAway: "Carol Ito" }),
   "call-reconnecting": inCall(
@@ -409,6 +432,25 @@ function aCheck(change: Partial<Check>): Check {
   };
 }
 
+/** Two pictures, for what a camera would show. */
+function drawing(hue: number): MediaStream {
+  const canvas = document.createElement("canvas");
+  canvas.width = 640;
+  canvas.height = 480;
+  const paper = canvas.getContext("2d");
+  if (paper !== null) {
+    paper.fillStyle = `hsl(${hue} 30% 34%)`;
+    paper.fillRect(0, 0, 640, 480);
+    paper.fillStyle = `hsl(${hue} 32% 62%)`;
+    paper.beginPath();
+    paper.arc(320, 190, 90, 0, 2 * Math.PI);
+    paper.ellipse(320, 480, 190, 170, 0, 0, 2 * Math.PI);
+    paper.fill();
+  }
+  return canvas.captureStream(1);
+}
+
+const pictures = { mine: signal(drawing(150)), theirs: signal(drawing(210)) };
 const levels = { mine: signal(0.62), theirs: signal(0.48) };
 
 /** What the query of the address says; each is also an argument of `show`. */
@@ -454,7 +496,7 @@ async function show(look: Look): Promise<void> {
   } else {
     await useLanguage(tryParseLanguage(look.lang) ?? "en");
   }
-  await Promise.all([CheckDialog.preload(), SettingsDialog.preload()]);
+  await Promise.all([CheckDialog.preload(), SettingsDialog.preload(), VideoPane.preload()]);
   const page = document.documentElement;
   page.lang = languageTag();
   page.dir = languageDirection();
@@ -470,6 +512,7 @@ async function show(look: Look): Promise<void> {
         state={state}
         actions={actions}
         levels={levels}
+        pictures={pictures}
         now={NOW}
         canRing={look.state !== "ring-blocked"}
         shell={{ ...initialShell(DEFAULT_PREFERENCES), ...SHELLS[look.state] }}

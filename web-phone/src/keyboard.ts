@@ -12,6 +12,7 @@ export type Command =
   | { readonly type: "toggle-hold" }
   | { readonly type: "toggle-keypad" }
   | { readonly type: "open-transfer" }
+  | { readonly type: "toggle-video" }
   | { readonly type: "swap" }
   | { readonly type: "join" }
   | { readonly type: "answer-waiting"; readonly id: string }
@@ -111,6 +112,8 @@ function callCommandOf(state: PhoneState, shortcut: Shortcut | undefined): Comma
       return { type: "toggle-keypad" };
     case "transfer":
       return { type: "open-transfer" };
+    case "video":
+      return { type: "toggle-video" };
     case "swap":
       return { type: "swap" };
     case "join":

@@ -14,6 +14,7 @@ export const DEFAULT_KEYS = {
   hold: "H",
   keypad: "K",
   transfer: "T",
+  video: "V",
   swap: "S",
   join: "J",
 } as const;

@@ -355,7 +355,12 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     toggleMute: () => phone.toggleMute(),
     toggleHold: () => phone.toggleHold(),
     toggleKeypad: () => phone.toggleKeypad(),
-    toggleVideo: () => phone.toggleVideo(),
+    dialVideo: () => phone.dial(undefined, phone.videos.camera),
+    answerVideo: () => phone.answer(undefined, phone.videos.camera),
+    toggleVideo: () => phone.videos.toggle(),
+    declineVideo: () => phone.videos.decline(),
+    closeVideoNotice: () => phone.videos.closeNotice(),
+    setHasVideo: (hasVideo) => phone.devices.setHasVideo(hasVideo),
     dismiss: () => phone.dismiss(),
     followUp: () => phone.followUp(),
     showSettings: (isOpen) => phone.showSettings(isOpen),
@@ -389,6 +394,9 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
         return;
       case "open-transfer":
         actions.openTransfer();
+        return;
+      case "toggle-video":
+        actions.toggleVideo();
         return;
       case "swap":
         actions.swap();
@@ -463,10 +471,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     onChanged: () => phone.networkChanged(true),
     onHint: () => phone.networkChanged(false),
   });
-  watchDevices(
-    (microphones, speakers) => phone.devices.listed(microphones, speakers),
-    untilDisposed,
-  );
+  watchDevices((...listed) => phone.devices.listed(...listed), untilDisposed);
   function onVisibility(): void {
     const isLost = state.value.link.kind !== "ready";
     if (document.visibilityState === "visible" && isLost) phone.reconnectNow();

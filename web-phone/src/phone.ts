@@ -5,6 +5,7 @@
  */
 import type { OutgoingAudio, PhoneAgent, PhoneAgentHandler, Session } from "./agent/phone-agent.ts";
 import { type CallEnd, endActionOf } from "./call-end.ts";
+import { CallVideos } from "./call-videos.ts";
 import { ChosenDevices } from "./chosen-devices.ts";
 import { DEFAULT_CHOICE, type DeviceChoice, deviceInUse, type Processing } from "./devices.ts";
 import { callsOf, findCall, liveCallsOf } from "./lines.ts";
@@ -102,8 +103,10 @@ export class Phone<Audio extends OutgoingAudio> {
 
   /** Handing calls on. */
   readonly transfers: Transfers<Audio>;
-  /** Microphone, speaker, ringer. */
+  /** Microphone, speaker, ringer, camera. */
   readonly devices: ChosenDevices<Audio>;
+  /** Cameras. */
+  readonly videos: CallVideos<Audio>;
 
   constructor(ports: PhonePorts<Audio>, options: PhoneOptions) {
     this.#ports = ports;
@@ -125,6 +128,7 @@ export class Phone<Audio extends OutgoingAudio> {
       end: (id, end) => this.#end(id, end),
     };
     this.transfers = new Transfers(desk);
+    this.videos = new CallVideos(desk);
     this.devices = new ChosenDevices(desk, (choice) => ports.saveDeviceChoice(choice));
   }
 
@@ -205,21 +209,29 @@ export class Phone<Audio extends OutgoingAudio> {
     this.#dispatch({ type: "draft-changed", text });
   }
 
-  /** Calls what is in the number field, or what is given; calls that are up are held. */
-  dial(text: string = this.#state.draft): void {
+  /**
+   * Calls what is in the number field, or what is given; calls that are up are held.
+   *
+   * @param camera whose pictures go along; undefined: none
+   */
+  dial(text: string = this.#state.draft, camera?: string): void {
     const number = cleanNumber(text);
-    if (number !== "" && canCall(this.#state)) this.#place(number);
+    if (number !== "" && canCall(this.#state)) this.#place(number, undefined, camera);
   }
 
-  /** Takes a call that rings; a call that is up is held meanwhile. */
-  answer(id: string | undefined = this.#state.call?.id): void {
+  /**
+   * Takes a call that rings; a call that is up is held meanwhile.
+   *
+   * @param camera whose pictures go along; undefined: none
+   */
+  answer(id: string | undefined = this.#state.call?.id, camera?: string): void {
     const call = id === undefined ? undefined : findCall(this.#state, id);
     if (call?.phase !== "incoming") return;
     this.#holdAllBut([call.id]);
     this.#dispatch({ type: "answer-started", id: call.id });
     void this.#withMicrophone(call.id, {
       isWanted: () => this.#isPhase(call.id, "answering"),
-      open: (audio) => this.#agent?.answer(call.id, audio),
+      open: (audio) => this.#agent?.answer(call.id, audio, camera),
       failed: (problem) => this.#dispatch({ type: "microphone-failed", id: call.id, problem }),
     });
   }
@@ -328,14 +340,6 @@ export class Phone<Audio extends OutgoingAudio> {
   toggleKeypad(): void {
     const id = this.#state.call?.id;
     if (id !== undefined) this.#dispatch({ type: "keypad-toggled", id });
-  }
-
-  /** Shows our camera in the call in the pane, or no longer. */
-  toggleVideo(): void {
-    const call = this.#state.call;
-    if (call?.phase !== "connected" || call.video.isPending) return;
-    this.#dispatch({ type: "video-asked", id: call.id });
-    this.#agent?.setVideo(call.id, !call.video.isSending);
   }
 
   setDoNotDisturb(isOn: boolean): void {
@@ -472,6 +476,7 @@ export class Phone<Audio extends OutgoingAudio> {
       this.#dispatch({ type: "signed-in", userId: id, name, memory });
     }
     this.#agent = this.#ports.createAgent(session, this.#handlerFor(session));
+    this.#agent.allowVideo(this.#state.devices.chosen.hasVideo);
     this.#agent.start();
     this.#agent.watchLamps(this.#state.around.lamps.map(({ number }) => number));
   }
@@ -507,7 +512,7 @@ export class Phone<Audio extends OutgoingAudio> {
     this.#agent?.setConference(this.#joined().map(({ id }) => id));
   }
 
-  #place(number: string, consultsFor?: string): void {
+  #place(number: string, consultsFor?: string, camera?: string): void {
     const isAllowed = consultsFor === undefined ? canCall(this.#state) : canConsult(this.#state);
     if (!isAllowed) return;
     const id = this.#ports.newId();
@@ -517,7 +522,7 @@ export class Phone<Audio extends OutgoingAudio> {
       isWanted: () => this.#isPhase(id, "preparing"),
       open: (audio) => {
         this.#dispatch({ type: "invite-sent", id });
-        this.#agent?.call(id, number, audio);
+        this.#agent?.call(id, number, audio, camera);
       },
       failed: (problem) => this.#end(id, { kind: problem, details: {} }),
     });
@@ -616,7 +621,7 @@ export class Phone<Audio extends OutgoingAudio> {
           this.#dispatch({ type: "link-refused", status, reasonPhrase });
         }
       },
-      onIncoming: (id, number, name) => this.#onIncoming(id, number, name),
+      onIncoming: (id, number, name, hasVideo) => this.#onIncoming(id, number, name, hasVideo),
       onRinging: (id) => this.#dispatch({ type: "ringing", id }),
       onEarlyMedia: (id) => this.#dispatch({ type: "early-media", id }),
       onConnected: (id, name) =>
@@ -634,6 +639,7 @@ export class Phone<Audio extends OutgoingAudio> {
       onReferral: (id, target) => this.#dispatch({ type: "referral-changed", id, target }),
       onVideo: (id, isSending, isReceiving) =>
         this.#dispatch({ type: "video-changed", id, isSending, isReceiving }),
+      onVideoProblem: (id, problem) => this.#dispatch({ type: "video-failed", id, problem }),
       onQuality: (id, reading) => this.#dispatch({ type: "quality-read", id, reading }),
       onVoicemail: (voicemail) => this.#dispatch({ type: "voicemail-changed", voicemail }),
       onLamp: (number, state) => this.#dispatch({ type: "lamp-changed", number, state }),
@@ -658,7 +664,7 @@ export class Phone<Audio extends OutgoingAudio> {
     else this.#end(id, end);
   }
 
-  #onIncoming(id: string, number: string, name: string | undefined): void {
+  #onIncoming(id: string, number: string, name: string | undefined, hasVideo = false): void {
     const at = this.#ports.now();
     const isFull = liveCallsOf(this.#state).length >= LINES_LIMIT;
     if (isFull || this.#state.around.isDoNotDisturb) {
@@ -666,7 +672,7 @@ export class Phone<Audio extends OutgoingAudio> {
       this.#dispatch({ type: "caller-turned-away", id, number, name, at });
       return;
     }
-    this.#dispatch({ type: "call-arrived", id, number, name, at });
+    this.#dispatch({ type: "call-arrived", id, number, name, at, hasVideo });
     this.#agent?.ring(id);
   }
 }

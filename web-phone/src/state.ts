@@ -33,6 +33,7 @@ import {
   reduceRecents,
   withRecent,
 } from "./recents.ts";
+import { reduceVideo, type VideoEvent } from "./video.ts";
 
 export type { Call, CallPhase, MediaState, MicrophoneProblem } from "./call.ts";
 export { callStateOf } from "./call.ts";
@@ -123,6 +124,7 @@ export type PhoneEvent =
       readonly number: string;
       readonly name: string | undefined;
       readonly at: number;
+      readonly hasVideo?: boolean | undefined;
     }
   /** Got a busy tone: all lines are taken, or the user wants to be left alone. */
   | {
@@ -173,13 +175,7 @@ export type PhoneEvent =
     }
   | { readonly type: "transfer-closed"; readonly id: string }
   | { readonly type: "referral-changed"; readonly id: string; readonly target: string | undefined }
-  | { readonly type: "video-asked"; readonly id: string }
-  | {
-      readonly type: "video-changed";
-      readonly id: string;
-      readonly isSending: boolean;
-      readonly isReceiving: boolean;
-    }
+  | VideoEvent
   | { readonly type: "quality-read"; readonly id: string; readonly reading: QualityReading }
   | DeviceEvent
   | AroundEvent
@@ -187,6 +183,13 @@ export type PhoneEvent =
   | { readonly type: "settings-toggled"; readonly isOpen: boolean }
   | { readonly type: "raw-audio-changed"; readonly isRawAudio: boolean };
 
+const WITH_VIDEO: readonly CallPhase[] = [
+  "calling",
+  "ringing",
+  "early-media",
+  "answering",
+  "connected",
+];
 const DIGITS_SHOWN = 32;
 /** Calls at once, ringing ones included. */
 export const LINES_LIMIT = 6;
@@ -575,12 +578,11 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
       return withCall(state, event.id, ["connected"], () => ({ referral: event.target }));
 
     case "video-asked":
-      return withCall(state, event.id, ["connected"], ({ video }) => ({
-        video: { ...video, isPending: true },
-      }));
     case "video-changed":
-      return withCall(state, event.id, ["connected"], () => ({
-        video: { isSending: event.isSending, isReceiving: event.isReceiving, isPending: false },
+    case "video-failed":
+    case "video-notice-closed":
+      return withCall(state, event.id, WITH_VIDEO, ({ video }) => ({
+        video: reduceVideo(video, event),
       }));
     case "quality-read":
       return qualityRead(state, event.id, event.reading);
@@ -600,6 +602,7 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
       return devicesListed(state, event);
     case "device-chosen":
     case "processing-changed":
+    case "video-use-changed":
     case "device-lost":
     case "device-loss-dismissed":
       return { ...state, devices: reduceDevices(state.devices, event) };

@@ -7,7 +7,7 @@ import type { Session } from "./agent/phone-agent.ts";
 import type { Contact } from "./contacts/contacts.ts";
 import { END_KINDS } from "./call-end.ts";
 import { parsePreferences, type Preferences } from "./preferences.ts";
-import { DEFAULT_CHOICE, type DeviceChoice } from "./devices.ts";
+import { DEFAULT_CHOICE, type DeviceChoice, type DeviceRole } from "./devices.ts";
 import { tryParseSession } from "./session-client.ts";
 import type { Memory, RecentCall } from "./state.ts";
 
@@ -72,7 +72,7 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 export function readDeviceChoice(value: unknown): DeviceChoice {
   const stored = objectOf(value);
   const processing = objectOf(stored["processing"]);
-  const idOf = (role: "microphone" | "speaker" | "ringer"): string => {
+  const idOf = (role: DeviceRole): string => {
     const id = stored[role];
     return typeof id === "string" ? id : DEFAULT_CHOICE[role];
   };
@@ -80,6 +80,8 @@ export function readDeviceChoice(value: unknown): DeviceChoice {
     microphone: idOf("microphone"),
     speaker: idOf("speaker"),
     ringer: idOf("ringer"),
+    camera: idOf("camera"),
+    hasVideo: stored["hasVideo"] !== false,
     processing: {
       echoCancellation: processing["echoCancellation"] !== false,
       noiseSuppression: processing["noiseSuppression"] !== false,

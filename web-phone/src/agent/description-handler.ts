@@ -1,6 +1,6 @@
 /**
- * WebRTC under a SIP session: one peer connection with one audio section. SIP.js brings a handler of
- * its own; ours differs where users would notice: it does not wait for ICE to finish gathering,
+ * WebRTC under a SIP session: one peer connection with one audio section, and one for pictures where
+ * there are any. SIP.js brings a handler of its own; ours differs where users would notice: it does not wait for ICE to finish gathering,
  * after a hold it always offers sound both ways again, it keeps queued digits, and it can go on with
  * a new peer connection in the middle of a call: when the browser's network has changed, and when
  * the far end's DTLS fingerprint has.
@@ -12,19 +12,31 @@ import { keepBundleGroup } from "./bundle-group.ts";
 import type { OpenMicrophone } from "./open-microphone.ts";
 import { preferOpus } from "./opus-preference.ts";
 import type { IceServer } from "./phone-agent.ts";
-import { audioDirectionOf, isHolding } from "./sdp-direction.ts";
-import { hasVideoSection, videoStateOf, type VideoState, wishVideo } from "./video-section.ts";
+import { audioDirectionOf, isHolding, showsVideo } from "./sdp-direction.ts";
+import { SoundWatch } from "./sound-watch.ts";
+import {
+  hasVideoSection,
+  picturesOf,
+  replaceCamera,
+  videoStateOf,
+  type VideoState,
+  wishVideo,
+} from "./video-section.ts";
 
 /** What the handler tells. */
 export interface DescriptionHandlerEvents {
   /** Another stream each time that the peer connection is another one. */
   onRemoteStream(stream: MediaStream): void;
-  /** Of the connection that stands. */
+  /** Of the connection that stands, as far as its sound goes. */
   onConnectionState(state: RTCPeerConnectionState): void;
   /** The peer's hold, as a re-INVITE or the answer to ours says it. */
   onHeldByPeer(isHeld: boolean): void;
-  /** After each description that both sides have agreed on. */
-  onVideo(video: VideoState): void;
+  /**
+   * After each description that both sides have agreed on.
+   *
+   * @param isHeld by either side: what is not sent now comes again
+   */
+  onVideo(video: VideoState, isHeld: boolean): void;
 }
 
 /**
@@ -32,9 +44,7 @@ export interface DescriptionHandlerEvents {
  * media relay learns the rest from the checks.
  */
 const GATHERING_MS = 10;
-/** Each of two sections needs a candidate of its own. */
-const VIDEO_MS = 150;
-/** How long an offer without any candidate may wait for a first one on a busy machine. */
+/** How long a section without any candidate may wait for a first one on a busy machine. */
 const FIRST_CANDIDATE_MS = 200;
 /** The same where it must come from a TURN server. */
 const FIRST_RELAY_MS = 2_000;
@@ -44,8 +54,9 @@ const TONE_GAP_MS = 70;
 /** One peer connection and what hangs on it. */
 interface Line {
   readonly connection: RTCPeerConnection;
+  readonly sound: SoundWatch;
   readonly remoteStream: MediaStream;
-  readonly remotePictures: MediaStream;
+  readonly iceTransportPolicy: RTCIceTransportPolicy;
   sender: RTCRtpSender | undefined;
 }
 
@@ -64,19 +75,24 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   #renewal: RTCIceTransportPolicy | undefined;
   #isHeld = false;
   #isOpusAlone = false;
-  #isVideoAllowed = false;
+  readonly #isVideoAllowed: boolean;
   #camera: MediaStreamTrack | undefined;
+  /** The user does not want the pictures that the far end shows now. */
+  #isVideoDeclined = false;
+  /** The far end's pictures, whichever connection they come over. */
+  readonly remotePictures = new MediaStream();
   #descriptions = 0;
   #isHeldByPeer = false;
 
   constructor(
     microphone: OpenMicrophone,
-    iceServers: readonly IceServer[],
+    options: { readonly iceServers: readonly IceServer[]; readonly isVideoAllowed: boolean },
     events: DescriptionHandlerEvents,
   ) {
     this.#microphone = microphone;
     this.#track = trackOf(microphone);
-    this.#iceServers = iceServers;
+    this.#iceServers = options.iceServers;
+    this.#isVideoAllowed = options.isVideoAllowed;
     this.#events = events;
     this.#line = this.#open("all");
   }
@@ -89,23 +105,26 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     return this.#line.remoteStream;
   }
 
-  get remotePictures(): MediaStream {
-    return this.#line.remotePictures;
+  /** Whether the sound has a way to the gateway now. */
+  get isConnected(): boolean {
+    return this.#line.sound.state === "connected";
   }
 
-  /** The call is answered: pictures may come from now on. */
-  allowVideo(): void {
-    this.#isVideoAllowed = true;
-  }
-
-  /**
-   * Takes effect with the next offer or answer; undefined: no pictures of ours. The first pictures
-   * come over a new connection: in one that carries sound already, Chromium offers them over the
-   * transport of the sound (RFC 8843), where the gateway's relay has a port for each.
-   */
+  /** Takes effect with the next offer or answer; undefined: no pictures of ours. */
   setCamera(camera: MediaStreamTrack | undefined): void {
     this.#camera = camera;
-    if (camera !== undefined && !hasVideoSection(this.#line.connection)) this.renew(false);
+  }
+
+  /** Goes on with another camera, without an offer. */
+  replaceCamera(camera: MediaStreamTrack): void {
+    this.#camera = camera;
+    replaceCamera(this.#line.connection, camera);
+    if (this.#next !== undefined) replaceCamera(this.#next.connection, camera);
+  }
+
+  /** Takes effect with the next offer, and ends when the far end stops showing what it shows. */
+  declineVideo(): void {
+    this.#isVideoDeclined = true;
   }
 
   /** The next offer comes from a new connection. @param isRelayOnly over a TURN server alone */
@@ -145,8 +164,9 @@ export class DescriptionHandler implements SessionDescriptionHandler {
 
   /** The offer or answer of this side, with its first candidates. */
   async getDescription(): Promise<BodyAndContentType> {
-    const renewal = this.#renewal;
     const isAnswer = this.#current.connection.signalingState === "have-remote-offer";
+    const renewal =
+      this.#renewal ?? (this.#needsOther() ? this.#line.iceTransportPolicy : undefined);
     if (renewal !== undefined && !isAnswer) {
       this.#renewal = undefined;
       this.#discardNext();
@@ -155,11 +175,15 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     const line = this.#current;
     const { connection } = line;
     line.sender ??= this.#addMicrophone(connection);
-    const shown = videoStateOf(this.#line.connection);
     wishVideo(
       connection,
-      { isAllowed: this.#isVideoAllowed, camera: this.#camera, isHeld: this.#isHeld },
-      { isAnswer, wasShown: shown.isReceiving || shown.isSending },
+      {
+        isAllowed: this.#isVideoAllowed,
+        camera: this.#camera,
+        isDeclined: this.#isVideoDeclined,
+        isHeld: this.#isHeld,
+      },
+      { isAnswer, hadSection: hasVideoSection(this.#line.connection) },
     );
     for (const transceiver of connection.getTransceivers()) {
       if (transceiver.receiver.track.kind === "video") continue;
@@ -170,15 +194,12 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     await connection.setLocalDescription(
       isAnswer ? await this.#answer(connection) : await connection.createOffer(),
     );
-    if (!isAnswer && hasVideoSection(connection)) await gathered(connection, VIDEO_MS, false);
+    line.sound.follow();
     // A relay-only offer has no candidate before the TURN server has answered.
     await gatherCandidates(connection, renewal === "relay" ? FIRST_RELAY_MS : FIRST_CANDIDATE_MS);
     const description = connection.localDescription;
     if (description === null) throw new Error("The peer connection was closed meanwhile.");
-    if (isAnswer) {
-      this.#advance();
-      this.#events.onVideo(videoStateOf(connection));
-    }
+    if (isAnswer) this.#agreed();
     return { body: description.sdp, contentType: "application/sdp" };
   }
 
@@ -192,13 +213,13 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     }
     const sdp = keepBundleGroup(received, settledAnswerOf(this.#current.connection));
     const isHeldByPeer = isHolding(audioDirectionOf(sdp));
-    if (type === "offer" && this.#isHeldByPeer && !isHeldByPeer) await this.#forgetSources(sdp);
+    const isOpened = type === "offer" && this.#isHeldByPeer && !isHeldByPeer;
+    // A new connection has none to forget, and its role in DTLS is still to be said.
+    if (isOpened && this.#next === undefined) await this.#forgetSources(sdp);
     this.#isHeldByPeer = isHeldByPeer && !(type === "answer" && this.#isHeld);
+    if (!isHeldByPeer && !this.#isHeld && !showsVideo(sdp)) this.#isVideoDeclined = false;
     await this.#current.connection.setRemoteDescription({ type, sdp });
-    if (type === "answer") {
-      this.#advance();
-      this.#events.onVideo(videoStateOf(this.#line.connection));
-    }
+    if (type === "answer") this.#agreed();
     this.#descriptions += 1;
     // The first description may be one-way without anybody holding: an announcement, say. And the
     // answer to our own hold is one-way by right.
@@ -269,26 +290,52 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   }
 
   #open(iceTransportPolicy: RTCIceTransportPolicy): Line {
-    // One section has nothing to bundle: the default policy also takes answers without a group.
+    // The default policy takes answers without a group, and gives each section a transport then.
     const connection = new RTCPeerConnection({
       iceServers: [...this.#iceServers],
       iceTransportPolicy,
     });
     const remoteStream = new MediaStream();
-    const remotePictures = new MediaStream();
-    const line: Line = { connection, remoteStream, remotePictures, sender: undefined };
+    const sound = new SoundWatch(connection, (state) => {
+      if (this.#line === line) this.#events.onConnectionState(state);
+    });
+    const line: Line = {
+      connection,
+      sound,
+      remoteStream,
+      iceTransportPolicy,
+      sender: undefined,
+    };
     connection.addEventListener("track", ({ track }) => {
-      if (track.kind === "video") {
-        remotePictures.addTrack(track);
-        return;
-      }
+      if (track.kind === "video") return;
       remoteStream.addTrack(track);
       if (this.#line === line) this.#events.onRemoteStream(remoteStream);
     });
-    connection.addEventListener("connectionstatechange", () => {
-      if (this.#line === line) this.#events.onConnectionState(connection.connectionState);
-    });
     return line;
+  }
+
+  /**
+   * Whether the next offer cannot come from the connection that stands: it is about pictures. One
+   * that carries sound already offers them over the transport of the sound (RFC 8843 §7), and one
+   * that has answered with two transports offers one for both; but the gateway's relay has a port
+   * for each. A new connection offers both apart.
+   */
+  #needsOther(): boolean {
+    const { connection } = this.#line;
+    if (connection.remoteDescription === null) return false;
+    return this.#camera !== undefined || hasVideoSection(connection);
+  }
+
+  /** Both sides have agreed. */
+  #agreed(): void {
+    this.#advance();
+    const { connection } = this.#line;
+    const theirs = picturesOf(connection);
+    for (const track of this.remotePictures.getTracks()) {
+      if (track !== theirs) this.remotePictures.removeTrack(track);
+    }
+    if (theirs !== undefined) this.remotePictures.addTrack(theirs);
+    this.#events.onVideo(videoStateOf(connection), this.#isHeld || this.#isHeldByPeer);
   }
 
   /** The new connection takes the place of the old one. */
@@ -299,7 +346,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     this.#line = next;
     this.#next = undefined;
     if (next.remoteStream.getTracks().length > 0) this.#events.onRemoteStream(next.remoteStream);
-    this.#events.onConnectionState(next.connection.connectionState);
+    this.#events.onConnectionState(next.sound.state);
     old.connection.close();
   }
 
@@ -344,18 +391,24 @@ function fingerprintOf(sdp: string): string | undefined {
   return /^a=fingerprint:(.+?)\s*$/m.exec(sdp)?.[1]?.toLowerCase();
 }
 
-/** @param firstMs how long to wait for a first candidate when there is none yet */
+/** @param firstMs how long to wait for a first candidate of each section that has none yet */
 async function gatherCandidates(connection: RTCPeerConnection, firstMs: number): Promise<void> {
-  await gathered(connection, GATHERING_MS, false);
-  if (connection.localDescription?.sdp.includes("a=candidate:") === true) return;
-  await gathered(connection, firstMs, true);
+  await gathered(connection, GATHERING_MS, () => false);
+  const isEnough = (): boolean => hasCandidates(connection.localDescription?.sdp ?? "");
+  if (!isEnough()) await gathered(connection, firstMs, isEnough);
 }
 
-/** Resolves when gathering is complete, at the first candidate if asked, else after the time. */
+/** Whether every section in use has a candidate: it may have a transport of its own. */
+function hasCandidates(sdp: string): boolean {
+  const [, ...sections] = sdp.split(/^m=/m);
+  return sections.every((one) => /^\S+ 0 /.test(one) || one.includes("a=candidate:"));
+}
+
+/** Resolves when gathering is complete, when a candidate makes it enough, else after the time. */
 function gathered(
   connection: RTCPeerConnection,
   milliseconds: number,
-  isFirstEnough: boolean,
+  isEnough: () => boolean,
 ): Promise<void> {
   if (connection.iceGatheringState === "complete") return Promise.resolve();
   return new Promise((resolve) => {
@@ -369,7 +422,7 @@ function gathered(
     connection.addEventListener(
       "icecandidate",
       ({ candidate }) => {
-        if (candidate === null || isFirstEnough) finish();
+        if (candidate === null || isEnough()) finish();
       },
       { signal: listening.signal },
     );

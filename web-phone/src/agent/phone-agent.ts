@@ -5,6 +5,7 @@
 import type { LampState, Voicemail } from "../around.ts";
 import type { CallEnd } from "../call-end.ts";
 import type { QualityReading } from "../quality.ts";
+import type { VideoProblem } from "../video.ts";
 
 /** What a signed-in phone needs to register: the answer of `POST /api/v1/session`. */
 export interface Session {
@@ -78,11 +79,17 @@ export interface PhoneAgent<Audio extends OutgoingAudio> {
    * @param isCertain false makes sure first, and changes nothing where all is well
    */
   networkChanged(isCertain: boolean): void;
-  /** Sends the INVITE. `audio` is closed by the agent when the call ends. */
-  call(id: string, number: string, audio: Audio): void;
+  /**
+   * Sends the INVITE. `audio` is closed by the agent when the call ends.
+   *
+   * @param camera the id of the camera whose pictures go along, `""` for the one that the browser
+   *   prefers; undefined: none
+   */
+  call(id: string, number: string, audio: Audio, camera?: string): void;
   /** Tells the caller that the phone rings. */
   ring(id: string): void;
-  answer(id: string, audio: Audio): void;
+  /** @param camera as in `call` */
+  answer(id: string, audio: Audio, camera?: string): void;
   refuse(id: string, refusal: Refusal): void;
   /** Ends a call in whatever state it is. */
   hangUp(id: string): void;
@@ -104,8 +111,18 @@ export interface PhoneAgent<Audio extends OutgoingAudio> {
   /** Calls whom the far end has named, under the new id. `audio` is closed by the agent. */
   acceptReferral(id: string, newId: string, audio: Audio): void;
   refuseReferral(id: string): void;
-  /** Shows the camera to the far end, or no longer; `onVideo` tells what stands then. */
-  setVideo(id: string, isSending: boolean): void;
+  /**
+   * Shows a camera to the far end; `onVideo` tells what stands then.
+   *
+   * @param camera as in `call`; undefined: no longer
+   */
+  setVideo(id: string, camera: string | undefined): void;
+  /** Takes the pictures that the far end shows now no longer. */
+  declineVideo(id: string): void;
+  /** Goes on with another camera in all calls that show one. */
+  replaceCamera(camera: string): void;
+  /** Whether calls may have pictures at all, from the next one on; at the begin they may. */
+  allowVideo(isAllowed: boolean): void;
   /** Sends a written message (RFC 3428); `onMessageSettled` follows. */
   sendMessage(id: string, number: string, text: string): void;
   /** Watches what these numbers' phones do, and no others (RFC 4235). */
@@ -124,8 +141,8 @@ export interface PhoneAgentHandler {
   /** The next attempt, number `attempt`, comes in `retryInMs`. */
   onLost(attempt: number, retryInMs: number): void;
   onRefused(status: number, reasonPhrase: string): void;
-  /** A call arrived: answer with `ring` or `refuse`. */
-  onIncoming(id: string, number: string, name: string | undefined): void;
+  /** A call arrived, perhaps with pictures: answer with `ring` or `refuse`. */
+  onIncoming(id: string, number: string, name: string | undefined, hasVideo?: boolean): void;
   onRinging(id: string): void;
   onEarlyMedia(id: string): void;
   onConnected(id: string, name: string | undefined): void;
@@ -143,8 +160,10 @@ export interface PhoneAgentHandler {
   onTransferFailed(id: string, status: number, reasonPhrase: string): void;
   /** The far end asks us to call `target`; undefined: it no longer does. */
   onReferral(id: string, target: string | undefined): void;
-  /** Which ways pictures go now. */
+  /** Whether our camera is on for the call, and whether the far end's pictures come. */
   onVideo(id: string, isSending: boolean, isReceiving: boolean): void;
+  /** Why our camera is off all the same. */
+  onVideoProblem(id: string, problem: VideoProblem): void;
   /** Once a second while the call is up. */
   onQuality(id: string, reading: QualityReading): void;
   onVoicemail(voicemail: Voicemail): void;

@@ -1,4 +1,4 @@
-/** The direction of the sound in an SDP, which is how holding is said. Pure. */
+/** The direction of sound and pictures in an SDP; that of the sound is how holding is said. Pure. */
 
 /** RFC 8866 §6.7. */
 export type Direction = "sendrecv" | "sendonly" | "recvonly" | "inactive";
@@ -7,13 +7,27 @@ const DIRECTIONS: readonly Direction[] = ["sendrecv", "sendonly", "recvonly", "i
 
 /** The direction of the first audio section, the session's own as default, else `sendrecv`. */
 export function audioDirectionOf(sdp: string): Direction {
+  return directionOf(sdp, "audio");
+}
+
+/** Whether an offer has pictures: a section in use, of whatever direction. */
+export function offersVideo(sdp: string): boolean {
+  return /^m=video [1-9]/m.test(sdp);
+}
+
+/** Whether a side that says this sends pictures. */
+export function showsVideo(sdp: string): boolean {
+  return offersVideo(sdp) && directionOf(sdp, "video").startsWith("send");
+}
+
+function directionOf(sdp: string, media: "audio" | "video"): Direction {
   let section = "session";
   let direction: Direction = "sendrecv";
   for (const rawLine of sdp.split("\n")) {
     const line = rawLine.trim();
     if (line.startsWith("m=")) {
-      if (section === "audio") break;
-      section = line.startsWith("m=audio") ? "audio" : "other";
+      if (section === media) break;
+      section = line.startsWith(`m=${media} `) ? media : "other";
     } else if (section !== "other" && line.startsWith("a=")) {
       direction = DIRECTIONS.find((name) => line === `a=${name}`) ?? direction;
     }

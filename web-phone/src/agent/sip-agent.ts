@@ -3,6 +3,7 @@ import { type Invitation, Inviter, type Session as SipSession, URI, UserAgent } 
 import { ConferenceMixer } from "./conference-mixer.ts";
 import type { OpenMicrophone } from "./open-microphone.ts";
 import type { PhoneAgent, PhoneAgentHandler, Refusal, Session } from "./phone-agent.ts";
+import { offersVideo } from "./sdp-direction.ts";
 import { SipAround } from "./sip-around.ts";
 import { SipCall, type SipCallContext } from "./sip-call.ts";
 import { SipLink } from "./sip-link.ts";
@@ -40,6 +41,7 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
   readonly #mixer: ConferenceMixer;
   readonly #around: SipAround;
   #conference: readonly string[] = [];
+  #isVideoAllowed = true;
 
   /**
    * @param instanceId UUID that tells this tab from the user's other phones
@@ -128,19 +130,19 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
     for (const call of this.#calls.values()) call.onNetworkChanged();
   }
 
-  call(id: string, number: string, audio: OpenMicrophone): void {
+  call(id: string, number: string, audio: OpenMicrophone, camera?: string): void {
     const inviter = new Inviter(this.#userAgent, this.#targetOf(number), { earlyMedia: true });
-    this.#add(id, inviter).invite(audio);
+    void this.#add(id, inviter).invite(audio, camera);
   }
 
   ring(id: string): void {
     this.#calls.get(id)?.ring();
   }
 
-  answer(id: string, audio: OpenMicrophone): void {
+  answer(id: string, audio: OpenMicrophone, camera?: string): void {
     const call = this.#calls.get(id);
     if (call === undefined) audio.close();
-    else call.answer(audio);
+    else void call.answer(audio, camera);
   }
 
   refuse(id: string, refusal: Refusal): void {
@@ -191,7 +193,7 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       return;
     }
     referral.accept().catch(() => undefined);
-    this.#add(newId, referral.makeInviter({ earlyMedia: true })).invite(audio);
+    void this.#add(newId, referral.makeInviter({ earlyMedia: true })).invite(audio);
   }
 
   refuseReferral(id: string): void {
@@ -202,8 +204,20 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       .catch(() => undefined);
   }
 
-  setVideo(id: string, isSending: boolean): void {
-    void this.#calls.get(id)?.setVideo(isSending);
+  setVideo(id: string, camera: string | undefined): void {
+    this.#calls.get(id)?.setVideo(camera);
+  }
+
+  declineVideo(id: string): void {
+    this.#calls.get(id)?.declineVideo();
+  }
+
+  replaceCamera(camera: string): void {
+    for (const call of this.#calls.values()) call.replaceCamera(camera);
+  }
+
+  allowVideo(isAllowed: boolean): void {
+    this.#isVideoAllowed = isAllowed;
   }
 
   sendMessage(id: string, number: string, text: string): void {
@@ -251,13 +265,15 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
     const name = identity.displayName;
     const id = crypto.randomUUID();
     this.#add(id, invitation);
-    this.#handler.onIncoming(id, identity.uri.user ?? "", name === "" ? undefined : name);
+    const hasVideo = this.#isVideoAllowed && offersVideo(invitation.body ?? "");
+    this.#handler.onIncoming(id, identity.uri.user ?? "", name === "" ? undefined : name, hasVideo);
   }
 
   #add(id: string, sipSession: Inviter | Invitation): SipCall {
     const context: SipCallContext = {
       handler: this.#handler,
       iceServers: this.#session.iceServers,
+      isVideoAllowed: () => this.#isVideoAllowed,
       isConnected: () => this.#link.isConnected,
       isLinkReady: () => this.#link.isReady,
       renewLink: () => this.#link.renew(),

@@ -21,11 +21,11 @@ import {
   endKindOfStatus,
   isAnsweredElsewhere,
 } from "../call-end.ts";
+import { CallPictures } from "./call-pictures.ts";
 import type { ConferenceMember } from "./conference-mixer.ts";
 import { DescriptionHandler, type DescriptionHandlerEvents } from "./description-handler.ts";
 import { InfoDigits } from "./info-digits.ts";
 import { MediaRenewal } from "./media-renewal.ts";
-import { openCamera } from "./open-camera.ts";
 import type { OpenMicrophone } from "./open-microphone.ts";
 import { OpusWish, speaksOpus } from "./opus-wish.ts";
 import { isPathAlive } from "./path-check.ts";
@@ -34,12 +34,13 @@ import { sendQuality, tryParseVerdict } from "./quality-info.ts";
 import { QualityReader } from "./quality-reader.ts";
 import { QualitySampler, type QualitySample } from "./quality-sampler.ts";
 import { requestTransfer } from "./transfer-request.ts";
-import type { VideoState } from "./video-section.ts";
 
 /** What a call needs from its agent. */
 export interface SipCallContext {
   readonly handler: PhoneAgentHandler;
   readonly iceServers: readonly IceServer[];
+  /** Whether pictures are taken from anybody. */
+  readonly isVideoAllowed: () => boolean;
   readonly isConnected: () => boolean;
   /** Whether a request would reach the gateway now. */
   readonly isLinkReady: () => boolean;
@@ -86,8 +87,7 @@ export class SipCall implements ConferenceMember {
   readonly #opusWish = new OpusWish();
   #sampler: QualitySampler | undefined;
   #reader: QualityReader | undefined;
-  #camera: MediaStream | undefined;
-  #video: VideoState = { isSending: false, isReceiving: false };
+  readonly #pictures: CallPictures;
   /** What goes out instead of the microphone alone. */
   #mix: MediaStreamTrack | undefined;
   #stopTransfer: () => void = ignore;
@@ -112,6 +112,14 @@ export class SipCall implements ConferenceMember {
       onGivenUp: () => this.#onGivenUp(),
     });
     this.#infoDigits = new InfoDigits(session);
+    this.#pictures = new CallPictures({
+      media: () => this.#descriptionHandler,
+      isOver: () => this.#isOver,
+      change: (prepare) => this.#change(prepare),
+      glareMs: () => this.#glareMs(),
+      onVideo: (...video) => context.handler.onVideo(id, ...video),
+      onProblem: (problem) => context.handler.onVideoProblem(id, problem),
+    });
     session.delegate = this.#delegate();
     session.stateChange.addListener((state) => this.#onState(state));
   }
@@ -149,7 +157,7 @@ export class SipCall implements ConferenceMember {
   }
 
   get localPictures(): MediaStream | undefined {
-    return this.#camera;
+    return this.#pictures.camera;
   }
 
   get localStream(): MediaStream | undefined {
@@ -161,17 +169,22 @@ export class SipCall implements ConferenceMember {
     if (this.#microphone === undefined) throw new Error("No microphone for this call.");
     this.#descriptionHandler = new DescriptionHandler(
       this.#microphone,
-      this.#context.iceServers,
+      {
+        iceServers: this.#context.iceServers,
+        isVideoAllowed: this.#context.isVideoAllowed(),
+      },
       this.#mediaEvents(),
     );
     this.#descriptionHandler.send(this.#mix);
+    this.#descriptionHandler.setCamera(this.#pictures.camera?.getVideoTracks()[0]);
     return this.#descriptionHandler;
   }
 
-  /** Sends the INVITE. */
-  invite(microphone: OpenMicrophone): void {
-    if (!(this.session instanceof Inviter)) return;
+  /** Sends the INVITE. @param camera whose pictures go along; undefined: none */
+  async invite(microphone: OpenMicrophone, camera?: string): Promise<void> {
     this.#microphone = microphone;
+    if (camera !== undefined) await this.#pictures.prepare(camera);
+    if (!(this.session instanceof Inviter) || this.#isOver) return;
     this.session
       .invite({
         requestDelegate: {
@@ -194,12 +207,15 @@ export class SipCall implements ConferenceMember {
     this.session.progress({ statusCode: 180 }).catch(ignore);
   }
 
-  answer(microphone: OpenMicrophone): void {
+  /** @param camera whose pictures go along; undefined: none */
+  async answer(microphone: OpenMicrophone, camera?: string): Promise<void> {
     if (this.session instanceof Inviter || this.#isOver) {
       microphone.close();
       return;
     }
     this.#microphone = microphone;
+    if (camera !== undefined) await this.#pictures.prepare(camera);
+    if (this.#isOver) return;
     this.session
       .accept()
       .catch(() => this.#finish({ kind: "audio-mismatch", details: { status: 488 } }));
@@ -262,30 +278,18 @@ export class SipCall implements ConferenceMember {
     this.#descriptionHandler?.send(track);
   }
 
-  /** Shows our camera to the far end, or no longer. What stands then is told by `onVideo`. */
-  async setVideo(isSending: boolean): Promise<void> {
-    const camera = isSending ? await openCamera() : undefined;
-    const media = this.#descriptionHandler;
-    if (media === undefined || this.#isOver || (isSending && camera === undefined)) {
-      stopAll(camera);
-      this.#tellVideo();
-      return;
-    }
-    const change = this.#lastChange.then(async () => {
-      const before = this.#camera;
-      this.#camera = camera;
-      media.setCamera(camera?.getVideoTracks()[0]);
-      const isAccepted = (await this.#reinvite()) === "accepted";
-      if (isAccepted) {
-        stopAll(before);
-      } else {
-        stopAll(camera);
-        this.#camera = before;
-        media.setCamera(before?.getVideoTracks()[0]);
-      }
-      this.#tellVideo();
-    });
-    this.#lastChange = change.catch(ignore);
+  /** @param camera to show to the far end; undefined: none any more */
+  setVideo(camera: string | undefined): void {
+    if (this.#isOver || !this.#isAnswered) return;
+    void (camera === undefined ? this.#pictures.hide() : this.#pictures.show(camera));
+  }
+
+  declineVideo(): void {
+    if (!this.#isOver && this.#isAnswered) void this.#pictures.decline();
+  }
+
+  replaceCamera(camera: string): void {
+    if (!this.#isOver) void this.#pictures.replace(camera);
   }
 
   /** Holds the call and asks its far end to call the target, or that call's far end, instead. */
@@ -363,20 +367,9 @@ export class SipCall implements ConferenceMember {
         this.#isHeldByPeer = isHeld;
         if (!this.#isOver) this.#context.handler.onHeldByPeer(this.id, isHeld);
       },
-      onVideo: (video) => {
-        const before = this.#video;
-        this.#video = video;
-        const isSame =
-          before.isSending === video.isSending && before.isReceiving === video.isReceiving;
-        if (!isSame) this.#tellVideo();
-      },
+      onVideo: (video, isHeld) => this.#pictures.onAgreed(video, isHeld),
       onConnectionState: (state) => this.#onConnectionState(state),
     };
-  }
-
-  #tellVideo(): void {
-    const { isSending, isReceiving } = this.#video;
-    if (!this.#isOver) this.#context.handler.onVideo(this.id, isSending, isReceiving);
   }
 
   #onConnectionState(state: RTCPeerConnectionState): void {
@@ -418,12 +411,17 @@ export class SipCall implements ConferenceMember {
   async #renew(isRelayOnly: boolean): Promise<boolean> {
     const media = this.#descriptionHandler;
     if (media === undefined || this.#isOver) return false;
+    return (await this.#change(() => media.renew(isRelayOnly))) === "accepted";
+  }
+
+  /** Sends a re-INVITE when those before it are settled. @param prepare says what it is to be about */
+  #change(prepare: () => void): Promise<number | "accepted"> {
     const change = this.#lastChange.then(async () => {
-      media.renew(isRelayOnly);
+      prepare();
       return await this.#reinvite();
     });
     this.#lastChange = change.catch(ignore);
-    return (await change) === "accepted";
+    return change;
   }
 
   /** Sends a re-INVITE. @returns `accepted`, or the status that refused it */
@@ -450,7 +448,7 @@ export class SipCall implements ConferenceMember {
     switch (state) {
       case SessionState.Established:
         this.#isAnswered = true;
-        this.#renewal.onAnswered(this.peerConnection?.connectionState === "connected");
+        this.#renewal.onAnswered(this.#descriptionHandler?.isConnected === true);
         this.#sampler ??= new QualitySampler(
           () => this.peerConnection,
           (sample) => this.#onSample(sample),
@@ -566,14 +564,10 @@ export class SipCall implements ConferenceMember {
     this.#stopTransfer();
     this.takeReferral()?.reject({ statusCode: 603 }).catch(ignore);
     this.#microphone?.close();
-    stopAll(this.#camera);
+    this.#pictures.close();
     this.#descriptionHandler?.close();
     this.#context.onOver(this);
   }
-}
-
-function stopAll(stream: MediaStream | undefined): void {
-  for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 function isEarly(state: SessionState): boolean {

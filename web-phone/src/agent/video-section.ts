@@ -5,10 +5,12 @@
 
 /** What this side wants of the pictures. */
 export interface VideoWish {
-  /** Pictures may be shown at all: the call is answered. */
+  /** Pictures may be shown at all; false refuses them. */
   readonly isAllowed: boolean;
   /** The camera's track; undefined: we send none. */
   readonly camera: MediaStreamTrack | undefined;
+  /** Theirs are not wanted now. */
+  readonly isDeclined: boolean;
   readonly isHeld: boolean;
 }
 
@@ -26,15 +28,20 @@ function isStopped({ currentDirection, direction }: RTCRtpTransceiver): boolean 
   return currentDirection === "stopped" || direction === "stopped";
 }
 
+function sectionOf(connection: RTCPeerConnection): RTCRtpTransceiver | undefined {
+  return connection.getTransceivers().find((one) => isVideo(one) && !isStopped(one));
+}
+
 /**
  * Makes the connection's next description say what is wanted.
  *
- * @param wasShown pictures went over the connection before this one: it keeps its section for them
+ * @param options.hadSection the call has a section for pictures already, on another connection: a
+ *   later offer has one too (RFC 3264 §8)
  */
 export function wishVideo(
   connection: RTCPeerConnection,
   wish: VideoWish,
-  options: { readonly isAnswer: boolean; readonly wasShown: boolean },
+  options: { readonly isAnswer: boolean; readonly hadSection: boolean },
 ): void {
   const sections = connection.getTransceivers().filter(isVideo);
   if (!wish.isAllowed) {
@@ -42,10 +49,10 @@ export function wishVideo(
     for (const section of sections) section.stop();
     return;
   }
-  const section = sections.find((candidate) => !isStopped(candidate));
-  const isWanted = wish.camera !== undefined || options.wasShown;
+  const section = sectionOf(connection);
   if (section === undefined) {
     // An answer has no more sections than its offer (RFC 3264 §6).
+    const isWanted = wish.camera !== undefined || options.hadSection;
     if (!isWanted || options.isAnswer) return;
     connection.addTransceiver(wish.camera ?? "video", { direction: directionOf(wish) });
     return;
@@ -54,19 +61,32 @@ export function wishVideo(
   section.direction = directionOf(wish);
 }
 
-function directionOf({ camera, isHeld }: VideoWish): RTCRtpTransceiverDirection {
+function directionOf({ camera, isDeclined, isHeld }: VideoWish): RTCRtpTransceiverDirection {
   if (isHeld) return "inactive";
-  return camera === undefined ? "recvonly" : "sendrecv";
+  if (camera === undefined) return isDeclined ? "inactive" : "recvonly";
+  return isDeclined ? "sendonly" : "sendrecv";
 }
 
 /** Whether the connection has a section for pictures, whichever way they go. */
 export function hasVideoSection(connection: RTCPeerConnection): boolean {
-  return connection.getTransceivers().some((one) => isVideo(one) && !isStopped(one));
+  return sectionOf(connection) !== undefined;
+}
+
+/** Goes on with another camera, without an offer (W3C WebRTC §5.2 `replaceTrack`). */
+export function replaceCamera(connection: RTCPeerConnection, camera: MediaStreamTrack): void {
+  sectionOf(connection)
+    ?.sender.replaceTrack(camera)
+    .catch(() => undefined);
+}
+
+/** The far end's pictures by the last descriptions that both sides agreed on. */
+export function picturesOf(connection: RTCPeerConnection): MediaStreamTrack | undefined {
+  return videoStateOf(connection).isReceiving ? sectionOf(connection)?.receiver.track : undefined;
 }
 
 /** Which ways pictures go by the last descriptions that both sides agreed on. */
 export function videoStateOf(connection: RTCPeerConnection): VideoState {
-  const section = connection.getTransceivers().find((one) => isVideo(one) && !isStopped(one));
+  const section = sectionOf(connection);
   const direction = section?.currentDirection;
   return {
     isSending:

@@ -7,12 +7,16 @@ import { type Call, callStateOf, canConsult, type PhoneState } from "../state.ts
 import type { PhoneActions } from "./actions.ts";
 import { useFocusWhenLost } from "./focus.ts";
 import { Icon, type IconName } from "./Icon.tsx";
+import { lazy } from "./lazy.ts";
 import { Meter } from "./Meter.tsx";
 import { Pad } from "./Pad.tsx";
 import { QualityPanel } from "./QualityPanel.tsx";
 import { TransferSheet } from "./TransferSheet.tsx";
-import { type Pictures, VideoPane } from "./VideoPane.tsx";
-import { callerOf, callWordOf } from "./wording.ts";
+import type { Pictures } from "./VideoPane.tsx";
+import { callerOf, callWordOf, videoNoticeOf } from "./wording.ts";
+
+/** A file of its own: most calls have no pictures. */
+export const VideoPane = lazy(async () => (await import("./VideoPane.tsx")).VideoPane);
 
 /** How loud both sides are, 0 to 1. */
 export interface Levels {
@@ -135,6 +139,10 @@ function canPick({ transfer }: Call): boolean {
   return transfer?.kind !== "transferring" && transfer?.kind !== "consulting";
 }
 
+function hasPictures({ video }: Call): boolean {
+  return video.isReceiving || video.isSending;
+}
+
 /** A call from the first ring to the last word. */
 export function CallScreen(props: {
   readonly state: PhoneState;
@@ -157,14 +165,16 @@ export function CallScreen(props: {
       aria-label={t("call.heading.outgoing", { caller: callerOf(call) })}
     >
       <div class="call__who">
-        {call.isKeypadOpen ? null : <Avatar call={call} />}
+        {call.isKeypadOpen || hasPictures(call) ? null : <Avatar call={call} />}
         <h1 ref={heading} tabIndex={-1} class="call__name">
           {callerOf(call)}
         </h1>
         <Caller call={call} />
         <Status call={call} now={props.now} />
       </div>
-      {props.pictures === undefined ? null : <VideoPane call={call} pictures={props.pictures} />}
+      {hasPictures(call) || videoNoticeOf(call) !== undefined ? (
+        <VideoPane call={call} pictures={props.pictures} actions={actions} />
+      ) : null}
       <QualityPanel call={call} shell={props.shell} onShell={props.onShell} />
       <Notices state={state} call={call} />
       <TransferSheet state={state} call={call} actions={actions} />
@@ -227,6 +237,17 @@ export function CallScreen(props: {
           isDisabled={!isConnected || !canConsult(state)}
           onClick={() => actions.showAdding(true)}
         />
+        {state.devices.chosen.hasVideo || call.video.isSending ? (
+          <Toggle
+            icon="camera"
+            word={t("call.video")}
+            testId="camera"
+            shortcuts={["video"]}
+            isPressed={call.video.isSending}
+            isDisabled={!isConnected || call.isHeld || call.video.isPending}
+            onClick={actions.toggleVideo}
+          />
+        ) : null}
       </div>
       <button
         type="button"

@@ -10,7 +10,7 @@ import { Meter } from "./Meter.tsx";
 
 interface DeviceProps {
   readonly state: PhoneState;
-  readonly actions: Pick<PhoneActions, "chooseDevice" | "setProcessing">;
+  readonly actions: Pick<PhoneActions, "chooseDevice" | "setProcessing" | "setHasVideo">;
 }
 
 /** Speakers can be chosen only where the browser lets pages choose them. */
@@ -51,7 +51,7 @@ const TOGGLES = [
   ["autoGainControl", "devices.auto-gain"],
 ] as const satisfies readonly (readonly [keyof Processing, string])[];
 
-/** Microphone, speaker and ringer, each with a way to try it. */
+/** Microphone, speaker and ringer, each with a way to try it; and the camera. */
 export function DeviceChoices(
   props: DeviceProps & { readonly bench: Bench & { readonly level: Meterable } },
 ) {
@@ -120,6 +120,19 @@ export function DeviceChoices(
           <span>{t(text)}</span>
         </label>
       ))}
+      <label class="check">
+        <input
+          type="checkbox"
+          data-testid="has-video"
+          checked={state.devices.chosen.hasVideo}
+          onChange={(event) => actions.setHasVideo(event.currentTarget.checked)}
+        />
+        <span>
+          {t("devices.video")}
+          <small>{t("devices.video.help")}</small>
+        </span>
+      </label>
+      {state.devices.chosen.hasVideo ? <DeviceSelect {...props} role="camera" /> : null}
     </>
   );
 }

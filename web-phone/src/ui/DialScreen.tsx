@@ -59,6 +59,7 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
   const hint = hintOf(state);
   const isFieldAlone = state.isSettingsOpen;
   const preview = useFormatted(state.draft);
+  const canDial = canCall(state) && cleanNumber(state.draft) !== "";
 
   useEffect(() => {
     const element = field.current;
@@ -150,16 +151,31 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
         </p>
       )}
       <Pad onPress={actions.press} onPlus={() => actions.changeDraft(`${state.draft}+`)} />
-      <button
-        class="button button--go"
-        part="call-button"
-        type="submit"
-        data-testid="call-button"
-        disabled={!canCall(state) || cleanNumber(state.draft) === ""}
-      >
-        <Icon name="phone" />
-        {t("dial.call")}
-      </button>
+      <div class="dial__call">
+        <button
+          class="button button--go"
+          part="call-button"
+          type="submit"
+          data-testid="call-button"
+          disabled={!canDial}
+        >
+          <Icon name="phone" />
+          {t("dial.call")}
+        </button>
+        {state.devices.chosen.hasVideo ? (
+          <button
+            class="button button--go"
+            type="button"
+            data-testid="video-call-button"
+            aria-label={t("dial.video")}
+            title={t("dial.video")}
+            disabled={!canDial}
+            onClick={() => actions.dialVideo()}
+          >
+            <Icon name="camera" />
+          </button>
+        ) : null}
+      </div>
     </form>
   );
 }

@@ -10,7 +10,7 @@ import { callerOf, callWordOf, explanationOf } from "./wording.ts";
 /** Somebody calls. The focus goes to the name, so that a half-typed Enter answers nobody. */
 export function IncomingScreen(props: {
   readonly call: Call;
-  readonly actions: Pick<PhoneActions, "answer" | "end" | "toggleSilence">;
+  readonly actions: Pick<PhoneActions, "answer" | "answerVideo" | "end" | "toggleSilence">;
 }) {
   const { call, actions } = props;
   const heading = useFocusWhenLost<HTMLHeadingElement>();
@@ -21,7 +21,9 @@ export function IncomingScreen(props: {
       <div class="call__who call__who--incoming">
         <p class="call__status">
           <span data-testid="call-state" data-state={callStateOf(call)}>
-            {callWordOf(call)}
+            {call.video.isOffered && call.phase === "incoming"
+              ? t("call.video.incoming")
+              : callWordOf(call)}
           </span>
         </p>
         <Avatar call={call} isRinging />
@@ -84,6 +86,18 @@ export function IncomingScreen(props: {
           <Icon name="phone" />
           {t("call.answer")}
         </button>
+        {call.video.isOffered ? (
+          <button
+            type="button"
+            class="button button--go call__with-camera"
+            data-testid="answer-video"
+            disabled={call.phase === "answering"}
+            onClick={() => actions.answerVideo()}
+          >
+            <Icon name="camera" />
+            {t("call.video.answer")}
+          </button>
+        ) : null}
       </div>
     </section>
   );

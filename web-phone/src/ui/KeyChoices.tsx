@@ -16,6 +16,7 @@ function lines(): readonly Line[] {
     [t("settings.shortcut.hold"), ["hold-anywhere", "hold"], []],
     [t("settings.shortcut.keypad"), ["keypad"], []],
     [t("settings.shortcut.transfer"), ["transfer"], []],
+    [t("settings.shortcut.video"), ["video"], []],
     [t("settings.shortcut.swap"), ["swap"], []],
     [t("settings.shortcut.join"), ["join"], []],
     [t("settings.shortcut.search"), [], ["/"]],

@@ -14,7 +14,7 @@ import { IncomingScreen } from "./IncomingScreen.tsx";
 import { ProblemScreen } from "./ProblemScreen.tsx";
 import { SignInScreen } from "./SignInScreen.tsx";
 import type { Pictures } from "./VideoPane.tsx";
-import { callerOf, isLoudEnd, linkWordOf } from "./wording.ts";
+import { callerOf, isLoudEnd, linkWordOf, videoNoticeOf } from "./wording.ts";
 
 /** Files of their own: most visits need neither. */
 export const SettingsDialog = lazy(
@@ -168,7 +168,8 @@ function announcementOf(state: PhoneState): string {
 function politeAnnouncementOf(state: PhoneState): string {
   const { call } = state;
   if (call?.phase !== "connected") return "";
-  return call.isMuted ? t("call.announce.muted") : t("call.announce.unmuted");
+  const microphone = call.isMuted ? t("call.announce.muted") : t("call.announce.unmuted");
+  return [microphone, videoNoticeOf(call) ?? ""].join(" ").trim();
 }
 
 /** The phone: one pane with one screen, and the recent calls beside or below it. */

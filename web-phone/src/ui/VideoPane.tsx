@@ -2,6 +2,9 @@ import type { ReadonlySignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n/text.ts";
 import type { Call } from "../state.ts";
+import type { PhoneActions } from "./actions.ts";
+import { Icon } from "./Icon.tsx";
+import { callerOf, videoNoticeOf } from "./wording.ts";
 
 /** The pictures of the call in the pane. */
 export interface Pictures {
@@ -33,27 +36,88 @@ function Picture(props: {
   );
 }
 
-/** Theirs large and ours small, each only while it is there. */
-export function VideoPane(props: { readonly call: Call; readonly pictures: Pictures }) {
-  const { isReceiving, isSending } = props.call.video;
-  if (!isReceiving && !isSending) return null;
+/** What is to be decided or known about pictures. */
+function Notice(props: { readonly call: Call; readonly actions: PhoneActions }) {
+  const { call, actions } = props;
+  const text = videoNoticeOf(call);
+  if (text === undefined) return null;
+  const isQuestion = call.video.problem === undefined;
   return (
-    <div class="video" data-testid="video">
-      {isReceiving ? (
-        <Picture
-          stream={props.pictures.theirs.value}
-          testId="video-theirs"
-          label={t("call.meter.theirs")}
-        />
-      ) : null}
-      {isSending ? (
-        <Picture
-          stream={props.pictures.mine.value}
-          testId="video-mine"
-          label={t("call.meter.mine")}
-          isMine
-        />
-      ) : null}
+    <div class="notice notice--link" data-testid="video-notice">
+      <Icon name={isQuestion ? "camera" : "warning"} />
+      <p>{text}</p>
+      {isQuestion ? (
+        <div class="line__actions">
+          <button
+            type="button"
+            class="button button--small button--go"
+            data-testid="video-show"
+            onClick={actions.toggleVideo}
+          >
+            {t("call.video.show")}
+          </button>
+          <button
+            type="button"
+            class="button button--small"
+            data-testid="video-not-now"
+            onClick={actions.closeVideoNotice}
+          >
+            {t("call.video.not-now")}
+          </button>
+          <button
+            type="button"
+            class="button button--small"
+            data-testid="video-decline"
+            onClick={actions.declineVideo}
+          >
+            {t("call.video.decline")}
+          </button>
+        </div>
+      ) : (
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={t("settings.close")}
+          title={t("settings.close")}
+          onClick={actions.closeVideoNotice}
+        >
+          <Icon name="close" />
+        </button>
+      )}
     </div>
+  );
+}
+
+/** Theirs large and ours small, each only while it is there. */
+export function VideoPane(props: {
+  readonly call: Call;
+  readonly pictures: Pictures | undefined;
+  readonly actions: PhoneActions;
+}) {
+  const { call, pictures } = props;
+  const { isReceiving, isSending } = call.video;
+  return (
+    <>
+      {isReceiving || isSending ? (
+        <div class="video" data-testid="video">
+          {isReceiving ? (
+            <Picture
+              stream={pictures?.theirs.value}
+              testId="video-theirs"
+              label={t("call.video.theirs", { caller: callerOf(call) })}
+            />
+          ) : null}
+          {isSending ? (
+            <Picture
+              stream={pictures?.mine.value}
+              testId="video-mine"
+              label={t("call.video.mine")}
+              isMine
+            />
+          ) : null}
+        </div>
+      ) : null}
+      <Notice call={call} actions={props.actions} />
+    </>
   );
 }

@@ -50,8 +50,17 @@ export interface PhoneActions {
   readonly toggleMute: () => void;
   readonly toggleHold: () => void;
   readonly toggleKeypad: () => void;
+  /** Calls what is in the number field, and shows the camera. */
+  readonly dialVideo: () => void;
+  /** Takes the call in the pane, and shows the camera. */
+  readonly answerVideo: () => void;
   /** Shows the camera in the call in the pane, or no longer. */
   readonly toggleVideo: () => void;
+  /** Sees nothing more of what the far end shows. */
+  readonly declineVideo: () => void;
+  readonly closeVideoNotice: () => void;
+  /** Whether calls may have pictures. */
+  readonly setHasVideo: (hasVideo: boolean) => void;
   readonly dismiss: () => void;
   readonly followUp: () => void;
   readonly showSettings: (isOpen: boolean) => void;

@@ -24,6 +24,15 @@ export function callWordOf(call: Call): string {
   return t(`call.state.${callStateOf(call)}`);
 }
 
+/** What is to be said of the pictures of a call, undefined when all is said. */
+export function videoNoticeOf(call: Call): string | undefined {
+  const { problem, question, isReceiving } = call.video;
+  if (problem !== undefined) return t(`call.video.${problem}`, { caller: callerOf(call) });
+  return question === "open" && isReceiving
+    ? t("call.video.question", { caller: callerOf(call) })
+    : undefined;
+}
+
 export function signInProblemTextOf(problem: SignInProblem): string {
   return t(`sign-in.problem.${problem}`);
 }
