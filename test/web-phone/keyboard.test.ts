@@ -40,6 +40,7 @@ describe("the keyboard map", () => {
     ["connected", connected, "F9", "toggle-hold"],
     ["connected", connected, "h", "toggle-hold"],
     ["connected", connected, "k", "toggle-keypad"],
+    ["connected", connected, "v", "toggle-video"],
     ["connected", connected, "#", "press"],
     ["connected", connected, "F2", undefined],
     ["connected", connected, "Escape", undefined],

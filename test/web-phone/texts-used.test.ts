@@ -22,8 +22,9 @@ const FAMILIES: Readonly<Record<string, readonly string[]>> = {
     "remote-hold",
     "ended",
   ],
+  "call.video.*": ["refused", "failed", "camera-blocked", "camera-missing", "camera-busy"],
   "check.*.title": ["microphone", "speaker", "echo"],
-  "devices.*": ["microphone", "speaker", "ringer"],
+  "devices.*": ["microphone", "speaker", "ringer", "camera"],
   // A call that was completed says how long it was, in a text of its own.
   "end.*": QUIET,
   "end.*.text": LOUD,
