@@ -631,7 +631,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
       hasMusic: this.#context.holdMusic !== undefined,
     });
     this.#isRenegotiating = false;
-    this.#keeper.onRenegotiated();
+    this.#keeper.onRenegotiated(change?.whyMove);
     if (this.#state !== "connected" || change === undefined) return;
     if (codecs !== this.#codecs) this.#choose(codecs);
     this.#story.directionChanged(end.leg.tag, end.direction);

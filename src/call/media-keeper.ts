@@ -33,6 +33,8 @@ interface Cause {
   readonly why: string;
   /** An end and rtpengine have no keys in common, and will not get any where they are. */
   readonly isUseless: boolean;
+  /** The sound may well stay where it is: an end that refuses is not asked again. */
+  readonly isOptional?: boolean;
 }
 
 /** After the ends were joined: DTLS takes some 50 ms, so that these are late enough to be sure. */
@@ -85,8 +87,16 @@ export class MediaKeeper {
     this.#tryMove();
   }
 
-  /** A change that an end asked for is over; it may have brought a new path and new keys. */
-  onRenegotiated(): void {
+  /**
+   * A change that an end asked for is over; it may have brought a new path and new keys.
+   *
+   * @param whyMove why the media should go elsewhere now, if an end agrees
+   */
+  onRenegotiated(whyMove?: string): void {
+    if (whyMove !== undefined && this.#wanted === undefined) {
+      this.#want({ why: whyMove, isUseless: false, isOptional: true });
+      return;
+    }
     if (this.#state === "watching" && this.#wanted === undefined) this.#scheduleChecks();
     this.onIdle();
   }
@@ -145,6 +155,7 @@ export class MediaKeeper {
       }
       case "failed":
         this.#call.told("move-failed", outcome.why);
+        if (cause.isOptional === true && this.#wanted === cause) this.#wanted = undefined;
         break;
       case "busy":
         break;

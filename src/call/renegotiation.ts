@@ -21,6 +21,8 @@ import { reasonOfMediaError } from "./media-reason.ts";
 export interface Change {
   /** Whether the held end has been told `inactive` for now, and `openToHeld` has to follow. */
   readonly isClosed: boolean;
+  /** Why the media should go to a new place now, if anything speaks for it. */
+  readonly whyMove?: string;
 }
 
 /** The other end of a change: a dialog, or a service of ours. */
@@ -121,10 +123,13 @@ export async function renegotiate(change: Renegotiation): Promise<Change | undef
     from.direction = directionOf(offer);
     reinvite.accept(answer);
     const isRestart = from.leg.kind === "webrtc" && restartsIce(offer, before ?? "");
-    // rtpengine restarts both of its sides: another browser's ICE, and keys, would go with it.
+    if (!isRestart) return { isClosed };
+    // rtpengine restarts both of its sides: another browser's ICE, and keys, would go with it. Such a
+    // far end is asked as well, and both get new ones in another place.
     const { kind, srtp = "off" } = exchange.answerer;
     const isPlain = kind === "rtp" && srtp === "off";
-    if (isRestart && isPlain) await restartOnceMore(change, exchange);
+    if (!isPlain) return { isClosed, whyMove: `${from.leg.tag} has restarted ICE` };
+    await restartOnceMore(change, exchange);
     return { isClosed };
   } catch (error) {
     const reason = reasonOfMediaError(error);

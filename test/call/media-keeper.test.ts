@@ -64,6 +64,46 @@ describe("rtpengine changes its side toward a browser", () => {
   });
 });
 
+describe("a browser that restarts ICE in a call with another browser", () => {
+  const sdpOf = (ufrag: string): string => `a=ice-ufrag:${ufrag}\r\na=fingerprint:sha-256 AA\r\n`;
+
+  it.each([
+    ["brings both to a new place", { ok: true, sdp: "peer-reanswer" }, "keep"],
+    ["stays where it is when one refuses, and nobody is asked again", { ok: false }, "undo"],
+  ] as const)("%s", async (_what, result, end) => {
+    const { caller, callee } = await connect();
+    const answers: string[] = [];
+    const restart = (ufrag: string): void => {
+      caller.handler?.onReinvite({
+        method: "INVITE",
+        sdp: sdpOf(ufrag),
+        accept: (sdp) => {
+          answers.push(sdp);
+          if (!result.ok) caller.reinviteResult = { ok: false, reason: { sipStatus: 488 } };
+        },
+        reject: () => {},
+      });
+    };
+    restart("one");
+    await settle();
+    // What its first SDP had is not known to have been restarted.
+    expect(moves()).toBe(0);
+    restart("two");
+    await settle();
+    expect(answers).toHaveLength(2);
+    expect(moves()).toBe(1);
+    expect(rig.media.log.at(-1)).toBe(end);
+    const asked = caller.reinvites.length;
+    rig.clock.advance(4000);
+    await settle();
+    expect(moves()).toBe(1);
+    expect(caller.reinvites).toHaveLength(asked);
+    expect(callee.reinvites.length).toBeGreaterThan(0);
+    caller.handler?.onBye(undefined);
+    await settle();
+  });
+});
+
 describe("an answered call without sound", () => {
   async function afterCheck(health: LegHealth, atMs: number): Promise<readonly string[]> {
     const { caller } = await connect();
