@@ -225,6 +225,7 @@ export class Lamps {
         event,
         accept: mediaTypes,
         expiresSeconds: Math.max(expiresSeconds, 60),
+        onBehalfOf: subscribe,
       },
       {
         onNotify: ({ contentType, body }) => {
@@ -250,10 +251,16 @@ export class Lamps {
             },
           });
         },
-        onEnded: ({ status, retryAfterSeconds }) => {
+        onEnded: ({ status, retryAfterSeconds, challenge }) => {
           over();
           if (subscription !== undefined) {
-            subscription.terminate(retryAfterSeconds === undefined ? "noresource" : "deactivated");
+            // A PBX that asks a user of its own anew gets the answer with a new subscription.
+            const isAsked = status === 401 || status === 407;
+            const mayReturn = retryAfterSeconds !== undefined || isAsked;
+            subscription.terminate(mayReturn ? "deactivated" : "noresource");
+          } else if (challenge !== undefined && status !== undefined) {
+            // RFC 3261 §22.3: the subscriber answers it, and subscribes again.
+            subscribe.reject(status, { headers: challenge });
           } else subscribe.reject(statusForSubscriber(status));
         },
       },

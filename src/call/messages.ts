@@ -13,6 +13,8 @@ export interface MessagesOptions {
   decide(message: IncomingMessage, sender: CallerIdentity): Decision;
 }
 
+type OnChallenge = (challenge: ExtraHeaders) => void;
+
 /** Texts under way, of everybody and of one sender. */
 const MAX_PENDING = 500;
 const MAX_PENDING_OF_SENDER = 20;
@@ -50,7 +52,12 @@ export class Messages {
     this.#total += 1;
     const limit = this.#options.context.clock.after(ANSWER_WITHIN_MS, () => message.respond(408));
     try {
-      message.respond(await this.#deliver(message));
+      let challenge: ExtraHeaders = [];
+      const status = await this.#deliver(message, (asked) => (challenge = asked));
+      // RFC 3261 §22.3: the sender answers it, and sends again; our own credentials are not its
+      // business.
+      if (challenge.length > 0) message.respond(status, { headers: challenge });
+      else message.respond(status === 401 || status === 407 ? 502 : status);
     } finally {
       limit.cancel();
       this.#total -= 1;
@@ -61,8 +68,12 @@ export class Messages {
   }
 
   /** @returns the status for the sender */
-  async #deliver(message: IncomingMessage): Promise<number> {
+  async #deliver(message: IncomingMessage, onChallenge: OnChallenge): Promise<number> {
     const sender = this.#options.identify(message);
+    const { calledInstance, isToContact = false } = message;
+    if (isToContact && calledInstance !== undefined) {
+      return this.#toUsers(message, sender, [calledInstance.userId]);
+    }
     const { action, refusal, route } = this.#options.decide(message, sender);
     if (refusal !== undefined) {
       const to = message.calledNumber;
@@ -72,7 +83,7 @@ export class Messages {
       case "ring":
         return this.#toUsers(message, sender, action.users);
       case "dial":
-        return this.#toTrunks(message, sender, action);
+        return this.#toTrunks(message, sender, action, onChallenge);
       case "reject":
         return action.status;
       case "voicemail":
@@ -116,6 +127,7 @@ export class Messages {
     message: IncomingMessage,
     sender: CallerIdentity,
     action: Extract<Action, { kind: "dial" }>,
+    onChallenge: OnChallenge,
   ): Promise<number> {
     const { context } = this.#options;
     let status = 503;
@@ -139,7 +151,7 @@ export class Messages {
         },
       );
       const target: InviteTarget = { kind: "trunk", trunkId, number: called };
-      status = await this.#send(message, target, from, headers);
+      status = await this.#send(message, target, from, { headers, onChallenge });
       // Only a trunk that could not take it is followed by the next one: nobody reads a text twice.
       if (status !== 503) return status;
     }
@@ -147,11 +159,13 @@ export class Messages {
   }
 
   #send(
-    { calledNumber, text, request }: IncomingMessage,
+    message: IncomingMessage,
     target: InviteTarget,
     from: Identity,
-    headers: ExtraHeaders = [],
+    more: { readonly headers?: ExtraHeaders; readonly onChallenge?: OnChallenge } = {},
   ): Promise<number> {
+    const { calledNumber, text, request } = message;
+    const { headers = [], onChallenge } = more;
     const to = { user: target.kind === "trunk" ? target.number : calledNumber };
     const hops = Math.min(request.maxForwards ?? DEFAULT_HOPS, DEFAULT_HOPS) - 1;
     return this.#options.context.engine.message({
@@ -160,6 +174,8 @@ export class Messages {
       to,
       text,
       headers: [["Max-Forwards", String(Math.max(0, hops))], ...headers],
+      onBehalfOf: message,
+      ...(onChallenge !== undefined && { onChallenge }),
     });
   }
 }

@@ -26,11 +26,12 @@ import type {
   OutgoingSubscriptionHandler,
   SignalingEngine,
 } from "./engine.ts";
-import { addressesOf, inviteParameters } from "./invite-parameters.ts";
+import { addressesOnBehalf, inviteParameters } from "./invite-parameters.ts";
 import type { InviteEnvironment } from "./invite-parameters.ts";
 import { SCANNERS } from "./guard/scanners.ts";
 import { inviteRefusal } from "./invite-refusal.ts";
 import { PassThrough } from "./pass-through.ts";
+import { passNotify } from "./passed-notify.ts";
 import type { PasswordVerdict } from "./pass-through.ts";
 import { LoopGuard } from "./loop-guard.ts";
 import { SipResponse } from "./message/message.ts";
@@ -361,7 +362,8 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   }
 
   message(options: OutgoingMessageOptions): Promise<number> {
-    return this.#dialogs.message(addressesOf(options, this.#environment()), options.text);
+    const addresses = addressesOnBehalf(options, this.#environment());
+    return this.#dialogs.message(addresses, options.text, options.onChallenge);
   }
 
   subscribe(
@@ -369,7 +371,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     handler: OutgoingSubscriptionHandler,
   ): OutgoingSubscription {
     const { event, accept = [], expiresSeconds = DEFAULT_SUBSCRIPTION_SECONDS } = options;
-    const addresses = addressesOf(options, this.#environment());
+    const addresses = addressesOnBehalf(options, this.#environment());
     return this.#dialogs.subscribe(
       { ...addresses, event: event.toLowerCase(), accept, expiresSeconds },
       handler,
@@ -451,6 +453,9 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       case "SUBSCRIBE":
         this.#standalone.onSubscribe(transaction, this.#senderOf(request, flow));
         return;
+      case "NOTIFY":
+        this.#onNotify(request, transaction, flow);
+        return;
       default:
         transaction.respond(
           IN_DIALOG.has(request.method)
@@ -494,6 +499,20 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     if (invite !== undefined) this.#options.handler.onInvite(invite);
   }
 
+  /** RFC 6665 §4.1.3: without a subscription it is refused; a PBX tells its own users all the same. */
+  #onNotify(request: SipRequest, transaction: ServerTransaction, flow: Flow): void {
+    const { party } = this.#senderOf(request, flow);
+    const called = this.#calledContact(request, party) ?? 481;
+    if (typeof called === "number") transaction.respond(this.#screen.refuse(request, called));
+    else {
+      passNotify(transaction, called, {
+        dialogs: this.#dialogs,
+        locations: this.#registrar,
+        environment: this.#environment(),
+      });
+    }
+  }
+
   /** Whom a PBX calls by a contact that it has of us. */
   #calledContact(request: SipRequest, party: Peer["party"]): ReturnType<PassThrough["calledBy"]> {
     if (party.kind !== "trunk") return undefined;
@@ -527,7 +546,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     const peer = this.#senderOf(request, flow);
     const contact = this.#calledContact(request, peer.party);
     const called = isOurs ? (contact ?? this.#registrar.calledBy(request)) : 404;
-    this.#standalone.onMessage(transaction, peer, called);
+    this.#standalone.onMessage(transaction, peer, called, contact !== undefined);
   }
 
   /** What an INVITE with Replaces takes over; a number refuses it (RFC 3891 §3). */

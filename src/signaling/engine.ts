@@ -279,6 +279,8 @@ export interface IncomingMessage {
   readonly calledNumber: string;
   /** The instance that the Request-URI names with a GRUU of ours. */
   readonly calledInstance?: CalledInstance | undefined;
+  /** The PBX that owns the user has named its browser: where the text goes is decided. */
+  readonly isToContact?: boolean;
   /** The sender as it stands in From; believed only as far as the party allows. */
   readonly senderIdentity: Identity;
   readonly text: string;
@@ -400,6 +402,7 @@ export interface OutgoingSubscribeOptions {
   /** Default 3600. */
   readonly expiresSeconds?: number;
   readonly headers?: ExtraHeaders;
+  readonly onBehalfOf?: OnBehalfOf;
 }
 
 /** A NOTIFY of a subscription of ours. */
@@ -426,7 +429,12 @@ export interface SubscriptionOutcome {
   readonly status: number | undefined;
   /** When to subscribe again (RFC 6665 §4.1.3); undefined: do not. */
   readonly retryAfterSeconds: number | undefined;
+  /** What the peer asks of whom we have subscribed on behalf of. */
+  readonly challenge?: ExtraHeaders;
 }
+
+/** The message that a request of ours is sent because of. */
+export type OnBehalfOf = Pick<IncomingMessage, "party" | "request">;
 
 /** A subscription of ours. It is prolonged by itself. */
 export interface OutgoingSubscription {
@@ -441,6 +449,9 @@ export interface OutgoingMessageOptions {
   readonly to: Identity;
   readonly text: string;
   readonly headers?: ExtraHeaders;
+  readonly onBehalfOf?: OnBehalfOf;
+  /** What the peer asks of whom we send on behalf of; its status follows. */
+  readonly onChallenge?: (challenge: ExtraHeaders) => void;
 }
 
 export interface DialogHandler {

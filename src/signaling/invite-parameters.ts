@@ -3,7 +3,13 @@ import type { ClientInviteOptions } from "./dialog/client-invite.ts";
 import type { RequestAddresses } from "./dialog/client-request.ts";
 import { requestUriOf } from "./dialog/dialog-state.ts";
 import type { Peer } from "./dialog/peer.ts";
-import type { ExtraHeaders, Identity, InviteTarget, OutgoingInviteOptions } from "./engine.ts";
+import type {
+  ExtraHeaders,
+  Identity,
+  InviteTarget,
+  OnBehalfOf,
+  OutgoingInviteOptions,
+} from "./engine.ts";
 import { uriOf } from "./identity-headers.ts";
 import { buildSipUri } from "./message/uri.ts";
 import type { Flow } from "./transport/flow.ts";
@@ -37,14 +43,24 @@ export function inviteParameters(
   options: OutgoingInviteOptions,
   environment: InviteEnvironment,
 ): ClientInviteOptions {
-  const { onBehalfOf, target, sdp } = options;
+  return { ...addressesOnBehalf(options, environment), sdp: options.sdp };
+}
+
+/**
+ * As `addressesOf`; what a user of the PBX asks the PBX carries that user's own address, and its
+ * answer to the PBX's challenge.
+ */
+export function addressesOnBehalf(
+  options: AddressOptions & { readonly onBehalfOf?: OnBehalfOf | undefined },
+  environment: InviteEnvironment,
+): RequestAddresses & { readonly contactUser: string } {
+  const { onBehalfOf, target } = options;
   const addresses = addressesOf(options, environment);
   const passed = target.kind === "trunk" ? environment.callOf?.(onBehalfOf, target) : undefined;
-  if (passed === undefined) return { ...addresses, sdp };
+  if (passed === undefined) return addresses;
   const { requestUri, fromUri, credentials, callersRealms } = passed;
   return {
     ...addresses,
-    sdp,
     requestUri,
     from: { ...addresses.from, uri: fromUri },
     to: { ...addresses.to, uri: requestUri },

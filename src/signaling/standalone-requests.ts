@@ -64,11 +64,15 @@ export class StandaloneRequests {
     return this.#handler.onSubscribe === undefined ? [] : [this.#allowEvents()];
   }
 
-  /** @param called what a GRUU in the Request-URI leads to; a number refuses the request */
+  /**
+   * @param called what a GRUU or a contact in the Request-URI leads to; a number refuses the request
+   * @param isToContact it is the contact that the browser has at its PBX
+   */
   onMessage(
     transaction: ServerTransaction,
     peer: Peer,
     called: CalledInstance | number | undefined,
+    isToContact = false,
   ): void {
     const { request } = transaction;
     if (this.#handler.onMessage === undefined) {
@@ -86,7 +90,7 @@ export class StandaloneRequests {
       return;
     }
     const instance = typeof called === "object" ? called : undefined;
-    this.#handler.onMessage(this.#dialogs.receiveMessage(transaction, peer, instance));
+    this.#handler.onMessage(this.#dialogs.receiveMessage(transaction, peer, instance, isToContact));
   }
 
   onSubscribe(transaction: ServerTransaction, peer: Peer): void {

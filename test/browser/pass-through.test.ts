@@ -15,12 +15,22 @@ describe("the shipped phone as a telephone of Asterisk's", () => {
   const asterisk = useAsterisk({
     "pjsip.conf": readFileSync(FILE, "utf8")
       // Its tones and the reading of digits are in the trunks' context.
-      .replace("context=internal", "context=from-gateway")
+      .replaceAll("context=internal", "context=from-gateway")
       // With one address for each trunk Asterisk sends sound from any of them but for this.
       .replace(
         "direct_media=no",
         "direct_media=no\nmedia_address=127.0.1.1\nbind_rtp_to_media_address=yes",
       ),
+    "modules.conf": [
+      "res_pjsip_mwi",
+      "res_pjsip_mwi_body_generator",
+      "res_pjsip_messaging",
+      "app_voicemail",
+    ]
+      .map((name) => `\nload = ${name}.so\n`)
+      .join(""),
+    // A text to 690 comes back to the user.
+    "extensions.conf": "\nexten => 690,1,MessageSend(pjsip:2001,sip:690@pbx.test)\n",
   });
   let gateway: Gateway;
   let browser: TestBrowser;
@@ -36,6 +46,25 @@ describe("the shipped phone as a telephone of Asterisk's", () => {
       },
     });
     browser = await TestBrowser.launch({ toneHz: 700 });
+  });
+
+  it("has the voicemail lamp of the PBX, and its texts both ways", async () => {
+    const phone = await browser.openPhone(`${gateway.httpUrl}/?raw-audio=1`);
+    await phone.signIn("2001", PASSWORD);
+    await asterisk().leaveMessage("2001");
+    await phone.part("voicemail").waitFor();
+    await phone.part("view-messages").click();
+    await phone.part("chat-new").click();
+    await phone.part("chat-to").fill("690");
+    await phone.part("chat-text").fill("Grüße an die Anlage");
+    await phone.part("chat-send").click();
+    const texts = (): Promise<number> =>
+      phone.part("chat-thread").getByText("Grüße an die Anlage").count();
+    await expect.poll(texts, { timeout: 20_000 }).toBe(2);
+    const sent = (): Promise<number> =>
+      phone.part("chat-thread").locator("[data-state=sent]").count();
+    await expect.poll(sent, { timeout: 20_000 }).toBe(1);
+    await phone.page.close();
   });
 
   afterAll(async () => {

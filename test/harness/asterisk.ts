@@ -179,6 +179,16 @@ export class Asterisk implements AsyncDisposable {
     );
   }
 
+  /** Leaves a message in a mailbox, as its voicemail does; it needs `app_voicemail.so`. */
+  async leaveMessage(mailbox: string): Promise<void> {
+    const inbox = join(this.#outer, "spool/voicemail/default", mailbox, "INBOX");
+    await mkdir(inbox, { recursive: true });
+    const tone = generateTone({ seconds: 1, sampleRate: 8000, amplitude: 0.4, frequencyHz: 440 });
+    await writeWav(join(inbox, "msg0000.wav"), tone);
+    // This is what it counts.
+    await writeFile(join(inbox, "msg0000.txt"), "[message]\norigmailbox=2001\nduration=1\n");
+  }
+
   /** Ends every call. */
   async hangUp(): Promise<void> {
     await this.command("channel request hangup all");

@@ -314,6 +314,13 @@ export class WsCaller implements Line, AsyncDisposable {
     return message;
   }
 
+  /** The next NOTIFY that nobody has subscribed to, answered. */
+  async toldUnasked(status = 200): Promise<SipRequest> {
+    const notify = await this.#take(this.#newCalls, isRequest("NOTIFY"), "a NOTIFY unasked");
+    this.send(buildResponse(notify, status, { toTag: randomToken(10) }));
+    return notify;
+  }
+
   /** Calls and talks: INVITE, 200, ACK. */
   async call(number: string, options: InviteOptions = {}): Promise<OutgoingCall> {
     const call = this.invite(number, options);

@@ -8,7 +8,6 @@ import type {
   OutgoingInviteHandler,
 } from "../engine.ts";
 import { buildRequest } from "../message/build.ts";
-import { tryParseDigestChallenge } from "../message/auth-header.ts";
 import type { HeaderField } from "../message/headers.ts";
 import { SipRequest } from "../message/message.ts";
 import type { SipResponse } from "../message/message.ts";
@@ -32,6 +31,7 @@ import {
   safeExtras,
   supportedField,
 } from "./our-headers.ts";
+import { challengesFor } from "./passed-challenge.ts";
 import type { Peer } from "./peer.ts";
 import { SessionOffer } from "./session-terms.ts";
 import type { Transactions } from "./transactions.ts";
@@ -480,23 +480,6 @@ function withCseqOf(request: SipRequest, { cseq }: SipResponse): SipRequest {
   return new SipRequest(request.method, request.requestUri, headers, request.body);
 }
 
-const CHALLENGES = ["WWW-Authenticate", "Proxy-Authenticate"] as const;
-
-function challengeOf(
-  { headers, statusCode }: SipResponse,
-  realms: readonly string[],
-): Pick<InviteFailure, "challenge"> {
-  if (realms.length === 0 || (statusCode !== 401 && statusCode !== 407)) return {};
-  const fields = CHALLENGES.flatMap((name) =>
-    headers.getAll(name).map((value): HeaderField => [name, value]),
-  );
-  // Whoever is called must not get the caller to sign what it wants.
-  const own = fields.filter(([, value]) =>
-    realms.includes(tryParseDigestChallenge(value)?.realm ?? ""),
-  );
-  return own.length === 0 ? {} : { challenge: own };
-}
-
 const MAX_REDIRECTS = 8;
 
 /** The Contacts of a 3xx, by their q (RFC 3261 §8.1.3.4, §20.10). */
@@ -506,4 +489,12 @@ function redirectOf(response: SipResponse): Pick<InviteFailure, "contacts"> {
   const preferenceOf = (contact: NameAddr): number => Number(contact.params.get("q") ?? "1") || 0;
   const sorted = [...contacts].sort((left, right) => preferenceOf(right) - preferenceOf(left));
   return { contacts: sorted.slice(0, MAX_REDIRECTS).map(({ uri }) => uri) };
+}
+
+function challengeOf(
+  response: SipResponse,
+  realms: readonly string[],
+): Pick<InviteFailure, "challenge"> {
+  const challenge = challengesFor(response, realms);
+  return challenge.length === 0 ? {} : { challenge };
 }

@@ -5,9 +5,11 @@ import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest } from "../message/message.ts";
 import { formatNameAddr } from "../message/name-addr.ts";
 import { serializeMessage } from "../message/serializer.ts";
+import type { Flow } from "../transport/flow.ts";
 import type { DialogContext } from "./dialog-context.ts";
 import { Exchange } from "./exchange.ts";
 import { PRODUCT, safeExtras } from "./our-headers.ts";
+import { challengesFor } from "./passed-challenge.ts";
 import type { Peer } from "./peer.ts";
 
 /** The addresses of a request of ours outside a dialog, already chosen. */
@@ -20,6 +22,8 @@ export interface RequestAddresses {
   /** Route values, topmost first: the Path of a registration (RFC 3327 §5.3). */
   readonly routes: readonly string[];
   readonly headers: ExtraHeaders;
+  /** Challenges in these realms are for whoever we ask on behalf of; default none. */
+  readonly callersRealms?: readonly string[] | undefined;
 }
 
 export interface ClientRequestParts extends RequestAddresses {
@@ -63,30 +67,40 @@ export function standaloneRequest(parts: ClientRequestParts): SipRequest {
   });
 }
 
+/** What a request says beside its addresses. */
+export interface StandaloneContent {
+  readonly method: "MESSAGE" | "NOTIFY";
+  readonly contentType: string;
+  readonly body: Buffer;
+  /** Beside those of every request. */
+  readonly fields?: (flow: Flow) => readonly HeaderField[];
+}
+
 /**
- * Sends a MESSAGE (RFC 3428 §4). It has no Contact and makes no dialog.
+ * Sends a request outside a dialog that makes none, such as MESSAGE (RFC 3428 §4).
  *
  * @returns the final status, as `SignalingEngine.message` says
  */
-export function sendMessageRequest(
+export function sendStandalone(
   context: DialogContext,
   addresses: RequestAddresses,
-  content: { readonly contentType: string; readonly body: Buffer },
+  { method, fields = () => [], ...content }: StandaloneContent,
+  onChallenge: (challenge: ExtraHeaders) => void = () => {},
 ): Promise<number> {
   const callId = randomToken(TAG_LENGTH);
   const localTag = randomToken(TAG_LENGTH);
   let cseqNumber = 0;
-  const build = (credentials: readonly HeaderField[]): SipRequest => {
+  const build = (flow: Flow, credentials: readonly HeaderField[]): SipRequest => {
     cseqNumber += 1;
     const common = { ...addresses, ...content, callId, localTag, cseqNumber };
-    return standaloneRequest({ ...common, method: "MESSAGE", fields: credentials });
+    return standaloneRequest({ ...common, method, fields: [...fields(flow), ...credentials] });
   };
-  const { peer, requestUri } = addresses;
+  const { peer, requestUri, callersRealms = [] } = addresses;
   const nextHop = addresses.routes[0] ?? requestUri;
   const unreachable = peer.party.kind === "user" ? 480 : 503;
   const flow = peer.flowTo(nextHop);
   if (flow === undefined) return Promise.resolve(unreachable);
-  const isLong = serializeMessage(build([])).length + VIA_OCTETS > MAX_UDP_OCTETS;
+  const isLong = serializeMessage(build(flow, [])).length + VIA_OCTETS > MAX_UDP_OCTETS;
   // RFC 3428 §8: a MESSAGE over UDP that may be cut into pieces is not sent.
   if (isLong && !flow.isReliable) return Promise.resolve(513);
   return new Promise((resolve) => {
@@ -95,12 +109,15 @@ export function sendMessageRequest(
       peer,
       findsServer: addresses.routes.length === 0,
       nextHop: () => nextHop,
-      build: (_flow, credentials) => build(credentials),
+      build,
       onDone: (outcome) => {
         switch (outcome.kind) {
-          case "response":
+          case "response": {
+            const challenge = challengesFor(outcome.response, callersRealms);
+            if (challenge.length > 0) onChallenge(challenge);
             resolve(outcome.response.statusCode);
             return;
+          }
           case "timeout":
             resolve(408);
             return;

@@ -1,6 +1,7 @@
 import type { Timer } from "../../core/clock.ts";
 import { randomToken } from "../../core/ids.ts";
 import type {
+  ExtraHeaders,
   OutgoingSubscription,
   OutgoingSubscriptionHandler,
   SubscriptionOutcome,
@@ -20,6 +21,7 @@ import type { DialogUsage } from "./dialog-table.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeOutcome } from "./exchange.ts";
 import { contactField } from "./our-headers.ts";
+import { challengesFor } from "./passed-challenge.ts";
 import type { Peer } from "./peer.ts";
 import { ourResponse, requireRefusal } from "./responses.ts";
 import { SubscriptionFork } from "./subscription-fork.ts";
@@ -196,7 +198,8 @@ export class ClientSubscription implements OutgoingSubscription, DialogUsage {
       this.#send();
       return;
     }
-    this.#refused(status, retryAfterOf(response));
+    const challenge = challengesFor(response, this.#options.callersRealms ?? []);
+    this.#refused(status, retryAfterOf(response), challenge);
   }
 
   #grant(seconds: number): void {
@@ -205,10 +208,15 @@ export class ClientSubscription implements OutgoingSubscription, DialogUsage {
     for (const fork of this.#forks.values()) fork.shorten(this.#expiresSeconds);
   }
 
-  #refused(status: number, retryAfterSeconds: number | undefined): void {
+  #refused(
+    status: number,
+    retryAfterSeconds: number | undefined,
+    challenge: ExtraHeaders = [],
+  ): void {
     // A fork that has notified counts more than the response that another one sent.
     if (this.#forks.size > 0) return;
-    this.#end({ reason: "refused", status, retryAfterSeconds });
+    const asked = challenge.length === 0 ? {} : { challenge };
+    this.#end({ reason: "refused", status, retryAfterSeconds, ...asked });
   }
 
   #onTimerN(): void {

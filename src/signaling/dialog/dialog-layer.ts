@@ -1,5 +1,6 @@
 import type {
   CalledInstance,
+  ExtraHeaders,
   IncomingMessage,
   IncomingSubscribe,
   OutgoingInvite,
@@ -13,13 +14,14 @@ import type { ServerTransaction } from "../transaction/transaction.ts";
 import type { Flow } from "../transport/flow.ts";
 import { ClientInvite } from "./client-invite.ts";
 import type { ClientInviteOptions } from "./client-invite.ts";
-import { sendMessageRequest } from "./client-request.ts";
+import { sendStandalone } from "./client-request.ts";
 import type { RequestAddresses } from "./client-request.ts";
 import { ClientSubscription } from "./client-subscription.ts";
 import type { ClientSubscriptionOptions } from "./client-subscription.ts";
 import type { DialogContext } from "./dialog-context.ts";
 import type { DialogUsage } from "./dialog-table.ts";
 import { DEFAULT_TERMS } from "./leg-terms.ts";
+import { contactField } from "./our-headers.ts";
 import type { Peer } from "./peer.ts";
 import { findReplaced } from "./replaced-dialog.ts";
 import type { ReplacedDialog, Replacer } from "./replaced-dialog.ts";
@@ -74,11 +76,34 @@ export class DialogLayer {
   }
 
   /** Sends a MESSAGE outside a dialog. @returns the final status */
-  message(addresses: RequestAddresses, text: string): Promise<number> {
+  message(
+    addresses: RequestAddresses,
+    text: string,
+    onChallenge?: (challenge: ExtraHeaders) => void,
+  ): Promise<number> {
     const body = Buffer.from(text, "utf8");
     if (body.length > MAX_MESSAGE_OCTETS) return Promise.resolve(513);
     const contentType = `${MESSAGE_TYPE};charset=utf-8`;
-    return sendMessageRequest(this.#context, addresses, { contentType, body });
+    const content = { method: "MESSAGE", contentType, body } as const;
+    return sendStandalone(this.#context, addresses, content, onChallenge);
+  }
+
+  /** Sends a NOTIFY that nobody has subscribed to. @returns the final status */
+  notify(
+    addresses: RequestAddresses & { readonly contactUser: string },
+    event: string,
+    content: { readonly contentType: string; readonly body: Buffer },
+  ): Promise<number> {
+    return sendStandalone(this.#context, addresses, {
+      ...content,
+      method: "NOTIFY",
+      fields: (flow) => [
+        contactField(flow, addresses.contactUser),
+        ["Event", event],
+        // There is no subscription that would go on.
+        ["Subscription-State", "terminated"],
+      ],
+    });
   }
 
   /** Sends a SUBSCRIBE. Nothing is called before this returns. */
@@ -94,8 +119,9 @@ export class DialogLayer {
     transaction: ServerTransaction,
     peer: Peer,
     calledInstance?: CalledInstance,
+    isToContact = false,
   ): IncomingMessage {
-    return new ServerMessage(this.#context, transaction, peer, calledInstance);
+    return new ServerMessage(this.#context, transaction, peer, calledInstance, isToContact);
   }
 
   /** Takes a SUBSCRIBE outside a dialog. */

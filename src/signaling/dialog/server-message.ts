@@ -41,6 +41,7 @@ export class ServerMessage implements IncomingMessage {
   readonly calledNumber: string;
   readonly calledInstance: CalledInstance | undefined;
   readonly senderIdentity: Identity;
+  readonly isToContact: boolean;
   readonly #context: DialogContext;
   readonly #transaction: ServerTransaction;
   readonly #peer: Peer;
@@ -52,6 +53,7 @@ export class ServerMessage implements IncomingMessage {
     transaction: ServerTransaction,
     peer: Peer,
     calledInstance?: CalledInstance,
+    isToContact = false,
   ) {
     const { request } = transaction;
     this.#context = context;
@@ -60,6 +62,7 @@ export class ServerMessage implements IncomingMessage {
     this.party = peer.party;
     this.request = request;
     this.calledInstance = calledInstance;
+    this.isToContact = isToContact;
     this.calledNumber = calledInstance?.userId ?? request.uri.user ?? "";
     const { sipUri, displayName } = request.from;
     this.senderIdentity = { user: sipUri.user ?? "", displayName };

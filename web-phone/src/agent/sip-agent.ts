@@ -85,6 +85,7 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
         onInvite: (invitation) => this.#onInvite(invitation),
         onDisconnect: () => this.#link.onDisconnected(),
         onMessage: (message) => this.#around.receive(message),
+        onNotify: (notification) => this.#around.told(notification),
         onReferRequest: (request) => {
           request.reject({ statusCode: 603 });
         },

@@ -53,10 +53,9 @@ export class SipAround {
   onReady(): void {
     this.#isReady = true;
     this.#forget();
-    this.#voicemail = this.#subscribe(this.#options.self, "message-summary", (body) => {
-      const voicemail = tryParseVoicemail(body);
-      if (voicemail !== undefined) this.#options.handler.onVoicemail(voicemail);
-    });
+    this.#voicemail = this.#subscribe(this.#options.self, "message-summary", (body) =>
+      this.#onSummary(body),
+    );
     this.#watch();
   }
 
@@ -87,6 +86,22 @@ export class SipAround {
     const { displayName } = from;
     const name = displayName === "" ? undefined : displayName;
     this.#options.handler.onMessage(from.uri.user ?? "", name, body.slice(0, LONGEST_TEXT));
+  }
+
+  /** For the user agent's delegate: a PBX tells of its voicemail without being asked. */
+  told(notification: Notification): void {
+    const { request } = notification;
+    if (!/^\s*message-summary\s*(?:;|$)/i.test(request.getHeader("Event") ?? "")) {
+      notification.reject({ statusCode: 489 }).catch(ignore);
+      return;
+    }
+    notification.accept().catch(ignore);
+    this.#onSummary(request.body);
+  }
+
+  #onSummary(body: string): void {
+    const voicemail = tryParseVoicemail(body);
+    if (voicemail !== undefined) this.#options.handler.onVoicemail(voicemail);
   }
 
   /** Says that nothing more is wanted, in this very moment. */
