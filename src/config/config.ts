@@ -155,6 +155,8 @@ export interface TrunkConfig {
   readonly id: string;
   /** SIP URI. */
   readonly peer: string;
+  /** SIP URI: where what is for the peer is sent instead. */
+  readonly outboundProxy?: string;
   /** Answers the peer's 401 and 407. */
   readonly auth?: { readonly username: string; readonly password: string };
   readonly register?: {

@@ -61,7 +61,9 @@ export function resolveConfig(values: FileValues, context: ResolveContext): Conf
     ]),
   );
   const http = toHttp(values.http, directory);
-  const peers = [...trunks.values()].map((trunk) => tryParsePeerUri(trunk.peer)?.host ?? "");
+  const peers = [...trunks.values()].map(
+    (trunk) => tryParsePeerUri(trunk.outboundProxy ?? trunk.peer)?.host ?? "",
+  );
   const own = ownAddress(context.interfaces, peers) ?? "127.0.0.1";
   const sip = toSip(values.sip, directory, peers.every(isLoopbackHost) ? "127.0.0.1" : own);
   const adminToken = demo?.adminToken;
@@ -129,6 +131,7 @@ function toTrunk(
   return compact({
     id,
     peer: trunk.peer,
+    outboundProxy: trunk["outbound-proxy"],
     auth: trunk.auth,
     register:
       register === undefined

@@ -1,5 +1,6 @@
 import { trunkProfileKeys } from "./trunk-profile.ts";
 import { trunkIdentityKeys } from "./trunk-identity.ts";
+import { trunkProxyKeys } from "./trunk-proxy.ts";
 import { trunkTransferKeys } from "./trunk-transfer.ts";
 
 /** Keys of a trunk that have files of their own. */
@@ -7,4 +8,5 @@ export const trunkKeys = {
   ...trunkIdentityKeys,
   ...trunkProfileKeys,
   ...trunkTransferKeys,
+  ...trunkProxyKeys,
 } as const;

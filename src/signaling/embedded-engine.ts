@@ -34,6 +34,8 @@ export interface EngineTrunk {
   readonly id: string;
   /** A SIP URI. */
   readonly peer: string;
+  /** A SIP URI: where what is for the peer is sent instead. */
+  readonly outboundProxy?: string;
   /** Addresses and ranges that calls may come from, beside those of the peer. */
   readonly accept?: readonly string[];
   /** Answers this trunk's 401 and 407. */

@@ -43,6 +43,10 @@ beforeAll(async () => {
           },
         },
         plain: { peer: `sip:${PLAIN}:${plain.local.port}` },
+        proxied: {
+          peer: "sip:carrier.invalid",
+          "outbound-proxy": `sip:${PLAIN}:${plain.local.port}`,
+        },
         account: {
           peer: `sip:${ACCOUNT}:${account.local.port}`,
           profile: "sipgate",
@@ -74,6 +78,7 @@ beforeAll(async () => {
           { name: "plain", to: "_6XX", do: { dial: "plain" } },
           { name: "trusted", to: "_7XX", do: { dial: "trusted" } },
           { name: "national", to: "_0Z.", do: { dial: "trusted" } },
+          { name: "by a proxy", to: "_4XX", do: { dial: "proxied" } },
           { name: "account", to: "_5XX", do: { dial: "account" } },
         ],
       },
@@ -196,6 +201,14 @@ describe("RFC 3325 what a trunk sees of a web user", () => {
   it("gets the number that is dialled in its own way", async () => {
     const invite = await fromBrowser(trusted, "030123456", [], "4930123456");
     expect(invite.requestUri).toBe(`sip:4930123456@${TRUSTED}:${trusted.local.port};user=phone`);
+  });
+});
+
+describe("a trunk with an outbound proxy", () => {
+  it("is called by way of the proxy, under its own name", async () => {
+    const invite = await fromBrowser(plain, "400");
+    expect(invite.requestUri).toBe("sip:400@carrier.invalid");
+    expect(invite.to.uri).toBe("sip:400@carrier.invalid");
   });
 });
 

@@ -27,6 +27,8 @@ export interface TrunkOptions {
   readonly id: string;
   /** A SIP URI: `sip:192.0.2.1`, `sip:pbx.example.com:5070;transport=udp`. */
   readonly peer: string;
+  /** Where what is for the peer is sent instead: a SIP URI as `peer` is (RFC 3261 §8.1.2). */
+  readonly outboundProxy?: string | undefined;
   /** Addresses and ranges that calls may come from, beside those of the peer itself. */
   readonly accept?: readonly string[];
   readonly challenges?: TrunkChallenges | undefined;
@@ -94,6 +96,8 @@ export class Trunk implements TrunkWays {
   registeredWith: string | undefined;
   readonly #context: TrunkContext;
   readonly #uri: SipUri;
+  /** What leads to its servers: the URI of the proxy before it, else its own. */
+  readonly #way: SipUri;
   readonly #accept: AddressSet;
   readonly #targets: TrunkTargets;
   readonly #failoverAfterMs: number;
@@ -110,11 +114,13 @@ export class Trunk implements TrunkWays {
     this.#isPhone = options.isPhone ?? false;
     this.#context = context;
     this.#uri = SipUri.parse(options.peer);
-    const { name = stripBrackets(this.#uri.host), verify = true, files } = options.tls ?? {};
-    const isSips = this.#uri.scheme === "sips";
+    this.#way =
+      options.outboundProxy === undefined ? this.#uri : SipUri.parse(options.outboundProxy);
+    const { name = stripBrackets(this.#way.host), verify = true, files } = options.tls ?? {};
+    const isSips = this.#way.scheme === "sips";
     this.#flowOptions = {
       tls: { name, verify, files, scheme: isSips ? "sips" : undefined },
-      mayUseTcp: !isSips && !this.#uri.params.has("transport"),
+      mayUseTcp: !isSips && !this.#way.params.has("transport"),
     };
     this.terms = options.terms ?? DEFAULT_TERMS;
     this.#accept = new AddressSet(options.accept ?? []);
@@ -126,7 +132,7 @@ export class Trunk implements TrunkWays {
       resolver,
       supports,
       random,
-      uri: this.#uri,
+      uri: this.#way,
     });
   }
 
@@ -185,9 +191,9 @@ export class Trunk implements TrunkWays {
     return this.#targets.has(address);
   }
 
-  /** The transport that the peer's URI names. */
+  /** The transport that the URI of the peer, or of the proxy before it, names. */
   get transport(): TargetTransport | undefined {
-    return transportOf(this.#uri);
+    return transportOf(this.#way);
   }
 
   /** Whether a certificate for these names is the peer's. */

@@ -115,6 +115,27 @@ describe("a trunk over TCP", () => {
     peer.respond(await peer.expectRequest("BYE"), 200);
   });
 
+  it("RFC 3261 §8.1.2: goes by way of an outbound proxy, and names the peer all the same", async () => {
+    const proxy = await listener();
+    const outboundProxy = `sip:127.0.0.1:${proxy.address.port};transport=tcp`;
+    await start([{ id: "t", peer: "sip:carrier.invalid", outboundProxy }]);
+    const log = place("t");
+    const { peer } = await proxy.accepted.next();
+    const invite = await peer.expectRequest("INVITE");
+    expect(invite.requestUri).toBe("sip:5@carrier.invalid");
+    expect(invite.to.uri).toBe("sip:5@carrier.invalid");
+    peer.respond(invite, 200, { toTag: "far", body: sdpOf("answer") });
+    await peer.expectRequest("ACK");
+    const { log: dialog } = await log.expect("accepted");
+    call(peer);
+    const incoming = await engine.invites.next();
+    expect(incoming.invite.party).toEqual({ kind: "trunk", trunkId: "t" });
+    incoming.invite.reject(486);
+    await peer.expectResponse(486);
+    dialog.dialog.bye();
+    peer.respond(await peer.expectRequest("BYE"), 200);
+  });
+
   it("is refused from anywhere else", async () => {
     await start([{ id: "t", peer: "sip:127.0.0.9;transport=tcp" }]);
     const { peer } = await dial(engine.at("tcp"));
