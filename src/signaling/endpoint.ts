@@ -4,7 +4,6 @@ import { formatSocketAddress } from "../core/address.ts";
 import type { SocketAddress } from "../core/address.ts";
 import { AttemptLimit } from "./auth/attempt-limit.ts";
 import { Authenticator } from "./auth/authenticator.ts";
-import { ChallengeAnswer } from "./auth/challenge-answer.ts";
 import { Nonces } from "./auth/nonces.ts";
 import { DEFAULT_LIMITS } from "./dialog/dialog-context.ts";
 import type { Carrier } from "./drachtio/carrier.ts";
@@ -44,7 +43,6 @@ import { Registrar } from "./registrar/registrar.ts";
 import type {
   EmbeddedEngine,
   EmbeddedEngineOptions,
-  EngineTrunk,
   GuardCounts,
 } from "./embedded-engine.ts";
 import { RefusalLog } from "./refusal-log.ts";
@@ -58,12 +56,12 @@ import type { Flow, TransportHandler } from "./transport/flow.ts";
 import { CachingResolver } from "./transport/dns/caching-resolver.ts";
 import { NodeResolver } from "./transport/dns/node-resolver.ts";
 import { TransportLayer } from "./transport/transport-layer.ts";
+import { withChallenges } from "./trunk-challenges.ts";
 import type { TrunkState } from "./trunk/channels.ts";
 import type { PingView } from "./trunk/options-ping.ts";
 import type { RegistrationView } from "./trunk/registration.ts";
 import type { TargetView } from "./trunk/trunk.ts";
 import { TrunkTable } from "./trunk/trunk-table.ts";
-import type { TrunkTableOptions } from "./trunk/trunk-table.ts";
 
 /**
  * Builds the SIP stack: transports, transactions, dialogs, authentication, registrar and trunks.
@@ -648,26 +646,6 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     // A domain without a dot, such as `localhost`, means nothing to another machine.
     return domain.includes(".") || flow === undefined ? domain : hostOf(flow.sentBy);
   }
-}
-
-/** One answerer for each pair of credentials: the realm that one learns is that of the trunk. */
-function withChallenges({
-  auth,
-  register,
-  ...trunk
-}: EngineTrunk): TrunkTableOptions["trunks"][number] {
-  if (register === undefined) {
-    const own = auth === undefined ? undefined : new ChallengeAnswer(auth, trunk.id);
-    return { ...trunk, challenges: own };
-  }
-  const { username, password, expiresSeconds } = register;
-  const own = new ChallengeAnswer({ username, password }, trunk.id);
-  const isSame = auth === undefined || (auth.username === username && auth.password === password);
-  return {
-    ...trunk,
-    challenges: isSame ? own : new ChallengeAnswer(auth, trunk.id),
-    register: { username, expiresSeconds, challenges: own },
-  };
 }
 
 function asListener({ host, port }: SocketAddress): { readonly listen: SocketAddress } {
