@@ -40,11 +40,7 @@ import { buildSipUri } from "./message/uri.ts";
 import { instanceOf } from "./registrar/contact.ts";
 import { InstancePaths } from "./registrar/instance-path.ts";
 import { Registrar } from "./registrar/registrar.ts";
-import type {
-  EmbeddedEngine,
-  EmbeddedEngineOptions,
-  GuardCounts,
-} from "./embedded-engine.ts";
+import type { EmbeddedEngine, EmbeddedEngineOptions, GuardCounts } from "./embedded-engine.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import { isBrowser, Screen } from "./screen.ts";
 import { ScopedClock } from "./scoped-clock.ts";
