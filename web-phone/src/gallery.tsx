@@ -17,6 +17,7 @@ import { type Check, initialShell, type Shell } from "./shell.ts";
 import { NO_VIDEO } from "./video.ts";
 import { type Call, initialState, type PhoneState, type RecentCall } from "./state.ts";
 import type { PhoneActions } from "./ui/actions.ts";
+import { ChatView } from "./ui/Aside.tsx";
 import { VideoPane } from "./ui/CallScreen.tsx";
 import { CheckDialog, PhoneView, SettingsDialog } from "./ui/PhoneView.tsx";
 
@@ -496,7 +497,12 @@ async function show(look: Look): Promise<void> {
   } else {
     await useLanguage(tryParseLanguage(look.lang) ?? "en");
   }
-  await Promise.all([CheckDialog.preload(), SettingsDialog.preload(), VideoPane.preload()]);
+  await Promise.all([
+    CheckDialog.preload(),
+    SettingsDialog.preload(),
+    VideoPane.preload(),
+    ChatView.preload(),
+  ]);
   const page = document.documentElement;
   page.lang = languageTag();
   page.dir = languageDirection();

@@ -94,13 +94,15 @@ export class CallPictures {
    * @param isHeld by either side: what is not sent now comes again
    */
   onAgreed(state: VideoState, isHeld: boolean): void {
+    const isRefused = this.#camera !== undefined && !state.isSending && !isHeld;
+    const hasChanged = isRefused || this.#isReceiving !== state.isReceiving;
     this.#isReceiving = state.isReceiving;
-    if (this.#camera !== undefined && !state.isSending && !isHeld) {
+    if (isRefused) {
       // Nobody takes our pictures: the camera's lamp has nothing to burn for.
       this.#switchOff();
       this.#ports.onProblem("refused");
     }
-    this.#tell();
+    if (hasChanged) this.#tell();
   }
 
   /** The call is over. */

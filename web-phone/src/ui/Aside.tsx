@@ -2,10 +2,13 @@ import { plural, t } from "../i18n/text.ts";
 import type { Shell, ShellEvent, View } from "../shell.ts";
 import type { PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
-import { ChatView, unreadOf } from "./ChatView.tsx";
 import { ContactList } from "./ContactList.tsx";
 import { Icon, type IconName } from "./Icon.tsx";
+import { lazy } from "./lazy.ts";
 import { RecentList } from "./RecentList.tsx";
+
+/** A file of its own: most visits write nothing. */
+export const ChatView = lazy(async () => (await import("./ChatView.tsx")).ChatView);
 
 const ICONS: Readonly<Record<View, IconName>> = {
   recent: "clock",
@@ -13,6 +16,11 @@ const ICONS: Readonly<Record<View, IconName>> = {
   messages: "message",
 };
 const VIEWS: readonly View[] = ["recent", "contacts", "messages"];
+
+/** How many messages nobody has read. */
+function unreadOf(state: PhoneState): number {
+  return state.around.messages.filter((message) => message.state === "unread").length;
+}
 
 /** What stands beside the pane, or below it where there is no room: recents, contacts, messages. */
 export function Aside(props: {

@@ -21,11 +21,6 @@ function nameOf(props: ChatProps, peer: string): string {
   return contact?.name ?? said?.name ?? peer;
 }
 
-/** How many messages nobody has read. */
-export function unreadOf(state: PhoneState): number {
-  return state.around.messages.filter((message) => message.state === "unread").length;
-}
-
 function stateWordOf(message: Message): string {
   switch (message.state) {
     case "sending":
