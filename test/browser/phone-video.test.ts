@@ -6,7 +6,8 @@ import { expectNothingLeft } from "../harness/gateway-state.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { CLEAN, TONE_1001, TONE_1002, TONE_PEER, useStage } from "./support.ts";
 
-const WITHIN = { timeout: 20_000 };
+const PATIENCE_MS = 20_000;
+const WITHIN = { timeout: PATIENCE_MS };
 let door: Baresip;
 let carrier: Sipp;
 const stage = useStage(async () => {
@@ -113,7 +114,7 @@ describe("pictures in a call", () => {
     ]);
     await caller.call("1002");
     await callee.answer();
-    await caller.waitForCall("connected");
+    await caller.waitForCall("connected", PATIENCE_MS);
     await expectSound(caller, callee);
     expect(await callee.part("video").count()).toBe(0);
 
@@ -139,11 +140,11 @@ describe("pictures in a call", () => {
       [callee, caller],
     ] as const) {
       await holder.hold();
-      await held.waitForCall("remote-hold");
+      await held.waitForCall("remote-hold", PATIENCE_MS);
       await held.part("video-theirs").waitFor({ state: "detached", ...WITHIN });
-      await holder.waitForCall("local-hold");
+      await holder.waitForCall("local-hold", PATIENCE_MS);
       await holder.hold();
-      await held.waitForCall("connected");
+      await held.waitForCall("connected", PATIENCE_MS);
       await expectPictures(caller);
       await expectPictures(callee);
       await expectSound(caller, callee);
@@ -174,7 +175,7 @@ describe("pictures in a call", () => {
     await expectPictures(callee);
     await expectSound(caller, callee);
     await callee.end();
-    await caller.waitForCall("ended");
+    await caller.waitForCall("ended", PATIENCE_MS);
 
     await caller.call("700");
     await expectTone(caller, TONE_PEER);
@@ -194,7 +195,7 @@ describe("pictures in a call", () => {
     ]);
     await caller.call("1002");
     await callee.answer();
-    await caller.waitForCall("connected");
+    await caller.waitForCall("connected", PATIENCE_MS);
     await callee.part("camera").click();
     await expectNotice(callee, "may not use your camera");
     await caller.part("camera").click();
@@ -206,7 +207,7 @@ describe("pictures in a call", () => {
     await caller.part("camera").click();
     await expectPictures(callee);
     await caller.end();
-    await callee.waitForCall("ended");
+    await callee.waitForCall("ended", PATIENCE_MS);
 
     await caller.call("600");
     await expectTone(caller, TONE_1001);

@@ -51,7 +51,8 @@ export class TestBrowser implements AsyncDisposable {
       headless: true,
       args: [
         "--no-sandbox",
-        "--use-fake-device-for-media-stream",
+        // Its camera at half its speed: pictures cost most of what a busy machine has.
+        "--use-fake-device-for-media-stream=fps=10",
         `--use-file-for-fake-audio-capture=${toneFile}`,
         "--autoplay-policy=no-user-gesture-required",
         // A network namespace of a test has no other interface.
