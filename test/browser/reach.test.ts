@@ -87,7 +87,7 @@ describe("an incoming call reaches a user whose eyes are elsewhere", () => {
     await annPhone.part("settings").click();
     await annPhone.part("key-mute").click();
     await annPhone.page.keyboard.press("5");
-    await expect.poll(() => annPhone.part("key-notice").textContent()).toMatch(/cannot be had/);
+    await expect.poll(() => annPhone.part("key-notice").textContent()).toMatch(/cannot be used/);
     await annPhone.page.keyboard.press("x");
     await expect.poll(() => annPhone.part("key-mute").textContent()).toBe("X");
     await annPhone.page.keyboard.press("Escape");

@@ -394,7 +394,7 @@ export const ar: LanguageTexts = {
     "settings.keys.help": "انقر مفتاحًا ثم اضغط المفتاح الذي تريده بدلًا منه.",
     "settings.keys.refused":
       "لا يصلح هذا المفتاح هنا: مفاتيح الوظائف تحل محل مفاتيح الوظائف، والحروف محل الحروف.",
-    "settings.keys.reset": "إعادة كل المفاتيح كما كانت",
+    "settings.keys.reset": "إعادة ضبط كل المفاتيح",
   },
   plurals: {
     "recent.missed-count": {

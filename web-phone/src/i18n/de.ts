@@ -419,8 +419,8 @@ export const de: LanguageTexts = {
     "settings.keys.help":
       "Klicken Sie auf eine Taste und drücken Sie dann die, die Sie stattdessen wollen.",
     "settings.keys.refused":
-      "Diese Taste geht hier nicht: An die Stelle von Funktionstasten treten Funktionstasten, an die von Buchstaben Buchstaben.",
-    "settings.keys.reset": "Alle Tasten wie zuvor",
+      "Diese Taste geht hier nicht: Eine Funktionstaste ersetzt eine Funktionstaste, ein Buchstabe einen Buchstaben.",
+    "settings.keys.reset": "Alle Tasten zurücksetzen",
   },
   plurals: {
     "recent.missed-count": {

@@ -401,8 +401,8 @@ export const en = {
   "settings.keys.press": "Press a key…",
   "settings.keys.help": "Click a key, then press the one that you want instead.",
   "settings.keys.refused":
-    "That key cannot be had here: function keys take the place of function keys, letters that of letters.",
-  "settings.keys.reset": "All keys as they were",
+    "That key cannot be used here: a function key takes the place of a function key, a letter that of a letter.",
+  "settings.keys.reset": "Reset all keys",
 } as const;
 
 /** English texts that depend on a number, by the categories of `Intl.PluralRules`. */

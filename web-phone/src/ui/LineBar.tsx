@@ -29,9 +29,19 @@ function Waiting(props: {
   const isTalking = state.call?.phase === "connected" || state.call?.phase === "early-media";
   return (
     <div class="notice line line--waiting" role="alert" data-testid="call-waiting">
-      <p class="line__who" data-testid="waiting-caller">
-        {t("call.waiting.heading", { caller: callerOf(call) })}
-      </p>
+      <div class="line__head">
+        <p class="line__who" data-testid="waiting-caller">
+          {t("call.waiting.heading", { caller: callerOf(call) })}
+        </p>
+        <button
+          type="button"
+          class="button button--small"
+          data-testid="silence-waiting"
+          onClick={() => actions.toggleSilence(call.id)}
+        >
+          {call.isSilenced ? t("call.ring-again") : t("call.silence")}
+        </button>
+      </div>
       <div class="line__actions">
         <button
           type="button"
@@ -61,14 +71,6 @@ function Waiting(props: {
         >
           <Icon name="hang-up" />
           {t("call.decline")}
-        </button>
-        <button
-          type="button"
-          class="button button--small"
-          data-testid="silence-waiting"
-          onClick={() => actions.toggleSilence(call.id)}
-        >
-          {call.isSilenced ? t("call.ring-again") : t("call.silence")}
         </button>
       </div>
     </div>

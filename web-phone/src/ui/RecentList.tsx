@@ -42,6 +42,7 @@ export function RecentList(props: {
   const { state, actions, shell } = props;
   const isBlocked = !canCall(state);
   const missed = state.recent.filter(isMissed);
+  const isCleared = state.recent.length === 0 && state.cleared !== undefined;
   const bounded = useBounded(
     shell.isMissedOnly ? missed : state.recent,
     String(shell.isMissedOnly),
@@ -73,7 +74,7 @@ export function RecentList(props: {
           </button>
         </div>
       )}
-      {state.recent.length === 0 ? (
+      {state.recent.length === 0 && !isCleared ? (
         <div class="recent__empty">
           <p>{t("recent.empty")}</p>
           {shell.preferences.isCheckDone ? null : (
@@ -142,23 +143,23 @@ export function RecentList(props: {
           </li>
         ))}
       </ul>
+      <p class="aside__notice" role="status" data-testid="recent-notice">
+        {isCleared ? t("recent.cleared") : ""}
+      </p>
       <div class="aside__tools aside__tools--end">
         <MoreButton bounded={bounded} />
-        {state.recent.length === 0 && state.cleared === undefined ? null : (
+        {state.recent.length === 0 && !isCleared ? null : (
           // One button for both, so that the keyboard stays where it is.
           <button
             type="button"
             class="button button--small"
-            data-testid={state.recent.length > 0 ? "recent-clear" : "recent-undo"}
-            onClick={state.recent.length > 0 ? actions.clearRecents : actions.restoreRecents}
+            data-testid={isCleared ? "recent-undo" : "recent-clear"}
+            onClick={isCleared ? actions.restoreRecents : actions.clearRecents}
           >
-            {state.recent.length > 0 ? t("recent.clear") : t("recent.undo")}
+            {isCleared ? t("recent.undo") : t("recent.clear")}
           </button>
         )}
       </div>
-      <p class="aside__notice" role="status" data-testid="recent-notice">
-        {state.recent.length === 0 && state.cleared !== undefined ? t("recent.cleared") : ""}
-      </p>
     </>
   );
 }
