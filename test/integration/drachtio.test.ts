@@ -307,8 +307,9 @@ describe("from an address that is no trunk's, over drachtio-server", () => {
       const [call, leg] = await talkToDesk(office(), ann);
       leg.dialog.from(stranger).request("BYE");
       await stranger.expectResponse(403, "BYE");
-      // The server has ended the dialog by then.
+      // The server has ended the dialog by then, so both ends are told.
       await call.hungUp();
+      await leg.hungUp();
     } finally {
       await stranger.close();
     }

@@ -31,7 +31,14 @@ import type { DrachtioServer } from "./options.ts";
 import { Orphans } from "./orphans.ts";
 import { Questions } from "./questions.ts";
 import { CarriedServerTransaction } from "./server-transaction.ts";
-import { cancelText, dialogRequestText, newRequestText, responseText } from "./texts.ts";
+import {
+  cancelText,
+  dialogRequestText,
+  LAST_CSEQ,
+  lateByeText,
+  newRequestText,
+  responseText,
+} from "./texts.ts";
 import type { CommandText } from "./texts.ts";
 
 export interface CarrierOptions {
@@ -50,8 +57,6 @@ export interface CarrierOptions {
 const MAX_FLOWS = 10_000;
 /** The start waits no longer than this for a server. */
 const START_MS = 3000;
-/** Above whatever the far end has used (RFC 3261 §8.1.1.5). */
-const LAST_CSEQ = 2_147_483_647;
 const FOREIGN = 'SIP;cause=481;text="A BYE from elsewhere has ended the dialog"';
 const LOST = 'SIP;cause=503;text="drachtio-server was lost"';
 
@@ -258,7 +263,11 @@ export class Carrier implements TransactionCarrier, LinkHandler {
 
   onUp(link: Link): void {
     this.onTried();
-    for (const text of this.#orphans.take(link.name)) link.send(text);
+    for (const { text, otherwise } of this.#orphans.take(link.name)) {
+      link.send(text, (reply) => {
+        if (reply?.isOk === false && otherwise !== undefined) link.send(otherwise);
+      });
+    }
   }
 
   onTried(): void {
@@ -284,7 +293,7 @@ export class Carrier implements TransactionCarrier, LinkHandler {
       this.#cancelled(invite);
     }
     for (const dialog of this.#dialogs.takeOf(link)) {
-      if (dialog.isCall) this.#orphans.addDialog(link.name, dialog.id);
+      if (dialog.isCall) this.#orphans.addDialog(link.name, dialog);
       this.#handUp(byeOf(dialog, LOST), dialog.flow, undefined);
     }
     for (const [key, flow] of this.#flows) {
@@ -356,6 +365,9 @@ export class Carrier implements TransactionCarrier, LinkHandler {
         callId,
         localTag: fromTag,
         remoteTag,
+        localParty: request.headers.get("From") ?? "",
+        remoteParty: response.headers.get("To") ?? "",
+        target: response.contact?.uri ?? request.requestUri,
         isCall,
         flow: way,
       });
@@ -377,8 +389,10 @@ export class Carrier implements TransactionCarrier, LinkHandler {
     const isTaken = this.#handUp(request, flow, event.transactionId);
     if (dialog === undefined) return;
     // The server has ended the dialog, whoever has sent the BYE: a call that we kept would be deaf.
-    if (request.method === "BYE" && !isTaken) this.#endDialog(dialog, FOREIGN, dialog.flow);
-    else if (request.method === "BYE" || (isLast(request) && !dialog.isCall)) {
+    if (request.method === "BYE" && !isTaken) {
+      this.#endDialog(dialog, FOREIGN, dialog.flow);
+      this.#command(link, lateByeText(dialog, dialog.flow.route, FOREIGN));
+    } else if (request.method === "BYE" || (isLast(request) && !dialog.isCall)) {
       this.#dialogs.close(dialog.id);
     }
   }
@@ -456,7 +470,18 @@ export class Carrier implements TransactionCarrier, LinkHandler {
     if (response.statusCode >= 300) this.#dialogs.close(id);
     if (response.statusCode >= 300 || response.toTag === undefined) return undefined;
     const localTag = response.toTag;
-    return this.#dialogs.open({ id, link: flow.link, callId, localTag, remoteTag, isCall, flow });
+    return this.#dialogs.open({
+      id,
+      link: flow.link,
+      callId,
+      localTag,
+      remoteTag,
+      localParty: response.headers.get("To") ?? "",
+      remoteParty: request.headers.get("From") ?? "",
+      target: request.contact?.uri ?? "",
+      isCall,
+      flow,
+    });
   }
 
   #onResponded(

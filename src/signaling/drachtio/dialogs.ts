@@ -10,6 +10,11 @@ export interface CarriedDialog {
   readonly callId: string;
   readonly localTag: string;
   readonly remoteTag: string;
+  /** Our From, as the far end knows it, and its To. */
+  readonly localParty: string;
+  readonly remoteParty: string;
+  /** URI of the far end's Contact. */
+  readonly target: string;
   /** An INVITE made it, not a SUBSCRIBE. */
   readonly isCall: boolean;
   /** Where the far end is. */

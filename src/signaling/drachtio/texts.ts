@@ -1,8 +1,10 @@
 import { isUtf8 } from "node:buffer";
+import { buildRequest } from "../message/build.ts";
 import type { Headers } from "../message/headers.ts";
 import { SipRequest, SipResponse } from "../message/message.ts";
 import type { SipMessage } from "../message/message.ts";
 import { serializeMessage } from "../message/serializer.ts";
+import type { CarriedDialog } from "./dialogs.ts";
 
 /** The server writes them, and drops ours. */
 const HOP_FIELDS = ["Via", "Route", "Record-Route", "RSeq", "Content-Length"] as const;
@@ -10,6 +12,12 @@ const HOP_FIELDS = ["Via", "Route", "Record-Route", "RSeq", "Content-Length"] as
 const DIALOG_FIELDS = [...HOP_FIELDS, "From", "To", "Call-ID", "CSeq", "Max-Forwards"] as const;
 /** The server knows the request that a response answers. */
 const COPIED_FIELDS = [...HOP_FIELDS, "From", "Call-ID", "CSeq"] as const;
+
+/** Above whatever either end has used (RFC 3261 §8.1.1.5). */
+export const LAST_CSEQ = 2_147_483_647;
+
+/** What a BYE needs to know of its dialog. */
+export type LateDialog = Pick<CarriedDialog, "callId" | "localParty" | "remoteParty" | "target">;
 
 /** The text of a command; undefined when it is no UTF-8, which the server spoils. */
 export type CommandText = string | undefined;
@@ -26,6 +34,29 @@ export function dialogRequestText(request: SipRequest, dialogId: string): Comman
   const { headers, body } = stripped(request, DIALOG_FIELDS);
   const inside = new SipRequest(request.method, "sip:placeholder", headers, body);
   return commandText(`sip||${dialogId}`, inside);
+}
+
+/**
+ * A BYE for a dialog that the server does not know any more: for the server it is a request of no
+ * dialog, and for the far end it is as good as any.
+ *
+ * @param route where the far end is
+ */
+export function lateByeText(dialog: LateDialog, route: string, reason: string): CommandText {
+  const bye = buildRequest({
+    method: "BYE",
+    requestUri: dialog.target,
+    headers: [
+      ["Max-Forwards", "70"],
+      ["From", dialog.localParty],
+      ["To", dialog.remoteParty],
+      ["Call-ID", dialog.callId],
+      // The server has numbered what went before.
+      ["CSeq", `${LAST_CSEQ} BYE`],
+      ["Reason", reason],
+    ],
+  });
+  return newRequestText(bye, route);
 }
 
 /** The CANCEL of an INVITE. */
