@@ -1,4 +1,4 @@
-import type { MediaLeg } from "../media/session.ts";
+import type { Exchange, MediaLeg } from "../media/session.ts";
 import type { Dialog } from "../signaling/engine.ts";
 import type { CallerIdentity } from "./presentation.ts";
 
@@ -14,4 +14,10 @@ export interface CallEnd extends EndSdps {
   readonly leg: MediaLeg;
   /** Who is there, as others are shown it. */
   readonly identity: CallerIdentity;
+}
+
+/** The tag of the leg that a leg exchanges its media with. */
+export function farEndOf(exchange: Exchange | undefined, tag: string): string | undefined {
+  if (exchange === undefined) return undefined;
+  return exchange.offerer.tag === tag ? exchange.answerer.tag : exchange.offerer.tag;
 }

@@ -12,6 +12,7 @@ import type {
 import type {
   Dialog,
   IncomingInvite,
+  IncomingMessage,
   IncomingRefer,
   IncomingReinvite,
   IncomingRequest,
@@ -19,11 +20,12 @@ import type {
 } from "../signaling/engine.ts";
 import { Announcement } from "./announcement.ts";
 import type { Attempt } from "./attempt.ts";
-import type { EndSdps } from "./call-end.ts";
+import { farEndOf, type EndSdps } from "./call-end.ts";
 import { CallerProgress } from "./caller-progress.ts";
 import { completeReason, NORMAL_CLEARING, resultOf } from "./cause.ts";
 import { callChanged, callEnded, callMedia, callStarted } from "./channels.ts";
 import { chooseCodecs, choiceAfterOffer, type CodecChoice } from "./codec-choice.ts";
+import { CallTexts } from "./call-text.ts";
 import { callerLeg, type CallContext } from "./context.ts";
 import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
 import { digitPathOf, DigitRelay, type DigitPath } from "./digit-relay.ts";
@@ -40,8 +42,7 @@ import { QualityWatch } from "./quality-watch.ts";
 import type { CallView, TransferNote } from "./record.ts";
 import { renegotiate, type Peer } from "./renegotiation.ts";
 import {
-  acknowledgeCallee,
-  acknowledgeService,
+  acknowledgeLate,
   createServiceOf,
   sdpForCaller,
   serviceExchange,
@@ -78,6 +79,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   readonly #story: Story;
   readonly #quality: QualityWatch;
   readonly #digits: DigitRelay;
+  readonly #texts = new CallTexts();
   /** How codecs are chosen now, and how before the phone asked for anything. */
   #codecs: CodecChoice;
   #usualCodecs: CodecChoice;
@@ -175,7 +177,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     this.#quality = new QualityWatch({
       clock: context.clock,
       media: this.#media,
-      farEndOf: (tag) => this.#farEndOf(tag),
+      farEndOf: (tag) => farEndOf(this.#exchange, tag),
       onChanged: (report) => {
         if (this.#state === "connected") this.#noteMedia(report);
       },
@@ -425,6 +427,11 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     this.#onInfo(end.leg, request);
   }
 
+  onEndMessage(end: DialogEnd, message: IncomingMessage): void {
+    const peer = this.#state === "connected" ? this.#peerOf(end) : undefined;
+    void this.#texts.carry(message, peer?.kind === "dialog" ? peer.end : undefined);
+  }
+
   onEndRefer(end: DialogEnd, refer: IncomingRefer): void {
     this.#surroundings.onRefer(this, end, refer);
   }
@@ -590,10 +597,9 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   /** Brings the caller's answer to a late offer to the callee, in our ACK, or to the service. */
   async #acknowledgeLate(exchange: Exchange, sdp: string): Promise<void> {
-    const [media, callee, service] = [this.#media, this.#callee, this.#service];
+    const [callee, service] = [this.#callee, this.#service];
     try {
-      if (callee !== undefined) await acknowledgeCallee(media, callee, exchange, sdp);
-      else if (service !== undefined) await acknowledgeService(media, service, exchange, sdp);
+      await acknowledgeLate(this.#media, { callee, service }, exchange, sdp);
     } catch (error) {
       this.#end(reasonOfMediaError(error), "gateway");
     }
@@ -643,12 +649,6 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   /** Keeps what was negotiated for the views of the live call. */
   #noteMedia(report: MediaReport = this.#media.negotiated()): void {
     this.#story.mediaReported(report, this.#digits.views(), this.#quality.view());
-  }
-
-  #farEndOf(tag: string): string | undefined {
-    const exchange = this.#exchange;
-    if (exchange === undefined) return undefined;
-    return exchange.offerer.tag === tag ? exchange.answerer.tag : exchange.offerer.tag;
   }
 
   /** A view is made only for those who look. */

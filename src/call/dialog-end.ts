@@ -5,6 +5,7 @@ import type { MediaLeg } from "../media/session.ts";
 import type {
   Dialog,
   DialogHandler,
+  IncomingMessage,
   IncomingRefer,
   IncomingReinvite,
   IncomingRequest,
@@ -23,6 +24,8 @@ export interface DialogEndOwner {
   onEndReinvite(end: DialogEnd, reinvite: IncomingReinvite): void;
   /** An INFO: of a package that the end takes, or a digit, if it is anything. The owner responds. */
   onEndInfo(end: DialogEnd, request: IncomingRequest): void;
+  /** A text. The owner responds. */
+  onEndMessage(end: DialogEnd, message: IncomingMessage): void;
   /** A REFER. The owner responds. */
   onEndRefer(end: DialogEnd, refer: IncomingRefer): void;
   /** The end that this one talks to is to leave the call. @returns undefined: not now */
@@ -123,6 +126,10 @@ export class DialogEnd implements CallEnd, DialogHandler {
     return this.#isGone ? undefined : this.#owner.leaveFrom(this);
   }
 
+  onMessage(message: IncomingMessage): void {
+    this.#owner.onEndMessage(this, message);
+  }
+
   onRefer(refer: IncomingRefer): void {
     this.#owner.onEndRefer(this, refer);
   }
@@ -140,10 +147,8 @@ export class DialogEnd implements CallEnd, DialogHandler {
       this.#owner.onEndInfo(this, request);
       return;
     }
-    // MESSAGE inside a call is not carried; the far end is told plainly, so that it can take its
-    // other way.
     request.respond(405, {
-      headers: [["Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER"]],
+      headers: [["Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, MESSAGE"]],
     });
   }
 

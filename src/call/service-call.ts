@@ -54,7 +54,7 @@ export async function sdpForCaller(
 }
 
 /** Brings the caller's answer to a late offer, out of its ACK, to the service. @throws MediaError */
-export async function acknowledgeService(
+async function acknowledgeService(
   media: MediaSession,
   service: ServiceEndpoint,
   exchange: Exchange,
@@ -64,7 +64,7 @@ export async function acknowledgeService(
 }
 
 /** Brings the caller's answer to a late offer to the callee, in our ACK. @throws MediaError */
-export async function acknowledgeCallee(
+async function acknowledgeCallee(
   media: MediaSession,
   callee: DialogEnd,
   { offerer, ...exchange }: Exchange,
@@ -73,4 +73,18 @@ export async function acknowledgeCallee(
   const answer = await media.answer({ ...exchange, offerer: callee.leg, answerer: offerer }, sdp);
   callee.localSdp = answer;
   callee.dialog.acknowledge(answer);
+}
+
+/** Brings the caller's answer to a late offer to whoever has made it. @throws MediaError */
+export async function acknowledgeLate(
+  media: MediaSession,
+  {
+    callee,
+    service,
+  }: { readonly callee?: DialogEnd | undefined; readonly service?: ServiceEndpoint | undefined },
+  exchange: Exchange,
+  sdp: string,
+): Promise<void> {
+  if (callee !== undefined) await acknowledgeCallee(media, callee, exchange, sdp);
+  else if (service !== undefined) await acknowledgeService(media, service, exchange, sdp);
 }

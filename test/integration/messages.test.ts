@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { SipRequest } from "../../src/signaling/message/message.ts";
 import { PASSWORDS } from "../harness/gateway.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
-import { expectNoFault, useOffice } from "./support.ts";
+import { expectNoFault, talkToDesk, useOffice } from "./support.ts";
 
 const office = useOffice({
   sections: {
@@ -62,6 +62,32 @@ describe("RFC 3428 MESSAGE", () => {
     });
     expect((await ann.text()).headers.get("From")).toContain("sip:701@");
     await desk.expectResponse(200, "MESSAGE");
+  });
+});
+
+describe("RFC 3428 §4 MESSAGE inside a call", () => {
+  it("goes to the other end and to nobody else, both ways, with that end's answer", async () => {
+    await using ann = await signIn("1001");
+    const [call, leg] = await talkToDesk(office(), ann);
+    call.request("MESSAGE", TEXT);
+    const atDesk = await leg.expectRequest("MESSAGE");
+    expect(atDesk.callId).toBe(leg.invite.callId);
+    expect(atDesk.body.toString()).toBe(TEXT.body);
+    office().desk.respond(atDesk, 202, { headers: [] });
+    await call.expectResponse(202, "MESSAGE");
+
+    leg.dialog.request("MESSAGE", TEXT);
+    const atAnn = await call.expectRequest("MESSAGE");
+    expect(atAnn.body.toString()).toBe(TEXT.body);
+    call.respond(atAnn, 200);
+    await leg.expectResponse(200, "MESSAGE");
+
+    call.request("MESSAGE", { ...TEXT, body: "x".repeat(1000) });
+    await call.expectResponse(513, "MESSAGE");
+    call.request("MESSAGE", { body: "<html>", contentType: "text/html" });
+    await call.expectResponse(415, "MESSAGE");
+    await call.bye();
+    await leg.hungUp();
   });
 });
 
