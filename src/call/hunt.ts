@@ -72,7 +72,7 @@ interface Target {
   readonly crossing?: ExtraHeaders;
   /** How long after the first of its stage. */
   readonly afterMs?: number;
-  /** Who has forwarded the call: it counts beside that user's own. */
+  /** Who has its calls forwarded there: it counts beside that user's own. */
   readonly as?: string | undefined;
   /** What the call counts for, over a trunk. */
   readonly charge?: { readonly keys: readonly string[]; readonly price: number };
@@ -446,7 +446,8 @@ export class Hunt implements AttemptHandler {
             ...(this.#caller.headersFor?.(trunkId) ?? []),
           ],
           crossing: this.#crossing(trunk?.headers ?? NO_RULES),
-          as,
+          // What the plan's own routes forward is the plan's affair.
+          as: action.reason === undefined ? undefined : as,
           ...(emergency === undefined && { charge: chargeOf(action.charge, trunkId) }),
         },
       ],

@@ -6,7 +6,7 @@ import type { IdentityTerms } from "../../src/call/presentation.ts";
 import type { CallRecord } from "../../src/call/record.ts";
 import type { Action } from "../../src/dialplan/decision.ts";
 import type { InviteFailure, OutgoingInviteOptions } from "../../src/signaling/engine.ts";
-import { ANN, makeRig, ScriptedInvite, settle, type Rig } from "./fakes.ts";
+import { ANN, makeRig, OFFICE, ScriptedInvite, settle, type Rig } from "./fakes.ts";
 
 // How a call carries out what the dialplan decides: orders, delays, outcomes, voicemail, hooks.
 
@@ -73,6 +73,66 @@ async function fail(index: number, status: number): Promise<void> {
   rig.engine.at(index).handler.onFailed(refused(status));
   await settle();
 }
+
+describe("call forwarding of a user", () => {
+  const dial = (rest: object): Action => ({
+    kind: "dial",
+    trunks: ["office"],
+    number: "5",
+    callerNumber: undefined,
+    timeoutMs: 60_000,
+    then: [],
+    as: "1002",
+    ...rest,
+  });
+
+  it("goes out as often at once as the user may call, and not more often", async () => {
+    rig = makeRig({ maxCallsPerUser: 1 });
+    const arrive = async (): Promise<ScriptedInvite> => {
+      const invite = new ScriptedInvite({ party: OFFICE, to: "1002" });
+      table.onInvite(invite);
+      await settle();
+      return invite;
+    };
+    const table = new CallTable({
+      context: rig.context,
+      decide: () => ({ route: "test", action: dial({ reason: "unconditional" }), trace: [] }),
+      groupsOf: () => [],
+    });
+    const first = await arrive();
+    const second = await arrive();
+    expect(called()).toEqual(["office"]);
+    expect(second.statuses).toEqual([403]);
+    await fail(0, 486);
+    expect(first.statuses).toEqual([486]);
+    await arrive();
+    expect(called()).toEqual(["office", "office"]);
+    await fail(1, 486);
+  });
+
+  it("nobody is left to ring: the user is busy, and what follows busy is done", async () => {
+    const { invite } = await place(ring([], { away: ["1002"], on: { busy: [ring(["1003"])] } }));
+    expect(called()).toEqual(["1003"]);
+    await fail(0, 480);
+    expect(invite.statuses).toEqual([480]);
+    const { invite: other } = await place(ring([], { away: ["1002"], by: "sequence", eachMs: 1 }));
+    expect(other.statuses).toEqual([486]);
+  });
+
+  it("a star code is set before it is confirmed", async () => {
+    const { invite } = await place({
+      kind: "set",
+      user: "1001",
+      setting: "forward-busy",
+      isOn: true,
+      number: "1002",
+    });
+    expect(rig.context.settings.of("1001")?.forwards.busy).toEqual({ number: "1002", isOn: true });
+    expect(invite.statuses).not.toContain(486);
+    invite.cancel();
+    await settle();
+  });
+});
 
 describe("ringing in an order", () => {
   it("rings one after the other, each for its time, until the whole time is over", async () => {
