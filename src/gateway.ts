@@ -620,6 +620,7 @@ export class Gateway implements GatewayView {
       tokens: config.api.tokens,
       turn: config.media.turn,
       country: config.dialplan.country,
+      hasVideo: config.media.video,
     };
   }
 }

@@ -22,6 +22,8 @@ export interface HttpSettings {
   readonly turn?: TurnSettings | undefined;
   /** ISO 3166 code: whose ring-back and busy tones the phone plays. */
   readonly country?: string | undefined;
+  /** Whether calls may have video; default true. */
+  readonly hasVideo?: boolean | undefined;
 }
 
 /** The gateway as the handlers see it. */

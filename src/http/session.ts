@@ -26,6 +26,8 @@ export interface SessionBody {
   readonly expiresAt: string;
   /** What the phone plays while a call rings, and when it is busy. */
   readonly tones: Pick<CallTones, "ringBack" | "busy">;
+  /** False where calls have sound only, and nobody needs to be asked for a camera. */
+  readonly video?: false;
 }
 
 const signInSchema = z.strictObject({
@@ -80,6 +82,7 @@ export async function signIn(context: RequestContext): Promise<Reply> {
     iceServers: buildIceServers(settings.turn, user.id, issued.expiresAtMs),
     expiresAt: new Date(issued.expiresAtMs).toISOString(),
     tones: tonesFor(settings.country, request.headers["accept-language"]),
+    ...(settings.hasVideo === false ? { video: false } : {}),
   };
   return jsonReply(200, session);
 }
@@ -122,6 +125,7 @@ function ofPbx(
     iceServers: verdict === "right" ? buildIceServers(settings.turn, userId, expiresAtMs) : [],
     expiresAt: new Date(expiresAtMs).toISOString(),
     tones: tonesFor(settings.country, request.headers["accept-language"]),
+    ...(settings.hasVideo === false ? { video: false } : {}),
   };
   return jsonReply(200, session);
 }

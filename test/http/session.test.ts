@@ -41,6 +41,13 @@ describe("POST /api/v1/session", () => {
     });
   });
 
+  it("says when calls have sound only", async () => {
+    const body = async (hasVideo?: boolean) =>
+      await jsonOf(await signIn(await startServer({ settings: { hasVideo } }), RIGHT));
+    expect((await body(false))["video"]).toBe(false);
+    expect(await body(true)).not.toHaveProperty("video");
+  });
+
   it("never sends the user's own password back", async () => {
     const response = await signIn(await startServer(), RIGHT);
     expect(await response.text()).not.toContain(RIGHT.password);

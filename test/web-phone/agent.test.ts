@@ -73,6 +73,13 @@ describe("the answer of a sign-in", () => {
     });
   });
 
+  it("says when the gateway lets no pictures through, also when it was kept", () => {
+    const session = tryParseSession({ ...answer, video: false });
+    expect(session?.hasVideo).toBe(false);
+    expect(tryParseSession(session)?.hasVideo).toBe(false);
+    expect(tryParseSession(answer)).not.toHaveProperty("hasVideo");
+  });
+
   it("takes what the user has typed where a PBX owns the user, and marks it", () => {
     const { password: _password, ...sip } = answer.sip;
     expect(tryParseSession({ ...answer, sip }, "typed")).toMatchObject({

@@ -2,7 +2,7 @@
 import type { OutgoingAudio } from "./agent/phone-agent.ts";
 import { deviceInUse } from "./devices.ts";
 import type { PhoneDesk } from "./phone-desk.ts";
-import type { Call } from "./state.ts";
+import { type Call, hasVideo } from "./state.ts";
 
 /** See the head of this file. */
 export class CallVideos<Audio extends OutgoingAudio> {
@@ -14,8 +14,8 @@ export class CallVideos<Audio extends OutgoingAudio> {
 
   /** The camera to ask for; undefined where the user wants no pictures at all. */
   get camera(): string | undefined {
-    const { devices } = this.#desk.state();
-    return devices.chosen.hasVideo ? deviceInUse(devices, "camera") : undefined;
+    const state = this.#desk.state();
+    return hasVideo(state) ? deviceInUse(state.devices, "camera") : undefined;
   }
 
   /** Shows our camera in the call in the pane, or no longer. */

@@ -12,7 +12,7 @@ import {
 } from "./devices.ts";
 import { findCall, liveCallsOf } from "./lines.ts";
 import type { PhoneDesk } from "./phone-desk.ts";
-import type { Call } from "./state.ts";
+import { type Call, hasVideo as mayHaveVideo } from "./state.ts";
 
 function hasMicrophone(call: Call | undefined): boolean {
   switch (call?.phase) {
@@ -61,7 +61,7 @@ export class ChosenDevices<Audio extends OutgoingAudio> {
   setHasVideo(hasVideo: boolean): void {
     this.#desk.dispatch({ type: "video-use-changed", hasVideo });
     this.#save(this.#desk.state().devices.chosen);
-    this.#desk.agent()?.allowVideo(hasVideo);
+    this.#desk.agent()?.allowVideo(mayHaveVideo(this.#desk.state()));
   }
 
   setProcessing(processing: Processing): void {

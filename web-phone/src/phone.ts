@@ -17,6 +17,7 @@ import {
   type Call,
   canCall,
   canConsult,
+  hasVideo,
   initialState,
   isInCall,
   LINES_LIMIT,
@@ -452,7 +453,7 @@ export class Phone<Audio extends OutgoingAudio> {
   #begin(session: Session): void {
     const { id, name } = session.user;
     const memory = this.#ports.loadMemory(id);
-    this.#dispatch({ type: "signed-in", userId: id, name, memory });
+    this.#dispatch({ type: "signed-in", userId: id, name, memory, hasVideo: session.hasVideo });
     const left = Date.parse(session.expiresAt) - this.#ports.now();
     this.#forgetExpiry = this.#ports.after(Math.min(left, LONGEST_TIMEOUT_MS), () =>
       this.#dispatch({ type: "session-expired" }),
@@ -473,10 +474,10 @@ export class Phone<Audio extends OutgoingAudio> {
     if (this.#agent !== undefined || this.#state.signIn.kind !== "signed-in") return;
     if (this.#state.tab === "follower") {
       const memory = this.#ports.loadMemory(id);
-      this.#dispatch({ type: "signed-in", userId: id, name, memory });
+      this.#dispatch({ type: "signed-in", userId: id, name, memory, hasVideo: session.hasVideo });
     }
     this.#agent = this.#ports.createAgent(session, this.#handlerFor(session));
-    this.#agent.allowVideo(this.#state.devices.chosen.hasVideo);
+    this.#agent.allowVideo(hasVideo(this.#state));
     this.#agent.start();
     this.#agent.watchLamps(this.#state.around.lamps.map(({ number }) => number));
   }

@@ -73,6 +73,7 @@ export function tryParseSession(value: unknown, typedPassword?: string): Session
     expiresAt,
     ...(value["sip"]["password"] === undefined ? { hasTypedPassword: true } : {}),
     ...(tones === undefined ? {} : { tones }),
+    ...(value["video"] === false || value["hasVideo"] === false ? { hasVideo: false } : {}),
   };
 }
 

@@ -65,7 +65,13 @@ export type SignInProblem =
 export type SignIn =
   | { readonly kind: "signed-out"; readonly problem: SignInProblem | undefined }
   | { readonly kind: "signing-in" }
-  | { readonly kind: "signed-in"; readonly userId: string; readonly name: string };
+  | {
+      readonly kind: "signed-in";
+      readonly userId: string;
+      readonly name: string;
+      /** False where the gateway lets no pictures through. */
+      readonly hasVideo?: boolean | undefined;
+    };
 
 /**
  * Whether this tab has the phone. A user's other tabs show what the leading one does and send it
@@ -100,6 +106,7 @@ export type PhoneEvent =
       readonly userId: string;
       readonly name: string;
       readonly memory: Memory;
+      readonly hasVideo?: boolean | undefined;
     }
   | { readonly type: "signed-out"; readonly problem?: SignInProblem | undefined }
   | { readonly type: "session-expired" }
@@ -215,6 +222,11 @@ export const initialState: PhoneState = {
 /** Whether a call holds a line now; an ended one that is still on the screen does not. */
 export function isInCall(state: PhoneState): boolean {
   return liveCallsOf(state).length > 0;
+}
+
+/** Whether calls may have pictures: the user wants them, and the gateway lets them through. */
+export function hasVideo({ signIn, devices }: PhoneState): boolean {
+  return signIn.kind === "signed-in" && signIn.hasVideo !== false && devices.chosen.hasVideo;
 }
 
 /** Whether a call that we place waits for its answer. */
@@ -407,7 +419,12 @@ export function reduce(state: PhoneState, event: PhoneEvent): PhoneState {
     case "signed-in":
       return {
         ...fresh(state),
-        signIn: { kind: "signed-in", userId: event.userId, name: event.name },
+        signIn: {
+          kind: "signed-in",
+          userId: event.userId,
+          name: event.name,
+          hasVideo: event.hasVideo,
+        },
         link: { kind: "connecting" },
         recent: event.memory.recent,
         lastNumber: event.memory.lastNumber,

@@ -25,6 +25,8 @@ export interface Session {
   readonly hasTypedPassword?: boolean;
   /** What the network plays while a call rings, and when it is busy. */
   readonly tones?: NetworkTones;
+  /** False: the gateway lets no pictures through. */
+  readonly hasVideo?: boolean;
 }
 
 /** A tone: frequencies in Hz together; seconds on, off, on, off, …: one period. */

@@ -3,7 +3,7 @@ import { t } from "../i18n/text.ts";
 import { ariaKeysOf, type Shortcut } from "../keys.ts";
 import { formatDuration, initialsOf } from "../number.ts";
 import type { Shell, ShellEvent } from "../shell.ts";
-import { type Call, callStateOf, canConsult, type PhoneState } from "../state.ts";
+import { type Call, callStateOf, canConsult, hasVideo, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { useFocusWhenLost } from "./focus.ts";
 import { Icon, type IconName } from "./Icon.tsx";
@@ -237,7 +237,7 @@ export function CallScreen(props: {
           isDisabled={!isConnected || !canConsult(state)}
           onClick={() => actions.showAdding(true)}
         />
-        {state.devices.chosen.hasVideo || call.video.isSending ? (
+        {hasVideo(state) || call.video.isSending ? (
           <Toggle
             icon="camera"
             word={t("call.video")}

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n/text.ts";
 import { cleanNumber, tryParsePadKey } from "../number.ts";
-import { canCall, type PhoneState } from "../state.ts";
+import { canCall, hasVideo, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { isFocusFree } from "./focus.ts";
 import { Icon } from "./Icon.tsx";
@@ -162,7 +162,7 @@ export function DialScreen(props: { readonly state: PhoneState; readonly actions
           <Icon name="phone" />
           {t("dial.call")}
         </button>
-        {state.devices.chosen.hasVideo ? (
+        {hasVideo(state) ? (
           <button
             class="button button--go"
             type="button"

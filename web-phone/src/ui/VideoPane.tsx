@@ -95,7 +95,9 @@ export function VideoPane(props: {
   readonly actions: PhoneActions;
 }) {
   const { call, pictures } = props;
-  const { isReceiving, isSending } = call.video;
+  const { isSending } = call.video;
+  // Another tab that has the phone has the pictures too.
+  const isReceiving = call.video.isReceiving && pictures?.theirs.value !== undefined;
   return (
     <>
       {isReceiving || isSending ? (
