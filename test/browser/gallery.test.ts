@@ -83,9 +83,10 @@ const CLIPPED = `() => {
   return found;
 }`;
 
-const AXE = `async () => {
+/** What breaks one of these rules of axe, or of the rules with one of these tags. */
+const axeOf = (rules: readonly string[]): string => `async () => {
   const { violations } = await axe.run(document, {
-    runOnly: ${JSON.stringify(RULES)},
+    runOnly: ${JSON.stringify(rules)},
     resultTypes: ["violations"],
   });
   return violations.flatMap(({ id, nodes }) =>
@@ -105,7 +106,7 @@ describe("every state of the phone", () => {
     async (theme, width, height, lang) => {
       const page = await openGallery(width, height);
       await page.evaluate(axe);
-      const both = `async () => [...await (${AXE})(), ...(${CLIPPED})()]`;
+      const both = `async () => [...await (${axeOf(RULES)})(), ...(${CLIPPED})()]`;
       expect(await walk(page, theme, lang, both)).toEqual([]);
       await page.context().close();
     },
@@ -115,21 +116,23 @@ describe("every state of the phone", () => {
   it("breaks none with the system's own colours", async () => {
     const page = await openGallery(360, 640, { forcedColors: "active" });
     await page.evaluate(axe);
-    expect(await walk(page, "auto", "en", AXE)).toEqual([]);
+    // The rest of the page is the same as without.
+    expect(await walk(page, "auto", "en", axeOf(["color-contrast"]))).toEqual([]);
     await page.context().close();
   }, 90_000);
 
-  // Arabic is looked at above.
-  it.each(["pseudo", "de", "fr", "es"])(
-    "cuts nothing in %s at 320 px and 1280 px",
-    async (lang) => {
-      const page = await openGallery(320, 640);
-      expect(await walk(page, "light", lang, CLIPPED)).toEqual([]);
-      await page.setViewportSize({ width: 1280, height: 800 });
-      expect(await walk(page, "light", lang, CLIPPED)).toEqual([]);
-      await page.context().close();
-    },
-  );
+  // Arabic is looked at above. On a wide page no part is narrower than at 320 px.
+  it.each([
+    ["pseudo", 320],
+    ["pseudo", 1280],
+    ["de", 320],
+    ["fr", 320],
+    ["es", 320],
+  ])("cuts nothing in %s at %d px", async (lang, width) => {
+    const page = await openGallery(width, 640);
+    expect(await walk(page, "light", lang, CLIPPED)).toEqual([]);
+    await page.context().close();
+  });
 
   it("reads from right to left in Arabic, with numbers from left to right", async () => {
     const page = await openGallery(360, 640);
