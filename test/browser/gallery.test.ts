@@ -41,7 +41,8 @@ async function openGallery(
     if (message.type() === "error") problems.push(message.text());
   });
   await page.goto(`${gateway.httpUrl}/gallery.html`);
-  await page.waitForFunction("window.offhookGallery !== undefined");
+  // The walk begins when this stands: else it could be drawn over the first state.
+  await page.locator(".gallery").waitFor();
   pages.push(page);
   return page;
 }
@@ -167,7 +168,7 @@ describe("every state of the phone", () => {
       "en",
       // A screen takes the focus in an effect, which comes late on a busy machine.
       `async (state) => {
-        const end = performance.now() + 1000;
+        const end = performance.now() + 10_000;
         while (document.activeElement === document.body && performance.now() < end) {
           await new Promise(requestAnimationFrame);
         }
