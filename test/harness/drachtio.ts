@@ -14,8 +14,17 @@ import { waitFor } from "./wait.ts";
 /** Its secret in the tests. */
 export const DRACHTIO_SECRET = "harness-drachtio-secret";
 
+/**
+ * Where it listens. Tests start it themselves, in a network of their own: `DRACHTIO_HOST` is an
+ * address of this machine, and says that these tests must run.
+ */
+const HOST = process.env["DRACHTIO_HOST"] ?? "127.0.0.1";
+
 /** drachtio-server is in no Debian: `DRACHTIO` names its program, or it is in the PATH. */
 const program = findDrachtio();
+if (program === undefined && process.env["DRACHTIO_HOST"] !== undefined) {
+  throw new Error("DRACHTIO_HOST is set, but there is no drachtio: name its program in DRACHTIO");
+}
 
 /** Whether tests with drachtio-server can run; see `skipWithoutDrachtio`. */
 export const hasDrachtio = program !== undefined;
@@ -35,7 +44,7 @@ export interface DrachtioOptions {
   readonly sipPort?: number;
 }
 
-/** A running drachtio-server on 127.0.0.1. */
+/** A running drachtio-server. */
 export class Drachtio implements AsyncDisposable {
   readonly admin: SocketAddress;
   readonly sip: SocketAddress;
@@ -50,10 +59,10 @@ export class Drachtio implements AsyncDisposable {
     await writeFile(
       file,
       `<drachtio>
-  <admin port="${adminPort}" secret="${DRACHTIO_SECRET}">127.0.0.1</admin>
+  <admin port="${adminPort}" secret="${DRACHTIO_SECRET}">${HOST}</admin>
   <sip>
     <contacts>
-      <contact>sip:127.0.0.1:${sipPort};transport=udp,tcp</contact>
+      <contact>sip:${HOST}:${sipPort};transport=udp,tcp</contact>
     </contacts>
   </sip>
   <logging>
@@ -78,8 +87,8 @@ export class Drachtio implements AsyncDisposable {
   private constructor(child: Child, directory: string, adminPort: number, sipPort: number) {
     this.child = child;
     this.#directory = directory;
-    this.admin = { host: "127.0.0.1", port: adminPort };
-    this.sip = { host: "127.0.0.1", port: sipPort };
+    this.admin = { host: HOST, port: adminPort };
+    this.sip = { host: HOST, port: sipPort };
   }
 
   /** Ends it as a crash would. */
@@ -107,7 +116,7 @@ function findDrachtio(): string | undefined {
 function canConnect(child: Child, port: number): Promise<boolean> {
   if (!child.isRunning) throw new Error(`drachtio-server ended\n${child.tail()}`);
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(port, HOST);
     socket.once("connect", () => {
       socket.destroy();
       resolve(true);
