@@ -5,6 +5,7 @@ const WAITING = [
   "test/browser/killed-browser.test.ts",
   "test/browser/outcomes.test.ts",
   "test/browser/silent-peer.test.ts",
+  "test/integration/asterisk-timers.test.ts",
   "test/integration/lost-connection.test.ts",
   "test/integration/media-timeout.test.ts",
   "test/integration/signaling-loss.test.ts",

@@ -1,7 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { formatSocketAddress } from "../../src/core/address.ts";
 import { PASSWORDS, restartGateway, startGateway } from "../harness/gateway.ts";
 import { metric } from "../harness/gateway-state.ts";
+import { TcpRelay } from "../harness/tcp-relay.ts";
 import { openPhone, useStage } from "./support.ts";
 
 const stage = useStage();
@@ -58,6 +60,24 @@ describe("the page", () => {
     expect(box?.height).toBeGreaterThanOrEqual(48);
     expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(height);
     await phone.end();
+    await phone.page.close();
+  });
+
+  it("is an app: it can be installed, and opens without a network", async () => {
+    const { gateway, ann } = stage();
+    const relay = await TcpRelay.start({ host: "127.0.0.1", port: gateway.ports.http });
+    const phone = await ann.openPhone(`http://${formatSocketAddress(relay.address)}`);
+    await phone.part("sign-in-user").waitFor();
+    await phone.page.evaluate("navigator.serviceWorker.ready.then(() => true)");
+    const session = await phone.page.context().newCDPSession(phone.page);
+    const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
+    // A page with a storage of its own is one in private mode.
+    const ids = installabilityErrors.map(({ errorId }) => errorId);
+    expect(ids.filter((id) => id !== "in-incognito")).toEqual([]);
+    await relay.stop();
+    await phone.page.reload();
+    await phone.enterCredentials("1001", PASSWORDS["1001"]);
+    await expect.poll(() => phone.part("sign-in-error").textContent()).toMatch(/does not answer/);
     await phone.page.close();
   });
 });

@@ -28,7 +28,7 @@ async function tabTo(page: Page, testId: string): Promise<void> {
 }
 
 describe("an incoming call reaches a user whose eyes are elsewhere", () => {
-  it("by title, icon, live region and a notification that answers", async () => {
+  it("by title, icon, badge, live region and a notification that answers", async () => {
     const { gateway, ann, bob } = stage();
     const context = await ann.browser.newContext({
       viewport: { width: 1280, height: 800 },
@@ -38,6 +38,9 @@ describe("an incoming call reaches a user whose eyes are elsewhere", () => {
     await context.addInitScript(`
       localStorage.setItem("offhook.preferences", JSON.stringify({ hasNotifications: true }));
       document.hasFocus = () => false;
+      window.badge = 0;
+      navigator.setAppBadge = async (count) => { window.badge = count; };
+      navigator.clearAppBadge = async () => { window.badge = 0; };
     `);
     const annPhone = new PhonePage(await context.newPage());
     await annPhone.page.goto(gateway.httpUrl);
@@ -52,6 +55,7 @@ describe("an incoming call reaches a user whose eyes are elsewhere", () => {
     await annPhone.waitForCall("incoming");
     expect(await annPhone.page.title()).toMatch(/Bob Ray is calling/);
     expect(await annPhone.page.evaluate(icon)).toContain("favicon-ringing.svg");
+    expect(await annPhone.page.evaluate("badge")).toBe(1);
     const live = annPhone.page.locator("[aria-live=assertive]");
     await expect.poll(() => live.textContent()).toBe("Incoming call from Bob Ray");
     expect((await annPhone.part("answer").boundingBox())?.height).toBeGreaterThanOrEqual(48);
@@ -70,6 +74,7 @@ describe("an incoming call reaches a user whose eyes are elsewhere", () => {
     await bobPhone.waitForCall("connected");
     await expect.poll(() => annPhone.page.evaluate(shown)).toEqual([]);
     expect(await annPhone.page.evaluate(icon)).toContain("favicon.svg");
+    expect(await annPhone.page.evaluate("badge")).toBe(0);
     expect(await focusOf(annPhone.page)).toBe("contact-search");
 
     // Function keys act out of a text field; letters stay in it.

@@ -33,6 +33,8 @@ const TRUNKS = {
   direct: "allow=ulaw,alaw\ndirect_media=yes",
   /** A hold of one side goes on to the other one by re-INVITE instead of as music. */
   hold: "allow=ulaw,alaw\nmoh_passthrough=yes",
+  /** Wants session timers, as short as RFC 4028 has them. */
+  timed: "allow=ulaw,alaw\ntimers=always\ntimers_sess_expires=90\ntimers_min_se=90",
   /** Passes video on. */
   video: "allow=ulaw,alaw,vp8,h264",
   /** As `direct`; with a media address of its own, Asterisk names that even then. */
