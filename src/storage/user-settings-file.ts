@@ -1,5 +1,5 @@
 import { mkdir, open, rename } from "node:fs/promises";
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { UserSettingsStore } from "../call/user-settings.ts";
@@ -104,6 +104,16 @@ export class UserSettingsFile implements UserSettingsStore {
     try {
       const kept = fileSchema.parse(JSON.parse(text));
       for (const [userId, settings] of Object.entries(kept)) this.#settings.set(userId, settings);
+    } catch (error) {
+      this.#onError(error);
+      this.#setAside();
+    }
+  }
+
+  /** The next change writes the file anew, and somebody may still want what is in this one. */
+  #setAside(): void {
+    try {
+      renameSync(this.#file, `${this.#file}.unreadable`);
     } catch (error) {
       this.#onError(error);
     }

@@ -55,7 +55,7 @@ describe("what users have set", () => {
     expect(settings.of("1001")?.doNotDisturb).toBe(true);
   });
 
-  it("a file that is not its own work is told, and taken for none", async () => {
+  it("a file that is not its own work is told, taken for none, and kept beside the new one", async () => {
     const file = await place();
     await mkdir(join(file, ".."), { recursive: true });
     await writeFile(file, '{"1001":{"doNotDisturb":1}}');
@@ -63,5 +63,7 @@ describe("what users have set", () => {
     const settings = new UserSettingsFile(file, (error) => errors.push(error));
     expect(errors).toHaveLength(1);
     expect(settings.of("1001")).toBeUndefined();
+    await settings.change("1001", (now) => ({ ...now, doNotDisturb: true }));
+    expect(await readFile(`${file}.unreadable`, "utf8")).toBe('{"1001":{"doNotDisturb":1}}');
   });
 });
