@@ -1,46 +1,12 @@
-import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { Baresip } from "../harness/baresip.ts";
+import { describe, expect, it } from "vitest";
 import { PhonePage, type TestBrowser } from "../harness/chromium.ts";
 import { PASSWORDS } from "../harness/gateway.ts";
-import { expectNothingLeft } from "../harness/gateway-state.ts";
-import { Sipp } from "../harness/sipp.ts";
-import { CLEAN, TONE_1001, TONE_1002, TONE_PEER, useStage } from "./support.ts";
+import { CLEAN, TONE_1001, TONE_1002, TONE_PEER } from "./support.ts";
+import { useVideoStage } from "./video-stage.ts";
 
 const PATIENCE_MS = 20_000;
 const WITHIN = { timeout: PATIENCE_MS };
-let door: Baresip;
-let carrier: Sipp;
-const stage = useStage(async () => {
-  door = await Baresip.start({ user: "700", video: true });
-  carrier = await Sipp.start({ scenario: "uas-echo", calls: 0 });
-  return {
-    config: {
-      trunks: {
-        door: { peer: `sip:${door.address.host}:${door.address.port}`, video: true },
-        carrier: { peer: `sip:${carrier.address.host}:${carrier.address.port}` },
-      },
-      dialplan: {
-        routes: [
-          { name: "door", to: "700", do: { dial: "door" } },
-          { name: "carrier", to: "600", do: { dial: "carrier" } },
-          { name: "colleagues", to: "@users", do: { ring: "@to" } },
-        ],
-      },
-    },
-  };
-});
-
-afterAll(async () => {
-  await door.stop();
-  await carrier.stop();
-});
-
-afterEach(async (context) => {
-  const { gateway, ann, bob } = stage();
-  if (context.task.result?.state !== "fail") await expectNothingLeft(gateway);
-  await ann.closePages();
-  await bob.closePages();
-});
+const stage = useVideoStage();
 
 async function openWithCamera(
   browser: TestBrowser,
@@ -96,8 +62,8 @@ async function expectSound(caller: PhonePage, callee: PhonePage): Promise<void> 
 
 /** Waits until the telephone has shown new pictures. */
 async function expectPicturesAtTheDoor(): Promise<void> {
-  const before = await door.picturesShown();
-  await expect.poll(() => door.picturesShown(), WITHIN).toBeGreaterThan(before + 5);
+  const before = await stage().door.picturesShown();
+  await expect.poll(() => stage().door.picturesShown(), WITHIN).toBeGreaterThan(before + 5);
 }
 
 async function expectNotice(phone: PhonePage, text: string): Promise<void> {

@@ -1,51 +1,22 @@
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 
-import { Baresip } from "../harness/baresip.ts";
 import { measureStreamTone } from "../harness/chromium.ts";
-import { expectNothingLeft, gatewayUri } from "../harness/gateway-state.ts";
+import { gatewayUri } from "../harness/gateway-state.ts";
 import { JssipPage } from "../harness/jssip-page.ts";
-import { Sipp } from "../harness/sipp.ts";
-import { CLEAN, openPhone, TONE_1001, TONE_1002, TONE_PEER, useStage } from "./support.ts";
+import { CLEAN, openPhone, TONE_1001, TONE_1002, TONE_PEER } from "./support.ts";
+import { useVideoStage } from "./video-stage.ts";
 
 const WITHIN = { timeout: 15_000 };
 
 describe("video, passed through", () => {
-  let baresip: Baresip;
-  let sipp: Sipp;
-  const stage = useStage(async () => {
-    baresip = await Baresip.start({ user: "700", video: true });
-    sipp = await Sipp.start({ scenario: "uas-echo", calls: 0 });
-    const peer = `sip:${baresip.address.host}:${baresip.address.port}`;
-    return {
-      config: {
-        trunks: {
-          door: { peer, video: true },
-          carrier: { peer: `sip:${sipp.address.host}:${sipp.address.port}` },
-        },
-        dialplan: {
-          routes: [
-            { name: "door", to: "700", do: { dial: "door" } },
-            { name: "carrier", to: "600", do: { dial: "carrier" } },
-            { name: "colleagues", to: "@users", do: { ring: "@to" } },
-          ],
-        },
-      },
-    };
-  });
-
-  afterAll(async () => {
-    await baresip.stop();
-    await sipp.stop();
-  });
-
-  afterEach(async (context) => {
-    const { gateway, ann, bob } = stage();
-    if (context.task.result?.state !== "fail") await expectNothingLeft(gateway);
-    await ann.closePages();
-    await bob.closePages();
+  // Before the stage: hooks of this kind run in the reverse order, so this one after its own.
+  afterEach(() => {
+    const { gateway } = stage();
     const complaints = gateway.logs().filter(({ msg }) => msg.startsWith("rtpengine: "));
     expect(complaints.map(({ text }) => text)).toEqual([]);
   });
+
+  const stage = useVideoStage();
 
   /** Waits until the page decodes pictures, at least ten more than now. */
   async function expectPictures(page: JssipPage, where: string): Promise<void> {
@@ -57,9 +28,9 @@ describe("video, passed through", () => {
 
   /** Waits until baresip has shown ten more pictures than now. */
   async function expectPicturesAtBaresip(): Promise<void> {
-    const before = await baresip.picturesShown();
+    const before = await stage().door.picturesShown();
     await expect
-      .poll(() => baresip.picturesShown(), { message: "pictures at baresip", timeout: 15_000 })
+      .poll(() => stage().door.picturesShown(), { message: "pictures at baresip", timeout: 15_000 })
       .toBeGreaterThan(before + 10);
   }
 
@@ -95,12 +66,12 @@ describe("video, passed through", () => {
   it("VP8 from a telephone that calls the browser", async () => {
     const { gateway, ann } = stage();
     const page = await JssipPage.open(ann, gateway, "1001", { video: true });
-    await baresip.startDialling(gatewayUri(gateway, "1001"));
+    await stage().door.startDialling(gatewayUri(gateway, "1001"));
     await expect.poll(() => page.state(), { timeout: 10_000 }).toBe("confirmed");
     await expectTone(page, TONE_PEER);
     await expectPictures(page, "pictures from baresip");
     await expectPicturesAtBaresip();
-    await baresip.hangUp();
+    await stage().door.hangUp();
   });
 
   it("between two browsers, and none for the one that has none", async () => {
@@ -131,7 +102,7 @@ describe("video, passed through", () => {
     await page.call("600");
     await expectConfirmed(page);
     await expectTone(page, TONE_1001);
-    const invite = await sipp.waitForMessage("received", "INVITE");
+    const invite = await stage().carrier.waitForMessage("received", "INVITE");
     expect(invite.text).not.toContain("m=video");
     await page.hangUp();
   });

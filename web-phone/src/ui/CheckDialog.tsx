@@ -6,6 +6,7 @@ import { type Check, type Shell, type ShellEvent } from "../shell.ts";
 import { HEARD_LEVEL, type Bench } from "../sound-bench.ts";
 import { canCall, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
+import { CloseButton } from "./CloseButton.tsx";
 import type { Levels } from "./CallScreen.tsx";
 import { DeviceSelect } from "./DeviceChoices.tsx";
 import { Icon } from "./Icon.tsx";
@@ -246,15 +247,7 @@ export function CheckDialog(props: CheckProps) {
     >
       <header class="settings__head">
         <h2 id="check-heading">{t("check.heading")}</h2>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={t("settings.close")}
-          title={t("settings.close")}
-          onClick={() => dialog.current?.close()}
-        >
-          <Icon name="close" />
-        </button>
+        <CloseButton onClick={() => dialog.current?.close()} />
       </header>
       {check === undefined ? null : <Steps {...props} check={check} />}
     </dialog>

@@ -3,6 +3,7 @@ import type { Shell, ShellEvent } from "../shell.ts";
 import type { Bench } from "../sound-bench.ts";
 import { isInCall, type Link, type PhoneState, screenOf } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
+import { CloseButton } from "./CloseButton.tsx";
 import { Aside } from "./Aside.tsx";
 import { CallScreen, type Levels } from "./CallScreen.tsx";
 import { DialScreen } from "./DialScreen.tsx";
@@ -128,15 +129,7 @@ function DeviceLossNotice(props: {
       <span>
         {used === undefined ? t("devices.lost-last", { lost }) : t("devices.lost", { lost, used })}
       </span>
-      <button
-        type="button"
-        class="icon-button"
-        aria-label={t("settings.close")}
-        title={t("settings.close")}
-        onClick={props.actions.dismissDeviceLoss}
-      >
-        <Icon name="close" />
-      </button>
+      <CloseButton onClick={props.actions.dismissDeviceLoss} />
     </div>
   );
 }

@@ -6,8 +6,8 @@ import type { Preferences, Theme } from "../preferences.ts";
 import type { Shell, ShellEvent } from "../shell.ts";
 import { isInCall, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
+import { CloseButton } from "./CloseButton.tsx";
 import { DeviceChoices } from "./DeviceChoices.tsx";
-import { Icon } from "./Icon.tsx";
 import { KeyChoices } from "./KeyChoices.tsx";
 
 /** Account, audio and the keyboard map. */
@@ -43,15 +43,7 @@ export function SettingsDialog(props: {
     >
       <header class="settings__head">
         <h2 id="settings-heading">{t("settings.heading")}</h2>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={t("settings.close")}
-          title={t("settings.close")}
-          onClick={() => actions.showSettings(false)}
-        >
-          <Icon name="close" />
-        </button>
+        <CloseButton onClick={() => actions.showSettings(false)} />
       </header>
       <section>
         <h3>{t("settings.account")}</h3>

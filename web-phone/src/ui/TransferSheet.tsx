@@ -3,6 +3,7 @@ import { t } from "../i18n/text.ts";
 import { cleanNumber } from "../number.ts";
 import { type Call, canConsult, type PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
+import { CloseButton } from "./CloseButton.tsx";
 import { Icon } from "./Icon.tsx";
 import { callerOf, transferTextOf } from "./wording.ts";
 
@@ -106,15 +107,7 @@ export function TransferSheet(props: {
         <div class="notice notice--problem" role="alert" data-testid="transfer-failed">
           <Icon name="warning" />
           <span>{transferTextOf(transfer)}</span>
-          <button
-            type="button"
-            class="icon-button"
-            aria-label={t("settings.close")}
-            title={t("settings.close")}
-            onClick={actions.closeTransfer}
-          >
-            <Icon name="close" />
-          </button>
+          <CloseButton onClick={actions.closeTransfer} />
         </div>
       ) : null}
       {waiting === undefined ? null : (

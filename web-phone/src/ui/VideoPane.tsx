@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n/text.ts";
 import type { Call } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
+import { CloseButton } from "./CloseButton.tsx";
 import { Icon } from "./Icon.tsx";
 import { callerOf, videoNoticeOf } from "./wording.ts";
 
@@ -74,15 +75,7 @@ function Notice(props: { readonly call: Call; readonly actions: PhoneActions }) 
           </button>
         </div>
       ) : (
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={t("settings.close")}
-          title={t("settings.close")}
-          onClick={actions.closeVideoNotice}
-        >
-          <Icon name="close" />
-        </button>
+        <CloseButton onClick={actions.closeVideoNotice} />
       )}
     </div>
   );
