@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
-import type { DtmfWay, Exchange, MediaSession } from "../media/session.ts";
+import type { DtmfWay, Exchange, LegKind, MediaSession } from "../media/session.ts";
 import type { IncomingRequest } from "../signaling/engine.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { DTMF, DTMF_RELAY, formatDigit, readDigit, type InfoDigit } from "./dtmf-info.ts";
@@ -56,6 +56,15 @@ interface DigitCounts {
   lost: number;
   /** Those of which nobody has said yet whether they have arrived. */
   pending: number;
+}
+
+/** How a digit of a leg goes on. */
+interface DigitWay {
+  readonly path: DigitPath;
+  /** The leg that it comes from. */
+  readonly kind: LegKind;
+  readonly to: string;
+  readonly way: DtmfWay;
 }
 
 interface InfoLine {
@@ -118,10 +127,20 @@ export class DigitRelay {
     }
   }
 
-  /** Takes a digit that rtpengine has seen. @param isHeld and has kept back */
+  /** Takes a digit that rtpengine has seen or heard. @param isHeld and has kept back */
   onEvent(fromTag: string, digit: string, durationMs: number, isHeld: boolean): void {
     this.#keys.onEvent(fromTag, digit, durationMs);
-    if (isHeld) this.#carry(fromTag, "rfc4733", { digit, durationMs });
+    // A leg that takes tones gives tones.
+    const isTone = this.#media.negotiated().dtmf?.[fromTag] === "inband";
+    const as = isTone ? "inband" : "rfc4733";
+    if (isHeld) {
+      this.#carry(fromTag, as, { digit, durationMs });
+    } else if (isTone) {
+      // rtpengine has made an event of it.
+      const found = this.#wayFrom(fromTag);
+      if (found?.way !== "rfc4733") return;
+      this.#begin({ from: fromTag, as, to: found.to, way: "rfc4733" })("count");
+    }
   }
 
   /** The call is over: what has not arrived will not. */
@@ -135,27 +154,27 @@ export class DigitRelay {
 
   /** @returns false when there is no way for it */
   #takeInfo(from: string, digit: InfoDigit): boolean {
-    // Whether the leg may send events, and could have sent one for this key.
-    if (this.#media.negotiated().dtmf?.[from] !== "rfc4733") {
-      return this.#carry(from, "info", digit);
-    }
-    if (this.#wayFrom(from) === undefined) return false;
+    const found = this.#wayFrom(from);
+    if (found === undefined) return false;
+    // Whether the leg could have sent an event for this key, or a tone that becomes one.
+    const own = this.#media.negotiated().dtmf?.[from];
+    const isTone = own === "inband" && found.way !== "inband" && found.kind === "rtp";
+    if (own !== "rfc4733" && !isTone) return this.#carry(from, "info", digit);
     return this.#keys.onInfo(from, digit.digit, () => this.#carry(from, "info", digit));
   }
 
-  #wayFrom(
-    from: string,
-  ): { readonly path: DigitPath; readonly to: string; readonly way: DtmfWay } | undefined {
+  #wayFrom(from: string): DigitWay | undefined {
     const path = this.#path();
     if (path === undefined) return undefined;
     const { offerer, answerer } = path.exchange;
-    const to = from === offerer.tag ? answerer.tag : offerer.tag;
+    const [{ kind }, { tag: to }] =
+      from === offerer.tag ? [offerer, answerer] : [answerer, offerer];
     const { dtmf, srtp } = this.#media.negotiated();
     const way = dtmf?.[to];
     if (way === undefined || way === "none") return undefined;
     // rtpengine would send the tones of a secret number in the clear.
     const isEncrypted = (srtp?.[to] ?? "none") !== "none";
-    return { path, to, way: way === "inband" && isEncrypted ? "info" : way };
+    return { path, kind, to, way: way === "inband" && isEncrypted ? "info" : way };
   }
 
   /** @returns false when there is no way for it */

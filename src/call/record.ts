@@ -44,8 +44,8 @@ export interface TimelineEntry {
 /** Digits that the gateway itself carried, in one direction and way. */
 export interface DigitsView {
   readonly from: string;
-  /** As they came: in RTP, or in SIP INFO. */
-  readonly as: "rfc4733" | "info";
+  /** As they came: as events in RTP, in SIP INFO, or as tones in the sound. */
+  readonly as: "rfc4733" | "info" | "inband";
   readonly to: string;
   /** As they went on. */
   readonly way: "rfc4733" | "info" | "inband";
@@ -72,7 +72,7 @@ export interface MediaView {
   readonly policyBy: "route" | "trunk" | "default" | "phone";
   /** How digits go to each leg, by leg tag. */
   readonly dtmf?: Readonly<Record<string, "rfc4733" | "info" | "inband" | "none">>;
-  /** Digits that came or went by SIP INFO. Others cross in RTP, and are not counted. */
+  /** Digits that came or went by SIP INFO, or came as tones. Others cross in RTP, uncounted. */
   readonly digits?: readonly DigitsView[];
   /** How each leg's media is encrypted, by leg tag. */
   readonly srtp?: Readonly<Record<string, "none" | "sdes" | "dtls">>;

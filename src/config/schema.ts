@@ -495,7 +495,7 @@ export const trunkSchema = z
     }),
     dtmf: word("rfc4733", "info", "inband").optional().meta({
       description:
-        "How digits cross to the peer: as events in RTP, as SIP INFO, or as tones in the sound; what comes from it is understood in each form",
+        "How digits cross to the peer: as events in RTP, as SIP INFO, or as tones in the sound; what comes from it is understood in each form, tones where it is `inband` or the peer has no events",
       default: "rfc4733",
     }),
     "dtmf-fallback": word("inband", "info").optional().meta({

@@ -91,6 +91,8 @@ export function dtmfArguments(
 /** Plays digits of one session one after another, so that they keep their order. */
 export class DigitQueue {
   readonly #clock: Clock;
+  /** Digits that rtpengine was told to play and has not reported yet. */
+  #unreported: { readonly from: string; readonly digit: string; readonly untilMs: number }[] = [];
   readonly #play: (command: DigitCommand) => Promise<unknown>;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -99,6 +101,19 @@ export class DigitQueue {
   constructor(clock: Clock, play: (command: DigitCommand) => Promise<unknown>) {
     this.#clock = clock;
     this.#play = play;
+  }
+
+  /**
+   * Whether a digit that rtpengine reports of a leg is one that it has played for us. Asked once for
+   * each report: the next one is another digit.
+   */
+  hasPlayed(from: string, digit: string): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    this.#unreported = this.#unreported.filter(({ untilMs }) => untilMs >= nowMs);
+    const index = this.#unreported.findIndex((each) => each.from === from && each.digit === digit);
+    if (index < 0) return false;
+    this.#unreported.splice(index, 1);
+    return true;
   }
 
   /**
@@ -121,6 +136,10 @@ export class DigitQueue {
     const played = this.#last.then(async () => {
       const isReady = await prepare();
       if (isReady !== undefined) await this.#until(isReady);
+      // rtpengine may report it before it replies.
+      const untilMs = this.#clock.monotonicMs() + PATIENCE_MS + command.durationMs;
+      this.#unreported.push({ from, digit, untilMs });
+      if (this.#unreported.length > MAX_WAITING) this.#unreported.shift();
       await this.#patiently(command);
     });
     this.#last = played

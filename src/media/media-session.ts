@@ -5,6 +5,7 @@ import { asDtlsClient, followEndpoint } from "./browser-endpoint.ts";
 import type { Codec } from "./codecs.ts";
 import type { MediaDirection } from "./direction.ts";
 import { formatCodec, isSpeech, isTelephoneEvent } from "./codecs.ts";
+import { DigitFlow } from "./digit-flow.ts";
 import { DigitQueue, dtmfArguments, withEvents } from "./digits.ts";
 import { MediaError } from "./errors.ts";
 import { followIce } from "./ice-fragment.ts";
@@ -104,8 +105,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
   #state: "open" | "closed" = "open";
   #queue: Promise<unknown> = Promise.resolve();
   readonly #digits: DigitQueue;
-  /** Tags whose events rtpengine keeps to itself. */
-  readonly #blocked = new Set<string>();
+  readonly #digitFlow: DigitFlow;
   #closing: Promise<MediaReport | undefined> | undefined;
 
   constructor(options: RtpengineSessionOptions<RtpengineSession>) {
@@ -116,6 +116,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
       clock: options.clock,
       canReadFiles: options.canReadFiles,
     });
+    this.#digitFlow = new DigitFlow(
+      (command, args) => this.#command(command, args),
+      options.reportsDigits === true,
+    );
     this.#digits = new DigitQueue(options.clock, (command) =>
       this.#inTurn(async () => {
         const stretch = toneStretch(this.#legs, this.#joined, command.from);
@@ -192,7 +196,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const [one, other] = this.#joined.map((tag) => this.#legs.get(tag)?.codec?.key);
     return {
       ...agreedBetween(this.#legs, this.#joined),
-      isTranscoded: one !== other || [...this.#branches.values()].some(hasTranscodingFlag),
+      isTranscoded:
+        one !== other ||
+        this.#digitFlow.isListening ||
+        [...this.#branches.values()].some(hasTranscodingFlag),
       packetsFrom: {},
     };
   }
@@ -204,7 +211,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
   /** rtpengine reports a digit that a leg has sent in RTP. */
   reportDigit(fromTag: string, digit: string, durationMs: number): void {
     if (this.#state !== "open" || !this.#joined.includes(fromTag)) return;
-    this.#options.handler?.onDigit(fromTag, digit, durationMs, this.#blocked.has(fromTag));
+    // What we have it play, it reports as if the leg had sent it.
+    if (this.#digits.hasPlayed(fromTag, digit)) return;
+    const isHeld = this.#digitFlow.isHeld(fromTag);
+    this.#options.handler?.onDigit(fromTag, digit, durationMs, isHeld);
   }
 
   query(): Promise<MediaReport> {
@@ -240,7 +250,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     this.#rename(randomToken(22));
     this.#node = undefined;
     this.#branches.clear();
-    this.#blocked.clear();
+    this.#digitFlow.forget();
     this.#attempts = 0;
     for (const leg of this.#legs.values()) forgetPath(leg);
     this.#left = left;
@@ -433,7 +443,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     answererLeg.codec = codecs.find(isSpeech);
     answererLeg.events = codecs.find(isTelephoneEvent);
     this.#joined = [offerer.tag, answerer.tag];
-    await this.#holdEvents(offerer.tag, answerer.tag);
+    await this.#digitFlow.adjust(this.#legs, this.#joined);
     const by = offererLeg.pending;
     offererLeg.pending = UNCHANGED;
     // Nobody is told of it: the offerer will be asked for an SDP of its own.
@@ -469,21 +479,6 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const { way, meantEvents } = this.#leg(leg.tag);
     const isTold = way === "info" && this.#options.reportsDigits === true;
     return isTold ? withEvents(codecs, meantEvents) : codecs;
-  }
-
-  /** Has rtpengine keep the events for legs that get their digits by SIP INFO. */
-  async #holdEvents(one: string, other: string): Promise<void> {
-    if (this.#options.reportsDigits !== true) return;
-    for (const [tag, peer] of [
-      [one, other],
-      [other, one],
-    ] as const) {
-      const isInfo = this.#leg(peer).way === "info";
-      if (isInfo === this.#blocked.has(tag)) continue;
-      await this.#command(isInfo ? "block DTMF" : "unblock DTMF", { "from-tag": tag });
-      if (isInfo) this.#blocked.add(tag);
-      else this.#blocked.delete(tag);
-    }
   }
 
   /**
@@ -689,9 +684,12 @@ export class RtpengineSession implements MediaSession, PooledSession {
   }
 
   #report(reply: NgReply): MediaReport {
+    const statistics = readMediaStatistics(reply, this.#legs.keys());
     return {
       ...agreedBetween(this.#legs, this.#joined),
-      ...readMediaStatistics(reply, this.#legs.keys()),
+      ...statistics,
+      // 12.5 and 26 do not say so of what they decode for the sake of tones.
+      isTranscoded: statistics.isTranscoded || this.#digitFlow.isListening,
     };
   }
 }

@@ -8,7 +8,11 @@ import {
   skipWithoutAsterisk,
 } from "../harness/asterisk.ts";
 import { type PhonePage, TestBrowser } from "../harness/chromium.ts";
-import { expectNothingLeft, isTranscodedInRtpengine } from "../harness/gateway-state.ts";
+import {
+  expectNothingLeft,
+  isTranscodedInRtpengine,
+  lastRecord,
+} from "../harness/gateway-state.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import {
   environmentFor,
@@ -133,9 +137,22 @@ describe.each(RTPENGINE_GENERATIONS)("rtpengine $version", (generation) => {
   });
 
   it.each(COLUMNS)("trunk to browser, $name", async (column) => {
-    await asterisk.call(gateway, "1001", { trunk: column.trunk });
+    const isInBand = column.trunk === "inband";
+    await asterisk.call(gateway, "1001", {
+      trunk: column.trunk,
+      extension: isInBand ? "613" : "601",
+    });
     await phone.waitForCall("incoming");
     await phone.answer();
     await expectGoodCall(column, () => asterisk.hangUp());
+    // Its tones are heard for digits.
+    expect((await lastRecord(gateway))["media"]).toMatchObject(
+      isInBand
+        ? {
+            dtmf: { caller: "inband", "callee-1": "rfc4733" },
+            digits: [{ from: "caller", as: "inband", to: "callee-1", way: "rfc4733" }],
+          }
+        : {},
+    );
   });
 });

@@ -36,6 +36,7 @@ class Pair implements AsyncDisposable {
   static async join(
     engine: MediaEngine,
     options: {
+      readonly caller?: DtmfWay;
       readonly callee?: DtmfWay;
       readonly calleeFallback?: "info" | "inband";
       readonly callerFormats?: string;
@@ -66,6 +67,7 @@ class Pair implements AsyncDisposable {
   private constructor(
     engine: MediaEngine,
     options: {
+      readonly caller?: DtmfWay;
       readonly callee?: DtmfWay;
       readonly calleeFallback?: "info" | "inband";
       readonly calleeSrtp?: "sdes";
@@ -85,7 +87,7 @@ class Pair implements AsyncDisposable {
     });
     const telephone = { kind: "rtp", codecs: ["PCMU"] } as const;
     this.exchange = {
-      offerer: { tag: "caller", ...telephone },
+      offerer: { tag: "caller", ...telephone, dtmf: options.caller },
       answerer: {
         tag: "callee",
         ...telephone,
@@ -198,7 +200,46 @@ describe.concurrent("digits through a real rtpengine", () => {
     });
     expect(as === "events" ? pair.callee.heardTones() : pair.callee.heardEvents()).toBe("");
     expect(pair.reported).toEqual([]);
+    expect(pair.passed, "what we have played ourselves is no digit of the caller").toEqual([]);
   });
+
+  it.each([
+    ["has none in its SDP", "0"],
+    ["has them in its SDP", "0 101"],
+  ] as const)("tones become events when their sender %s", async (_what, callerFormats) => {
+    await using pair = await Pair.join(engine, { caller: "inband", callerFormats });
+    await pair.caller.sendTones(DIGITS);
+    await waitFor(() => pair.passed.length >= DIGITS.length || undefined, {
+      what: "word of every digit",
+      detail: () => pair.passed.join(),
+    });
+    expect(pair.callee.heardEvents()).toBe(DIGITS);
+    expect(pair.passed).toEqual(Array.from(DIGITS).map((digit) => `caller ${digit}`));
+    expect(pair.session.negotiated()).toMatchObject({
+      dtmf: { caller: "inband", callee: "rfc4733" },
+      isTranscoded: true,
+    });
+    expect((await pair.session.query()).isTranscoded).toBe(true);
+  });
+
+  it.each([
+    ["has none in its SDP", "0"],
+    ["has them in its SDP", "0 101"],
+  ] as const)(
+    "tones are held back for a trunk of INFO when their sender %s",
+    async (_w, formats) => {
+      await using pair = await Pair.join(engine, {
+        caller: "inband",
+        callee: "info",
+        callerFormats: formats,
+      });
+      await pair.caller.sendTones("1#D");
+      await waitFor(() => pair.reported.length >= 3 || undefined, { what: "reports" });
+      expect(pair.reported).toEqual(["caller 1", "caller #", "caller D"]);
+      expect(pair.callee.heardEvents()).toBe("");
+      expect((await pair.session.query()).isTranscoded).toBe(true);
+    },
+  );
 
   it("plays no tone to a trunk that encrypts, for it would go in the clear", async () => {
     await using pair = await Pair.join(engine, { calleeFormats: "0", calleeSrtp: "sdes" });

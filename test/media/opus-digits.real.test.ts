@@ -117,5 +117,41 @@ describe.each(RTPENGINE_GENERATIONS)(
       expect(session.negotiated().dtmf?.["callee"]).toBe("inband");
       await session.close();
     });
+
+    it.concurrent("tones of such a trunk are heard, and arrive as events beside Opus", async () => {
+      await using caller = await OpusLine.open();
+      await using callee = await TelephoneLine.open();
+      const session = engine.createSession({ policy: "auto" });
+      const exchange = {
+        offerer: { tag: "caller", kind: "rtp" },
+        answerer: { tag: "callee", kind: "rtp", codecs: ["PCMU"] },
+        branch: "b1",
+      } as const;
+      const toCallee = await session.offer(exchange, caller.peer.sdp("111 110"));
+      const toCaller = await session.answer(exchange, callee.peer.sdp("0"));
+      caller.talkTo(audioPortOf(toCaller));
+      callee.talkTo(audioPortOf(toCallee));
+      await waitFor(() => caller.peer.received.length > 5 || undefined, { what: "sound" });
+
+      await callee.sendTones(DIGITS);
+      const events = (): ReadonlyMap<number, number> =>
+        new Map(
+          caller.peer.received
+            .filter(({ payloadType }) => payloadType === EVENT)
+            .map(({ timestamp, payload }) => [timestamp, payload[0] ?? 99]),
+        );
+      await waitFor(() => events().size >= DIGITS.length || undefined, {
+        what: "all events",
+        detail: () => JSON.stringify([...events()]),
+      });
+      expect([...events().values()]).toEqual(Array.from(DIGITS, (digit) => CODES[digit]));
+      // On the clock of Opus: from one digit to the next are nine frames of 20 ms.
+      const [first = 0, ...others] = events().keys();
+      for (const [index, timestamp] of others.entries()) {
+        const gap = (timestamp - first) >>> 0;
+        expect(Math.abs(gap - (index + 1) * 9 * FRAME), `${index}`).toBeLessThan(3 * FRAME);
+      }
+      await session.close();
+    });
   },
 );
