@@ -12,13 +12,30 @@ function family(pid: number): readonly number[] {
 
 /** CPU time in milliseconds, user and system (proc(5): the first field of `schedstat`, in ns). */
 export function cpuMs(pid: number): number {
-  let nanoseconds = 0;
-  for (const member of family(pid)) {
-    for (const task of tasksOf(member)) {
-      nanoseconds += Number(readText(`/proc/${member}/task/${task}/schedstat`).split(" ")[0] ?? 0);
-    }
+  return family(pid).reduce((sum, member) => sum + scheduleOf(member).cpuMs, 0);
+}
+
+/**
+ * What one process has had of the processors, and how long its threads could have run and had to
+ * wait for one (proc(5), `schedstat`).
+ */
+export interface Schedule {
+  readonly cpuMs: number;
+  readonly waitMs: number;
+}
+
+/** Of this process alone, all threads. */
+export function scheduleOf(pid: number): Schedule {
+  let cpu = 0;
+  let wait = 0;
+  for (const task of tasksOf(pid)) {
+    const [ran = 0, waited = 0] = readText(`/proc/${pid}/task/${task}/schedstat`)
+      .split(" ")
+      .map(Number);
+    cpu += ran;
+    wait += waited;
   }
-  return nanoseconds / 1e6;
+  return { cpuMs: cpu / 1e6, waitMs: wait / 1e6 };
 }
 
 /** proc(5), `/proc/stat`: a tick is 10 ms wherever Linux runs. */

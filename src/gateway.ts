@@ -183,6 +183,7 @@ export class Gateway implements GatewayView {
             clock: this.#clock,
             limits: limits.overload,
             random: Math.random,
+            waitMs: () => this.#media.takeDelayMs(),
             onChange: (isOverloaded) => {
               if (isOverloaded)
                 security.warn("overloaded: new calls are rationed", { event: "overload" });

@@ -8,6 +8,8 @@ export interface CallCounts {
   answered: number;
   completed: number;
   failed: number;
+  /** Of those that failed: answered with 503. */
+  refused: number;
 }
 
 /** Where the calls report to; one for each measurement. */
@@ -191,6 +193,7 @@ export class Call {
   #fault(text: string): void {
     const { counts, faults } = this.#log;
     counts.failed += 1;
+    if (statusOf(text) === 503) counts.refused += 1;
     if (faults.length < 3) faults.push(text.slice(0, 300));
   }
 

@@ -81,7 +81,7 @@ async function signIn(subject: Subject, index: number): Promise<Caller> {
 }
 
 function calls(command: Extract<LoadCommand, { do: "calls" }>): Promise<LoadReply> {
-  const counts: CallCounts = { started: 0, answered: 0, completed: 0, failed: 0 };
+  const counts: CallCounts = { started: 0, answered: 0, completed: 0, failed: 0, refused: 0 };
   /** Answered calls and when they end, in order: all are held equally long. */
   const ends: { readonly call: Call; readonly atMs: number }[] = [];
   let nextEnd = 0;
@@ -134,7 +134,7 @@ function hangUp(perSecond: number): Promise<void> {
 
 async function options(command: Extract<LoadCommand, { do: "options" }>): Promise<LoadReply> {
   const { port, perSecond, requests } = command;
-  const counts: CallCounts = { started: 0, answered: 0, completed: 0, failed: 0 };
+  const counts: CallCounts = { started: 0, answered: 0, completed: 0, failed: 0, refused: 0 };
   const connection = await openUdp(port, (text) => {
     if (statusOf(text) === 200) counts.completed += 1;
     else counts.failed += 1;
@@ -169,7 +169,7 @@ function optionsRequest(port: number): string {
 }
 
 const NOTHING: LoadReply = {
-  counts: { started: 0, answered: 0, completed: 0, failed: 0 },
+  counts: { started: 0, answered: 0, completed: 0, failed: 0, refused: 0 },
   ringing: [],
   answer: [],
   faults: [],

@@ -89,7 +89,7 @@ trunks:
 - **One address** may ask \`limits.requests\`. What is too much gets no answer over UDP, and 503 with \`Retry-After\` on a connection; who goes on is banned: its datagrams are not read, its connections are closed. The log, the metrics and \`GET /api/v1/bans\` show it. Trunks and users who have signed in are not shut out by it ([why](adr/0007-who-may-be-shut-out.md)).
 - **Behind a reverse proxy** every phone has the proxy's address: one on the same machine is exempt already; name another one in \`limits.exempt\`.
 - **Scanners** that say who they are get no answer at all.
-- **An overloaded gateway** rations new calls and new sign-ins to what it can bear, and refuses the others with 503 and a random \`Retry-After\`; calls in progress go on, and \`/readyz\` says 503. \`limits.overload\` says when that begins.
+- **An overloaded gateway** rations new calls and new sign-ins to what gets done, by the queues at its event loop and at rtpengine, and refuses the others with 503 and a random \`Retry-After\`; calls in progress go on, and \`/readyz\` says 503. \`limits.overload\` says when that begins.
 - **Everybody at once**, after a restart or a power cut: WebSocket connections are completed at the pace of \`limits.max-connections-per-second\`.
 
 ## The dialplan

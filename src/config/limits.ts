@@ -147,7 +147,8 @@ export const limitsSchema = z.strictObject({
       word("off"),
       z.strictObject({
         delay: duration("10ms", "10s").optional().meta({
-          description: "How late the event loop may be, as the 99th percentile of 5 s",
+          description:
+            "How late the event loop may be, as the 99th percentile of 5 s, and how long rtpengine may keep commands waiting, as the median of 0.5 s",
           default: "100ms",
         }),
       }),

@@ -225,6 +225,11 @@ class RtpengineMediaEngine implements MediaEngine {
     );
   }
 
+  takeDelayMs(): number {
+    const delays = this.#nodes().flatMap((node) => (node.isUp ? [node.takeDelayMs()] : []));
+    return delays.length === 0 ? 0 : Math.min(...delays);
+  }
+
   async #serviceAddress(): Promise<string> {
     if (this.#options.serviceAddress !== undefined) return this.#options.serviceAddress;
     if (this.#managed !== undefined) return this.#managed.bindAddress;

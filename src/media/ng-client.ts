@@ -120,6 +120,13 @@ const RECEIVE_BUFFER_OCTETS = 2 * 1024 * 1024;
 // The largest payload of a UDP datagram over IPv4.
 const MAX_DATAGRAM_OCTETS = 65_507;
 
+/** Of fewer commands nobody can tell whether all wait or one was lost. */
+const DELAYS_THAT_COUNT = 8;
+const MAX_DELAYS = 256;
+
+/** A timer of Node's may fire so much before its time. */
+const TIMER_SLACK_MS = 1;
+
 /**
  * One rtpengine's ng socket.
  *
@@ -138,6 +145,10 @@ export class NgClient {
   readonly #connected: Promise<void>;
   readonly #onRefused: (() => void) | undefined;
   #lastReplyMs = -Infinity;
+  /** How long the replies since `takeDelayMs` took. */
+  #delays: number[] = [];
+  /** About the median of all: each reply moves it by a millisecond. */
+  #usualMs = 0;
   #state: "open" | "closed" = "open";
   #sent = 0;
   #resent = 0;
@@ -196,6 +207,21 @@ export class NgClient {
     return this.#lastReplyMs;
   }
 
+  /**
+   * How long a command waits for its reply: the median of those that came since this was last asked,
+   * or of those that are waited for when that is longer. Lost datagrams of a few do not show in it.
+   *
+   * @returns milliseconds; 0 when there were too few to tell
+   */
+  takeDelayMs(): number {
+    const replied = this.#delays;
+    this.#delays = [];
+    const nowMs = this.#clock.monotonicMs();
+    // The one that has waited longest is first.
+    const waiting = [...this.#waiting.values()].map(({ startedMs }) => nowMs - startedMs);
+    return Math.max(medianDelay(replied), medianDelay(waiting));
+  }
+
   /** Gives up every command that waits, so that its caller can go elsewhere. */
   abandon(why: string): void {
     const waiting = [...this.#waiting.values()];
@@ -240,19 +266,11 @@ export class NgClient {
     }
     const reply = await new Promise<NgReply>((resolve, reject) => {
       const startedMs = this.#clock.monotonicMs();
-      const waiting: Waiting = {
-        timing,
-        datagram,
-        startedMs,
-        resolve,
-        reject,
-        command,
-        attempt: 0,
-        timer: this.#clock.after(delayMs(timing, 0), () => {
-          this.#onTimer(cookie);
-        }),
-      };
-      this.#waiting.set(cookie, waiting);
+      const waiting = { timing, datagram, startedMs, resolve, reject, command, attempt: 0 };
+      const timer = this.#clock.after(this.#waitMs(waiting), () => {
+        this.#onTimer(cookie);
+      });
+      this.#waiting.set(cookie, { ...waiting, timer });
       this.#sent += 1;
       this.#transmit(datagram);
     });
@@ -281,15 +299,17 @@ export class NgClient {
   #onTimer(cookie: string): void {
     const waiting = this.#waiting.get(cookie);
     if (waiting === undefined) return;
-    if (waiting.attempt >= waiting.timing.resendAtMs.length) {
+    const sinceMs = this.#clock.monotonicMs() - waiting.startedMs;
+    const { resendAtMs, deadlineMs } = waiting.timing;
+    if (waiting.attempt >= resendAtMs.length || sinceMs > deadlineMs - TIMER_SLACK_MS) {
       this.#waiting.delete(cookie);
       this.#lost += 1;
-      const afterMs = Math.round(this.#clock.monotonicMs() - waiting.startedMs);
+      const afterMs = Math.round(sinceMs);
       waiting.reject(this.#unavailable(`no reply to ${waiting.command} within ${afterMs} ms`));
       return;
     }
     waiting.attempt += 1;
-    waiting.timer = this.#clock.after(delayMs(waiting.timing, waiting.attempt), () => {
+    waiting.timer = this.#clock.after(this.#waitMs(waiting), () => {
       this.#onTimer(cookie);
     });
     this.#resent += 1;
@@ -316,8 +336,25 @@ export class NgClient {
     }
     this.#waiting.delete(cookie);
     this.#lastReplyMs = this.#clock.monotonicMs();
+    this.#noteDelay(this.#lastReplyMs - waiting.startedMs);
     waiting.timer.cancel();
     waiting.resolve(data);
+  }
+
+  #noteDelay(delayMs: number): void {
+    if (this.#delays.length < MAX_DELAYS) this.#delays.push(delayMs);
+    this.#usualMs = Math.max(0, this.#usualMs + Math.sign(delayMs - this.#usualMs));
+  }
+
+  /**
+   * Milliseconds until the next repeat, or the end. A busy rtpengine would only get more to do by
+   * repeats of what it is about to answer.
+   */
+  #waitMs({ timing, startedMs, attempt }: Omit<Waiting, "timer">): number {
+    const isLast = attempt >= timing.resendAtMs.length;
+    const plannedMs = delayMs(timing, attempt) + (isLast ? 0 : 2 * this.#usualMs);
+    const leftMs = startedMs + timing.deadlineMs - this.#clock.monotonicMs();
+    return Math.max(0, Math.min(plannedMs, leftMs));
   }
 
   #unavailable(why: string): MediaError {
@@ -326,6 +363,11 @@ export class NgClient {
       `rtpengine at ${formatSocketAddress(this.address)} cannot be used: ${why}`,
     );
   }
+}
+
+function medianDelay(delays: readonly number[]): number {
+  if (delays.length < DELAYS_THAT_COUNT) return 0;
+  return delays.toSorted((one, other) => one - other)[delays.length >> 1] ?? 0;
 }
 
 /** Whether an ng value is a dictionary. */

@@ -143,6 +143,11 @@ export class RtpengineNode {
     });
   }
 
+  /** As `NgClient.takeDelayMs`. */
+  takeDelayMs(): number {
+    return this.#client.takeDelayMs();
+  }
+
   /** Gives up every command that waits for a reply. */
   abandon(why: string): void {
     this.#client.abandon(why);

@@ -359,4 +359,9 @@ export interface MediaEngine {
   record(session: MediaSession, options: RecordingOptions): Promise<Recording>;
   /** Sessions that rtpengine holds now (ng `list`). @throws MediaError */
   sessionCount(): Promise<number>;
+  /**
+   * How long rtpengine keeps commands waiting, since this was last asked, in milliseconds: of
+   * several nodes the quickest. 0 when there were too few commands to tell.
+   */
+  takeDelayMs(): number;
 }

@@ -155,6 +155,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
       table: new DialogTable(),
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       random: options.random ?? Math.random,
+      onInviteEnd: (invite) => options.overload?.onServed(invite),
     });
     this.#standalone = new StandaloneRequests(
       options.handler,
@@ -347,6 +348,7 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
 
   invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler): OutgoingInvite {
     const { onBehalfOf, target, headers = [] } = options;
+    if (onBehalfOf !== undefined) this.#options.overload?.onServed(onBehalfOf);
     const passed = onBehalfOf === undefined ? [] : this.#loops.fieldsOf(onBehalfOf, target.kind);
     const parameters = inviteParameters(
       { ...options, headers: [...passed, ...headers] },

@@ -126,7 +126,10 @@ export class Screen {
       return undefined;
     }
     if (overload.isOverloaded && transactions.isKnown(request, flow)) return undefined;
-    return overload.admits() ? undefined : this.#tooMuch(request);
+    if (!overload.admits()) return this.#tooMuch(request);
+    // A sign-in is answered at once.
+    if (method === "REGISTER") overload.onServed();
+    return undefined;
   }
 
   /** RFC 3261 §21.5.4: come again, but not all at the same time. */

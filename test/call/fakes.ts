@@ -207,6 +207,9 @@ export class ScriptedMedia implements MediaEngine {
   sessionCount(): Promise<number> {
     return Promise.resolve(this.open);
   }
+  takeDelayMs(): number {
+    return 0;
+  }
   nodes(): readonly MediaNodeView[] {
     return [];
   }

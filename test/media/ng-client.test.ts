@@ -112,6 +112,55 @@ describe("NgClient", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it("repeats later what a busy rtpengine is about to answer", async () => {
+    const clock = new ManualClock();
+    open({ clock });
+    const arrived = (count: number): Promise<true> =>
+      waitFor(() => server.received.length === count && true, { what: `${count} datagrams` });
+    // Each is answered after 60 ms.
+    for (let round = 0; round < 3; round += 1) {
+      const replies = Array.from({ length: 20 }, () => client.request("ping", {}));
+      await arrived(20 * (round + 1));
+      clock.advance(60);
+      for (const { cookie, port } of server.received.slice(-20)) {
+        server.send(`${cookie} ${PONG}`, port);
+      }
+      await Promise.all(replies);
+    }
+    expect(client.takeDelayMs()).toBe(60);
+    expect(client.takeDelayMs()).toBe(0);
+    const late = client.request("ping", {});
+    await arrived(61);
+    clock.advance(219);
+    expect(client.counters.resent).toBe(0);
+    clock.advance(1);
+    expect(client.counters.resent).toBe(1);
+    await arrived(62);
+    // But it is given up as early as ever.
+    clock.advance(3779);
+    expect(client.inFlight).toBe(1);
+    clock.advance(1);
+    expect(client.inFlight).toBe(0);
+    await expect(late).rejects.toMatchObject({ code: "ERR_OFFHOOK_MEDIA_UNAVAILABLE" });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("tells how long its commands wait, also before any is answered, and not of one that was lost", async () => {
+    const clock = new ManualClock();
+    open({ clock });
+    const lost = client.request("ping", {});
+    lost.catch(() => undefined);
+    await waitFor(() => server.received.length === 1 && true, { what: "the first command" });
+    clock.advance(900);
+    expect(client.takeDelayMs()).toBe(0);
+    const others = Array.from({ length: 15 }, () => client.request("ping", {}));
+    for (const other of others) other.catch(() => undefined);
+    await waitFor(() => client.inFlight === 16 && true, { what: "16 commands" });
+    clock.advance(250);
+    expect(client.takeDelayMs()).toBe(250);
+    client.abandon("the test is over");
+  });
+
   it("uses a new cookie for every command", async () => {
     server.reply = (cookie) => `${cookie} ${PONG}`;
     open();

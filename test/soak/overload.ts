@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { LoadCommand, LoadReply } from "../../bench/load/generator.ts";
+import { type Schedule, scheduleOf } from "../../bench/process-figures.ts";
 import { NODE_FLAGS } from "../../scripts/setup/node-flags.mjs";
 import { startGateway, type YamlValue } from "../harness/gateway.ts";
 import { freePort } from "../harness/ports.ts";
-import { Child } from "../harness/process.ts";
+import { Child, descendantsOf } from "../harness/process.ts";
 import { preferTo } from "./flood.ts";
 
 /** What the gateway still gets done when three times as much comes as it can do. */
@@ -79,11 +80,35 @@ export async function overload(options: {
       .find((text) => text.startsWith(`${name} `));
     return Number(line?.slice(name.length + 1));
   };
+  const programs = new Map([
+    ["gateway", gateway.pid],
+    ["rtpengine", descendantsOf(gateway.pid)[0]?.pid ?? 0],
+    ["callers", generator.pid ?? 0],
+    ["trunk", sipp.pid],
+  ]);
+  const schedules = (): Schedule[] => [...programs.values()].map(scheduleOf);
   const call = async (perSecond: number, seconds: number): Promise<number> => {
     const calls = perSecond * seconds;
-    const { counts } = await load({ do: "calls", subject, perSecond, calls, holdMs: HOLD_MS });
-    options.say(`${perSecond} calls/s: ${counts.completed} of ${counts.started} completed`);
-    return counts.completed / seconds;
+    const before = schedules();
+    const startedMs = performance.now();
+    const reply = await load({ do: "calls", subject, perSecond, calls, holdMs: HOLD_MS });
+    const tookMs = performance.now() - startedMs;
+    const after = schedules();
+    const { counts, answer } = reply;
+    // What is completed after the load has ended has taken longer: that is no rate of its own.
+    const rate = (1000 * counts.completed) / Math.max(1000 * seconds, tookMs - HOLD_MS);
+    const cpu = [...programs.keys()].map((name, at) => {
+      const share = (key: keyof Schedule): string =>
+        `${Math.round((100 * ((after[at]?.[key] ?? 0) - (before[at]?.[key] ?? 0))) / tookMs)} %`;
+      return `${name} ${share("cpuMs")} (waited ${share("waitMs")})`;
+    });
+    options.say(
+      `${perSecond} calls/s: ${counts.completed} of ${counts.started} completed, ` +
+        `${Math.round(rate)} a second, ${counts.refused} refused, ` +
+        `${counts.started - counts.completed - counts.refused} lost; ` +
+        `answered after ${Math.round(middleOf(answer))} ms; CPU: ${cpu.join(", ")}`,
+    );
+    return rate;
   };
   const untilCalm = async (): Promise<void> => {
     while ((await metric("offhook_overloaded")) !== 0) await delay(100);
@@ -115,4 +140,8 @@ export async function overload(options: {
     generator.disconnect();
     await sipp.stop("SIGTERM", 3000);
   }
+}
+
+function middleOf(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
 }

@@ -14,6 +14,8 @@ export interface DialogContext {
   readonly limits: DialogLimits;
   /** 0 ≤ x < 1, for the waits that must differ between two parties. */
   readonly random: () => number;
+  /** An INVITE from outside has got its final response. */
+  readonly onInviteEnd?: (invite: object) => void;
 }
 
 /** Waits that no RFC timer covers, in milliseconds. */

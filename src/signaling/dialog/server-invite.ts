@@ -430,6 +430,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.#offers.cancel();
     const { table } = this.#context;
     table.settle(this.#transaction);
+    this.#context.onInviteEnd?.(this);
     table.delete(this.callId, this.#localTag, this.#dialog.remoteTag, this);
     table.end(this);
   }

@@ -2,7 +2,10 @@ import type { Clock, Timer } from "../../core/clock.ts";
 
 /** When the gateway counts as overloaded. */
 export interface OverloadLimits {
-  /** The event loop's delay, as its 99th percentile over 5 s. Default 100 ms. */
+  /**
+   * The event loop's delay, as its 99th percentile over 5 s, and what other programs keep us waiting
+   * in two steps on end. Default 100 ms.
+   */
   readonly delayMs: number;
 }
 
@@ -13,6 +16,11 @@ export interface OverloadOptions {
   readonly random: () => number;
   /** The share of a stretch of time in which the event loop had work; default: Node's own figure. */
   readonly utilization?: () => number;
+  /**
+   * How long new work waits for other programs, since it was last asked, in milliseconds; default:
+   * for none.
+   */
+  readonly waitMs?: () => number;
   onChange?(isOverloaded: boolean): void;
 }
 
@@ -27,22 +35,21 @@ const STEP_MS = 250;
 /** A loop that has not had a moment for itself for 3 s is at its end, however evenly it turns. */
 const BUSY_SHARE = 0.98;
 const BUSY_STEPS = 12;
-const NEARLY_BUSY_SHARE = 0.93;
-/** With a third of its time to spare the loop is late for other reasons than what is rationed. */
-const WORKING_SHARE = 0.67;
-const SLOWER = 0.85;
+/** A queue that stands for two steps is none that a burst has left. */
+const WAITING_STEPS = 2;
+/** A queue that is longer than it should be is to be gone after this time. */
+const DRAIN_MS = 500;
 const FASTER = 1.1;
-const FIRST_SHARE = 0.7;
+/** Of the services of a step, so many go into the mean. */
+const SERVED_WEIGHT = 1 / 4;
 const MIN_PER_SECOND = 20;
-/** For so long what was found the last time is a better guess than a rate that was too much. */
-const MEMORY_MS = 60_000;
 const MIN_RETRY_SECONDS = 2;
 const RETRY_SPREAD_SECONDS = 8;
 
 /**
- * Watches how late the event loop is, and rations new work while it is too late: as many new calls
- * and sign-ins are taken as the loop can bear, found by taking less while it is late and more while
- * it is not. What is in progress is never asked about.
+ * Watches how long new work waits, for the event loop and for rtpengine, and rations it while that
+ * is too long: as much is taken as was got done a second before, less what is in the queue already,
+ * and a little more as long as there is no queue. What is in progress is never asked about.
  */
 export class Overload {
   readonly #options: OverloadOptions;
@@ -51,19 +58,20 @@ export class Overload {
   /** Times of late samples, oldest first: later than the limit, and than half of it. */
   readonly #late: number[] = [];
   readonly #nearlyLate: number[] = [];
+  /** How late the samples of this step were. */
+  #lateInStep: number[] = [];
   #state: "calm" | "overloaded" = "calm";
   #timer: Timer | undefined;
   #dueMs = 0;
   #stepEndsMs = 0;
   #busySteps = 0;
-  /** Late in this step? */
-  #isStepLate = false;
-  /** New work in this step, and per second lately. */
-  #takenInStep = 0;
-  #takenPerSecond = 0;
+  #waitingSteps = 0;
+  /** New calls and sign-ins that were got done in this step, and per second lately. */
+  #servedInStep = 0;
+  #servedPerSecond = 0;
+  readonly #served = new WeakSet();
   #refusedAtMs = Number.NEGATIVE_INFINITY;
   #perSecond = 0;
-  #calmSinceMs = Number.NEGATIVE_INFINITY;
   #tokens = 0;
   #filledAtMs = 0;
   #refused = 0;
@@ -110,8 +118,20 @@ export class Overload {
       }
       this.#tokens -= 1;
     }
-    this.#takenInStep += 1;
     return true;
+  }
+
+  /**
+   * A new call has gone on its way or was answered, or a sign-in was.
+   *
+   * @param work the call, which counts once
+   */
+  onServed(work?: object): void {
+    if (work !== undefined) {
+      if (this.#served.has(work)) return;
+      this.#served.add(work);
+    }
+    this.#servedInStep += 1;
   }
 
   /** Seconds for Retry-After, spread out so that those who come back do not come back together. */
@@ -122,47 +142,52 @@ export class Overload {
   /** Takes a sample in: how much later than it was due the loop came round. */
   #note(lateMs: number, nowMs: number): void {
     if (lateMs > this.#delayMs) this.#late.push(nowMs);
-    if (lateMs > this.#delayMs / 2) {
-      this.#nearlyLate.push(nowMs);
-      this.#isStepLate = true;
-    }
+    if (lateMs > this.#delayMs / 2) this.#nearlyLate.push(nowMs);
+    this.#lateInStep.push(lateMs);
     forgetBefore(this.#late, nowMs - WINDOW_MS);
     forgetBefore(this.#nearlyLate, nowMs - WINDOW_MS);
     if (nowMs >= this.#stepEndsMs) this.#step(nowMs);
     if (this.#state === "calm") {
-      const isBusy = this.#busySteps >= BUSY_STEPS;
+      const isBusy = this.#busySteps >= BUSY_STEPS || this.#waitingSteps >= WAITING_STEPS;
       if (isBusy || this.#late.length >= SAMPLES_THAT_COUNT) this.#enter(nowMs);
     } else if (
       this.#nearlyLate.length < SAMPLES_THAT_COUNT &&
       this.#busySteps === 0 &&
+      this.#waitingSteps === 0 &&
       nowMs - this.#refusedAtMs > WINDOW_MS
     ) {
-      this.#calmSinceMs = nowMs;
       this.#set("calm");
     }
   }
 
   #step(nowMs: number): void {
     const stepMs = nowMs - this.#stepEndsMs + STEP_MS;
-    const share = this.#utilization();
-    this.#busySteps = share >= BUSY_SHARE ? this.#busySteps + 1 : 0;
-    const taken = (1000 * this.#takenInStep) / stepMs;
-    this.#takenPerSecond += (taken - this.#takenPerSecond) / 4;
+    const isBusy = this.#utilization() >= BUSY_SHARE;
+    this.#busySteps = isBusy ? this.#busySteps + 1 : 0;
+    const waitMs = this.#options.waitMs?.() ?? 0;
+    this.#waitingSteps = waitMs > this.#delayMs ? this.#waitingSteps + 1 : 0;
+    const served = (1000 * this.#servedInStep) / stepMs;
+    this.#servedPerSecond += (served - this.#servedPerSecond) * SERVED_WEIGHT;
     if (this.#state === "overloaded") {
-      const isStrained = share > NEARLY_BUSY_SHARE || (this.#isStepLate && share > WORKING_SHARE);
-      // More is given only to those who ask for it.
-      if (isStrained) this.#perSecond = Math.max(MIN_PER_SECOND, this.#perSecond * SLOWER);
-      else if (nowMs - this.#refusedAtMs < 2 * STEP_MS) this.#perSecond *= FASTER;
+      this.#adjust(medianOf(this.#lateInStep) + waitMs, isBusy, nowMs);
     }
-    this.#takenInStep = 0;
-    this.#isStepLate = false;
+    this.#servedInStep = 0;
+    this.#lateInStep = [];
     this.#stepEndsMs = nowMs + STEP_MS;
   }
 
+  /** Little's law: what waits so long, at what is got done a second, is the queue. */
+  #adjust(queueMs: number, isBusy: boolean, nowMs: number): void {
+    const share = 1 + (this.#delayMs / 2 - queueMs) / DRAIN_MS;
+    const perSecond = this.#servedPerSecond * Math.min(FASTER, share);
+    if (share < 1) this.#perSecond = Math.max(MIN_PER_SECOND, perSecond);
+    // More is given only to those who ask for it, and only of what there is.
+    else if (!isBusy && nowMs - this.#refusedAtMs < 2 * STEP_MS)
+      this.#perSecond = Math.max(this.#perSecond, perSecond);
+  }
+
   #enter(nowMs: number): void {
-    const start = Math.max(MIN_PER_SECOND, this.#takenPerSecond * FIRST_SHARE);
-    const isFresh = nowMs - this.#calmSinceMs < MEMORY_MS;
-    this.#perSecond = isFresh ? Math.min(this.#perSecond, start) : start;
+    this.#perSecond = Math.max(MIN_PER_SECOND, this.#servedPerSecond);
     this.#tokens = 1;
     this.#filledAtMs = nowMs;
     this.#set("overloaded");
@@ -181,6 +206,10 @@ export class Overload {
       this.#schedule(nowMs);
     });
   }
+}
+
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[values.length >> 1] ?? 0;
 }
 
 function forgetBefore(times: number[], ms: number): void {

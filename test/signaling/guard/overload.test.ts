@@ -21,12 +21,17 @@ afterEach(() => {
   for (const overload of made.splice(0)) overload.close();
 });
 
-function start(clock: LateClock, share: () => number = () => 0.5): Overload {
+function start(
+  clock: LateClock,
+  share: () => number = () => 0.5,
+  waitMs: () => number = () => 0,
+): Overload {
   const overload = new Overload({
     clock,
     limits: { delayMs: 100 },
     random: () => 0.5,
     utilization: share,
+    waitMs,
   });
   made.push(overload);
   overload.start();
@@ -94,6 +99,37 @@ describe("an event loop that is late", () => {
   });
 });
 
+describe("rtpengine, when it keeps commands waiting", () => {
+  it("is overload after two steps, until it no longer does and nobody is refused for 5 s", () => {
+    const clock = new LateClock();
+    let waitMs = 300;
+    const overload = start(
+      clock,
+      () => 0.5,
+      () => waitMs,
+    );
+    clock.advance(270);
+    expect(overload.isOverloaded).toBe(false);
+    clock.advance(270);
+    expect(overload.isOverloaded).toBe(true);
+    waitMs = 5;
+    clock.advance(500);
+    expect(overload.isOverloaded).toBe(false);
+  });
+
+  it("is none for one step", () => {
+    const clock = new LateClock();
+    let asked = 0;
+    const overload = start(
+      clock,
+      () => 0.5,
+      () => (asked++ % 3 === 0 ? 900 : 0),
+    );
+    clock.advance(20_000);
+    expect(overload.isOverloaded).toBe(false);
+  });
+});
+
 describe("new work", () => {
   it("is all taken while nothing is late", () => {
     const clock = new LateClock();
@@ -102,23 +138,114 @@ describe("new work", () => {
     expect(overload.refused).toBe(0);
   });
 
-  it("is rationed to what the loop can bear, and no less", () => {
+  /**
+   * A gateway that gets so many done a second, one after the other: what it takes above that waits.
+   *
+   * @returns how many were got done a second, from when to when
+   */
+  function goodput(how: {
+    readonly capacity: (second: number) => number;
+    readonly perSecond: number;
+    readonly fromSecond: number;
+    readonly seconds: number;
+    /** Where it waits: in the event loop, or at rtpengine. */
+    readonly queue: "loop" | "rtpengine";
+  }): { readonly done: number; readonly overload: Overload; readonly longestMs: number } {
     const clock = new LateClock();
-    // A gateway that can do 200 a second: above it is late.
-    const capacity = 200;
-    let taken = 0;
-    const overload = start(clock, () => Math.min(1, (4 * taken) / capacity));
-    let good = 0;
-    const seconds = 40;
-    for (let quarter = 0; quarter < 4 * seconds; quarter += 1) {
-      taken = ask(clock, overload, 600, 0.25);
-      clock.lateMs = 4 * taken > capacity ? 150 : 0;
-      if (quarter >= 40) good += Math.min(taken, capacity / 4);
+    const queue: object[] = [];
+    let credit = 0;
+    let capacity = how.capacity(0);
+    const waitMs = (): number => (1000 * queue.length) / capacity;
+    const overload = start(
+      clock,
+      () => (queue.length > 0 ? 1 : 0.8),
+      () => (how.queue === "rtpengine" ? waitMs() : 0),
+    );
+    let done = 0;
+    let longestMs = 0;
+    const turnMs = 10;
+    for (let atMs = 0; atMs < 1000 * how.seconds; atMs += turnMs) {
+      capacity = how.capacity(atMs / 1000);
+      for (let index = 0; index < (how.perSecond * turnMs) / 1000; index += 1) {
+        if (overload.admits()) queue.push({});
+      }
+      credit = Math.min(credit + (capacity * turnMs) / 1000, queue.length);
+      for (; credit >= 1; credit -= 1) {
+        overload.onServed(queue.shift() ?? {});
+        if (atMs >= 1000 * how.fromSecond) done += 1;
+      }
+      if (atMs >= 1000 * how.fromSecond) longestMs = Math.max(longestMs, waitMs());
+      if (how.queue === "loop") clock.lateMs = Math.round(waitMs());
+      clock.advance(turnMs);
     }
+    return { done: done / (how.seconds - how.fromSecond), overload, longestMs };
+  }
+
+  it.each(["loop", "rtpengine"] as const)(
+    "is rationed to what gets done when three times as much comes, and no less, with a queue at the %s",
+    (queue) => {
+      const { done, overload } = goodput({
+        capacity: () => 200,
+        perSecond: 600,
+        fromSecond: 0,
+        seconds: 20,
+        queue,
+      });
+      expect(overload.isOverloaded).toBe(true);
+      expect(overload.refused).toBeGreaterThan(1000);
+      expect(done).toBeGreaterThan(0.8 * 200);
+    },
+  );
+
+  it("waits no longer than 0.3 s once it is rationed", () => {
+    const { longestMs } = goodput({
+      capacity: () => 200,
+      perSecond: 600,
+      fromSecond: 8,
+      seconds: 30,
+      queue: "rtpengine",
+    });
+    expect(longestMs).toBeLessThan(300);
+  });
+
+  it("is rationed anew when less gets done than before, and when more does", () => {
+    const how = { perSecond: 900, queue: "rtpengine" } as const;
+    const less = goodput({
+      ...how,
+      capacity: (second) => (second < 10 ? 300 : 100),
+      fromSecond: 10,
+      seconds: 20,
+    });
+    expect(less.done).toBeGreaterThan(0.9 * 100);
+    const more = goodput({
+      ...how,
+      capacity: (second) => (second < 10 ? 100 : 200),
+      fromSecond: 25,
+      seconds: 35,
+    });
+    expect(more.done).toBeGreaterThan(0.8 * 200);
+  });
+
+  it("counts once, however often it is served", () => {
+    const clock = new LateClock();
+    let waitMs = 0;
+    const overload = start(
+      clock,
+      () => 0.5,
+      () => waitMs,
+    );
+    for (let second = 0; second < 5; second += 1) {
+      for (let index = 0; index < 50; index += 1) {
+        const call = {};
+        for (let fork = 0; fork < 10; fork += 1) overload.onServed(call);
+        clock.advance(20);
+      }
+    }
+    waitMs = 150;
+    clock.advance(600);
     expect(overload.isOverloaded).toBe(true);
-    expect(overload.refused).toBeGreaterThan(1000);
-    // Goodput at three times the load.
-    expect(good / (seconds - 10)).toBeGreaterThan(0.8 * capacity);
+    // 50 a second were served, not 500.
+    expect(ask(clock, overload, 500, 1)).toBeLessThan(60);
   });
 
   it("is taken without limit again within 10 s after the load has gone", () => {
