@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { leanSip } from "./vite.sip.ts";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
@@ -12,6 +13,7 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 export default defineConfig({
   root,
   base: "./",
+  plugins: [leanSip()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   server: {
     proxy: { "/api": "http://127.0.0.1:8080", "/ws": { target: "ws://127.0.0.1:8080", ws: true } },
@@ -25,7 +27,6 @@ export default defineConfig({
     rolldownOptions: {
       input: {
         index: `${root}index.html`,
-        gallery: `${root}gallery.html`,
         sw: `${root}service-worker/sw.ts`,
       },
       output: {

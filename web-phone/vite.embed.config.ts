@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { leanSip } from "./vite.sip.ts";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
@@ -11,6 +12,7 @@ export default defineConfig({
   root,
   base: "./",
   publicDir: false,
+  plugins: [leanSip()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "dist/embed",

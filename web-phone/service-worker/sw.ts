@@ -25,8 +25,15 @@ interface HideCalls {
   readonly type: "hide-calls";
 }
 
-function isRequest(data: unknown): data is ShowCall | HideCalls {
+/** See `keep-files.ts`. */
+interface KeepFiles {
+  readonly type: "keep-files";
+  readonly files: readonly string[];
+}
+
+function isRequest(data: unknown): data is ShowCall | HideCalls | KeepFiles {
   if (typeof data !== "object" || data === null || !("type" in data)) return false;
+  if (data.type === "keep-files") return "files" in data && Array.isArray(data.files);
   return data.type === "show-call" || data.type === "hide-calls";
 }
 
@@ -47,6 +54,19 @@ async function keepPage(cache: Cache, response: Response): Promise<void> {
   await cache.addAll(missing);
   const keys = await cache.keys();
   for (const old of keys.slice(0, Math.max(0, keys.length - KEPT_FILES))) await cache.delete(old);
+}
+
+/** Keeps those of the files that are ours and never change. */
+async function keepFiles(files: readonly string[]): Promise<void> {
+  const cache = await caches.open(CACHE);
+  const scope = new URL(worker.registration.scope);
+  const ours = files.filter((name) => {
+    const url = new URL(name, scope);
+    return url.origin === scope.origin && HASHED.test(url.pathname);
+  });
+  for (const one of ours.slice(0, KEPT_FILES)) {
+    if ((await cache.match(one)) === undefined) await cache.add(one);
+  }
 }
 
 /** The newest page; the kept one when there is no network. */
@@ -127,8 +147,19 @@ worker.addEventListener("fetch", (event) => {
 worker.addEventListener("message", (event) => {
   const request: unknown = event.data;
   if (!isRequest(request)) return;
-  event.waitUntil(request.type === "show-call" ? showCall(request) : hideCalls());
+  event.waitUntil(fulfil(request));
 });
+
+async function fulfil(request: ShowCall | HideCalls | KeepFiles): Promise<void> {
+  switch (request.type) {
+    case "show-call":
+      return await showCall(request);
+    case "hide-calls":
+      return await hideCalls();
+    case "keep-files":
+      return await keepFiles(request.files);
+  }
+}
 
 worker.addEventListener("notificationclick", (event) => {
   event.notification.close();

@@ -17,9 +17,8 @@ import { type Check, initialShell, type Shell } from "./shell.ts";
 import { NO_VIDEO } from "./video.ts";
 import { type Call, initialState, type PhoneState, type RecentCall } from "./state.ts";
 import type { PhoneActions } from "./ui/actions.ts";
-import { ChatView } from "./ui/Aside.tsx";
-import { VideoPane } from "./ui/CallScreen.tsx";
-import { CheckDialog, PhoneView, SettingsDialog } from "./ui/PhoneView.tsx";
+import { preloadViews } from "./ui/late-views.ts";
+import { PhoneView } from "./ui/PhoneView.tsx";
 
 const NOW = Date.parse("2026-11-20T10:30:00Z");
 
@@ -497,12 +496,7 @@ async function show(look: Look): Promise<void> {
   } else {
     await useLanguage(tryParseLanguage(look.lang) ?? "en");
   }
-  await Promise.all([
-    CheckDialog.preload(),
-    SettingsDialog.preload(),
-    VideoPane.preload(),
-    ChatView.preload(),
-  ]);
+  await preloadViews();
   const page = document.documentElement;
   page.lang = languageTag();
   page.dir = languageDirection();

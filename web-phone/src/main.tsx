@@ -45,6 +45,7 @@ import {
   saveSession,
 } from "./storage.ts";
 import type { PhoneActions } from "./ui/actions.ts";
+import { preloadViews } from "./ui/late-views.ts";
 import { PhoneView } from "./ui/PhoneView.tsx";
 import { callerOf, titleOf } from "./ui/wording.ts";
 
@@ -290,6 +291,9 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     onShell: dispatchToShell,
     always: options.watch ?? [],
     watchLamps: (numbers) => phone.watchLamps(numbers),
+  });
+  const stopPreloading = effect(() => {
+    if (state.value.signIn.kind === "signed-in") void preloadViews();
   });
   const stopLanguage = effect(() => {
     void useLanguage(chooseLanguage(preferencesOf(shell.value).language, navigator.languages));
@@ -551,6 +555,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       tones.play(undefined);
       stopShell();
       bench.stop();
+      stopPreloading();
       stopLanguage();
       stopFrame();
       render(null, root);

@@ -4,7 +4,9 @@ import { watchInstallOffer } from "./install.ts";
 import { mountPhone } from "./main.tsx";
 import { cleanNumber } from "./number.ts";
 import { tryParseDialLink } from "./page/dial-link.ts";
+import { keepLoadedFiles } from "./page/keep-files.ts";
 import { ringingCallOf, RingSignals, startServiceWorker } from "./ring-signals.ts";
+import { preloadViews } from "./ui/late-views.ts";
 
 /** `?dial=tel:+49…`, as telephone links come: put into the field, and never dialled by itself. */
 function takeDialRequest(): string {
@@ -35,6 +37,11 @@ async function start(root: HTMLElement): Promise<void> {
     wanted = "";
     // Not inside the effect: the draft is part of what it reads.
     queueMicrotask(() => actions.changeDraft(number));
+  });
+  const stopWaiting = effect(() => {
+    if (state.value.signIn.kind !== "signed-in") return;
+    queueMicrotask(() => stopWaiting());
+    void preloadViews().then(keepLoadedFiles);
   });
   startServiceWorker((callId, action) => {
     if (ringingCallOf(state.value)?.id !== callId) return;

@@ -2,13 +2,9 @@ import { plural, t } from "../i18n/text.ts";
 import type { Shell, ShellEvent, View } from "../shell.ts";
 import type { PhoneState } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
-import { ContactList } from "./ContactList.tsx";
 import { Icon, type IconName } from "./Icon.tsx";
-import { lazy } from "./lazy.ts";
+import { ChatView, ContactList } from "./late-views.ts";
 import { RecentList } from "./RecentList.tsx";
-
-/** A file of its own: most visits write nothing. */
-export const ChatView = lazy(async () => (await import("./ChatView.tsx")).ChatView);
 
 const ICONS: Readonly<Record<View, IconName>> = {
   recent: "clock",

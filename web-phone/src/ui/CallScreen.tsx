@@ -7,16 +7,13 @@ import { type Call, callStateOf, canConsult, hasVideo, type PhoneState } from ".
 import type { PhoneActions } from "./actions.ts";
 import { useFocusWhenLost } from "./focus.ts";
 import { Icon, type IconName } from "./Icon.tsx";
-import { lazy } from "./lazy.ts";
+import { VideoPane } from "./late-views.ts";
 import { Meter } from "./Meter.tsx";
 import { Pad } from "./Pad.tsx";
 import { QualityPanel } from "./QualityPanel.tsx";
 import { TransferSheet } from "./TransferSheet.tsx";
 import type { Pictures } from "./VideoPane.tsx";
 import { callerOf, callWordOf, videoNoticeOf } from "./wording.ts";
-
-/** A file of its own: most calls have no pictures. */
-export const VideoPane = lazy(async () => (await import("./VideoPane.tsx")).VideoPane);
 
 /** How loud both sides are, 0 to 1. */
 export interface Levels {

@@ -5,23 +5,14 @@ import { isInCall, type Link, type PhoneState, screenOf } from "../state.ts";
 import type { PhoneActions } from "./actions.ts";
 import { CloseButton } from "./CloseButton.tsx";
 import { Aside } from "./Aside.tsx";
-import { CallScreen, type Levels } from "./CallScreen.tsx";
+import type { Levels } from "./CallScreen.tsx";
 import { DialScreen } from "./DialScreen.tsx";
 import { useKeptFocus } from "./focus.ts";
 import { Icon } from "./Icon.tsx";
-import { lazy } from "./lazy.ts";
-import { LineBar } from "./LineBar.tsx";
-import { IncomingScreen } from "./IncomingScreen.tsx";
-import { ProblemScreen } from "./ProblemScreen.tsx";
+import { CallPane, CheckDialog, LineBar, SettingsDialog } from "./late-views.ts";
 import { SignInScreen } from "./SignInScreen.tsx";
 import type { Pictures } from "./VideoPane.tsx";
-import { callerOf, isLoudEnd, linkWordOf, videoNoticeOf } from "./wording.ts";
-
-/** Files of their own: most visits need neither. */
-export const SettingsDialog = lazy(
-  async () => (await import("./SettingsDialog.tsx")).SettingsDialog,
-);
-export const CheckDialog = lazy(async () => (await import("./CheckDialog.tsx")).CheckDialog);
+import { callerOf, linkWordOf, videoNoticeOf } from "./wording.ts";
 
 /** What the whole phone is drawn from. */
 export interface PhoneViewProps {
@@ -142,11 +133,7 @@ function Screen(props: PhoneViewProps) {
     return <SignInScreen signIn={state.signIn} actions={actions} presetUser={props.presetUser} />;
   if (call === undefined || screen === "dial")
     return <DialScreen state={state} actions={actions} />;
-  if (screen === "incoming") return <IncomingScreen call={call} actions={actions} />;
-  if (call.end !== undefined && isLoudEnd(call.end)) {
-    return <ProblemScreen state={state} call={call} end={call.end} actions={actions} />;
-  }
-  return <CallScreen {...props} call={call} />;
+  return <CallPane {...props} call={call} />;
 }
 
 function announcementOf(state: PhoneState): string {
@@ -231,7 +218,9 @@ export function PhoneView(props: PhoneViewProps) {
               {t("call.back")}
             </button>
           ) : null}
-          {hasWaiting ? null : <LineBar state={state} now={props.now} actions={actions} />}
+          {hasWaiting || state.others.length === 0 ? null : (
+            <LineBar state={state} now={props.now} actions={actions} />
+          )}
         </main>
         {isSignedIn ? (
           <Aside

@@ -8,7 +8,10 @@ export interface LazyComponent<Props> {
   preload(): Promise<void>;
 }
 
-/** @param load gives the component; asked again after it has failed */
+/** The wait before a file that did not come is asked for again. */
+const RETRY_MS = 2_000;
+
+/** @param load gives the component; asked again after it has failed, while it is to be drawn */
 export function lazy<Props extends object>(
   load: () => Promise<FunctionComponent<Props>>,
 ): LazyComponent<Props> {
@@ -19,12 +22,24 @@ export function lazy<Props extends object>(
   function Lazy(props: Props): ComponentChild {
     const [, draw] = useState(false);
     useEffect(() => {
-      // Without a network it stays away, and comes with the next try.
-      if (loaded === undefined)
+      if (loaded !== undefined) return undefined;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      let isGone = false;
+      const attempt = (): void => {
         preload().then(
-          () => draw(true),
-          () => undefined,
+          () => {
+            if (!isGone) draw(true);
+          },
+          () => {
+            if (!isGone) timer = setTimeout(attempt, RETRY_MS);
+          },
         );
+      };
+      attempt();
+      return () => {
+        isGone = true;
+        clearTimeout(timer);
+      };
     }, []);
     return loaded === undefined ? null : h(loaded, props);
   }
