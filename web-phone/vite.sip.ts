@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { parseAst, type Plugin } from "vite";
+import { parseSync, type Plugin } from "vite";
 
 const FACTORY = /\/session-description-handler-factory-default\.js$/;
 const LOGGED = /^(?:this\.)?_?logger\.(?:debug|log|warn|error)$/;
@@ -21,7 +21,7 @@ export function leanSip(): Plugin {
     transform(code, id) {
       if (!id.includes("/node_modules/sip.js/lib/")) return undefined;
       const statements: { readonly start: number; readonly end: number }[] = [];
-      visit(parseAst(code), (node) => {
+      visit(parseSync(id, code).program, (node) => {
         if (node.type !== "ExpressionStatement") return;
         const { expression } = node;
         if (!isNode(expression) || expression.type !== "CallExpression") return;
@@ -30,11 +30,15 @@ export function leanSip(): Plugin {
           statements.push(node);
         }
       });
-      // From the end on, so that what is before keeps its place. A statement stays one.
-      let lean = code;
-      for (const { start, end } of statements.toSorted((a, b) => b.start - a.start)) {
-        lean = `${lean.slice(0, start)};${lean.slice(end)}`;
+      // They come in the order of the text. A statement stays one.
+      let lean = "";
+      let copied = 0;
+      for (const { start, end } of statements) {
+        if (start < copied) continue;
+        lean += `${code.slice(copied, start)};`;
+        copied = end;
       }
+      lean += code.slice(copied);
       return { code: lean, map: null };
     },
   };
