@@ -105,16 +105,14 @@ describe.each(LATER)("a recorded call through rtpengine $version", (generation) 
         what: "another peer connection",
         timeoutMs: 20_000,
       });
-      await watch.untilSteady(1000, 30_000);
-      expect(await heardInBaresip(), "in baresip, in the other network").toBeGreaterThan(CLEAN);
+      await expectBothHeard(watch, "in the other network");
 
       killRtpengine(gateway);
       await waitFor(async () => JSON.stringify(await liveCall()).includes("media moved"), {
         what: "the move",
         timeoutMs: 20_000,
       });
-      await watch.untilSteady(1000, 30_000);
-      expect(await heardInBaresip(), "in baresip, after the move").toBeGreaterThan(CLEAN);
+      await expectBothHeard(watch, "after the move");
       await phone.end();
       await phone.waitForCall("ended");
       await expectNothingLeft(gateway);
@@ -138,19 +136,19 @@ describe.each(LATER)("a recorded call through rtpengine $version", (generation) 
     PATIENCE_MS * 2,
   );
 
-  /** The best share of the browser's tone in some looks at what baresip has heard last. */
-  async function heardInBaresip(): Promise<number> {
-    let best = 0;
-    await waitFor(
-      async () => {
-        const sound = await baresip.heard();
-        const endMs = (sound.samples.length / sound.sampleRate) * 1000;
-        best = measureTone(sound, TONE_1001, Math.max(0, endMs - 800), endMs).share;
-        return best > CLEAN || undefined;
-      },
-      { what: "the browser's tone in baresip", timeoutMs: 15_000, intervalMs: 250 },
-    );
-    return best;
+  /** Waits until both sides hear each other, by sound that has come since now. */
+  async function expectBothHeard(watch: ToneWatch, where: string): Promise<void> {
+    await watch.reset();
+    await watch.untilSteady(1000, 30_000);
+    await expect
+      .poll(
+        async () => {
+          const sound = await baresip.hearAnew(800);
+          return measureTone(sound, TONE_1001).share;
+        },
+        { message: `the browser's tone in baresip, ${where}`, timeout: 30_000 },
+      )
+      .toBeGreaterThan(CLEAN);
   }
 });
 

@@ -51,6 +51,9 @@ const ENCRYPTIONS = {
   optional: { module: "srtp.so", name: "srtp" },
   dtls: { module: "dtls_srtp.so", name: "dtls_srtp" },
 } as const;
+/** How far a recording is behind what was played, seconds: it is written through a buffer. */
+const WRITE_BEHIND_S = 0.5;
+
 const VIDEO_SETTINGS: readonly (readonly [string, string | number])[] = [
   ["module", "vp8.so"],
   ["module", "fakevideo.so"],
@@ -244,16 +247,26 @@ export class Baresip implements AsyncDisposable {
    * measure what arrives at its RTP port: capture.ts, `soundOf`.
    */
   async heard(): Promise<Sound> {
-    const path = await waitFor(
-      async () =>
-        (await readdir(this.#directory))
-          .filter((name) => name.endsWith("-dec.wav"))
-          .toSorted()
-          .map((name) => join(this.#directory, name))
-          .at(-1),
-      { what: `a recording of ${this.child.name}` },
+    return await readWav(await this.#recording());
+  }
+
+  /** What it hears from now on, as soon as that is so long. */
+  async hearAnew(durationMs: number): Promise<Sound> {
+    const path = await this.#recording();
+    const before = await readWav(path);
+    return await waitFor(
+      async () => {
+        const now = await this.#recording();
+        const { samples, sampleRate } = await readWav(now);
+        // A recording that has begun since is new from its first sample.
+        const known = now === path ? before.samples.length + WRITE_BEHIND_S * sampleRate : 0;
+        const fresh = samples.subarray(known);
+        return fresh.length * 1000 < durationMs * sampleRate
+          ? undefined
+          : { samples: fresh, sampleRate };
+      },
+      { what: `${this.child.name} to hear more`, timeoutMs: 20_000, intervalMs: 100 },
     );
-    return await readWav(path);
   }
 
   async stop(): Promise<void> {
@@ -264,6 +277,19 @@ export class Baresip implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** The path of the recording of its latest call. */
+  async #recording(): Promise<string> {
+    return await waitFor(
+      async () =>
+        (await readdir(this.#directory))
+          .filter((name) => name.endsWith("-dec.wav"))
+          .toSorted()
+          .map((name) => join(this.#directory, name))
+          .at(-1),
+      { what: `a recording of ${this.child.name}` },
+    );
   }
 
   #count(type: string): number {

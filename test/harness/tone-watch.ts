@@ -41,7 +41,7 @@ export class ToneWatch {
     this.#name = name;
   }
 
-  /** Forgets what it has heard. */
+  /** Forgets what it has heard: a later wait is for what comes from now on. */
   async reset(): Promise<void> {
     await this.#page.evaluate(`window.offhookWatches.${this.#name}.reset()`);
   }
@@ -126,7 +126,7 @@ function watchScript(name: string, expression: string, frequencyHz: number): str
     }
   };
   (window.offhookWatches ??= {}).${name} = {
-    reset: () => { frames = 0; missing = 0; gap = 0; },
+    reset: () => { frames = 0; run = 0; missing = 0; gap = 0; },
     heard: () => ({ frames, gapMs: gap * 20, steadyMs: run * 20 }),
   };
 })()`;
