@@ -119,16 +119,17 @@ function transportOf({ srtp, offered }: ProfileInput["receiver"]): {
  * How rtpengine learns where the sender's packets really come from (CVE-2025-53399). ICE settles
  * it for a browser. A telephone may be behind a NAT: the heuristic takes the address in its SDP if
  * packets come from there within three seconds, and `strict source` drops the others' from then
- * on. Measured with 10.5: a stranger gets no packet, but may inject in those seconds; without any
- * learning (`asymmetric`) he can do neither. 10.5 ignores the ng key of the same name: the flag it
- * must be.
+ * on. Measured: a stranger gets no packet, but may inject in those seconds; without any learning
+ * he can do neither. `asymmetric` is not that: since 12 it takes the source of the first packet,
+ * whoever sent it, for the only one. 10.5 does not know the ng key `endpoint-learning`; all of them
+ * know the flags.
  */
 function learningFlags(sender: ProfileInput["sender"]): readonly string[] {
   if (sender.kind === "webrtc") return [];
   const isDirect =
     sender.hasFixedAddress === true ||
     (sender.host !== undefined && sender.isDirect?.(sender.host) === true);
-  return isDirect ? ["asymmetric"] : ["endpoint-learning-heuristic"];
+  return isDirect ? ["endpoint-learning-off"] : ["endpoint-learning-heuristic"];
 }
 
 /** What shall become of the codecs of an offer. */

@@ -40,7 +40,7 @@ describe("profileOf", () => {
       });
       expect(learned["flags"]).toContain("endpoint-learning-heuristic");
       expect(learned["flags"]).toContain("strict source");
-      expect(fixed["flags"]).toContain("asymmetric");
+      expect(fixed["flags"]).toContain("endpoint-learning-off");
       expect(fixed["flags"]).not.toContain("endpoint-learning-heuristic");
     },
   );
