@@ -226,6 +226,7 @@ describe("a gateway that cannot be reached for a while", () => {
     await phone.waitForLink("ready");
     const tookMs = performance.now() - onlineAt;
     console.info(`ready again ${tookMs.toFixed(0)} ms after the browser was online`);
+    expect(tookMs).toBeLessThan(2_000);
     expect(registers()).toBeGreaterThan(before.registers);
     // It may be another network: the sound gets a new way, with ICE of its own.
     await expect.poll(() => fragments().size, WITHIN).toBeGreaterThan(before.fragments);

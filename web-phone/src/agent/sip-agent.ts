@@ -6,7 +6,8 @@ import type { PhoneAgent, PhoneAgentHandler, Refusal, Session } from "./phone-ag
 import { offersVideo } from "./sdp-direction.ts";
 import { SipAround } from "./sip-around.ts";
 import { SipCall, type SipCallContext } from "./sip-call.ts";
-import { SipLink } from "./sip-link.ts";
+import { canReach } from "./reach.ts";
+import { SipLink, type SipLinkEvents } from "./sip-link.ts";
 
 /** What plays the far ends; the agent knows no DOM. */
 export interface RemoteSound {
@@ -98,7 +99,7 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       self: uri,
       targetOf: (number) => this.#targetOf(number),
     });
-    this.#link = new SipLink(this.#userAgent, {
+    const link: SipLinkEvents = {
       onConnecting: () => handler.onConnecting(),
       onRegistering: () => handler.onRegistering(),
       onReady: () => {
@@ -109,7 +110,8 @@ export class SipAgent implements PhoneAgent<OpenMicrophone> {
       },
       onLost: (attempt, retryInMs) => handler.onLost(attempt, retryInMs),
       onRefused: (status, reasonPhrase) => handler.onRefused(status, reasonPhrase),
-    });
+    };
+    this.#link = new SipLink(this.#userAgent, link, () => canReach(session.sip.webSocketUrl));
   }
 
   start(): void {

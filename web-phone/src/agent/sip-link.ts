@@ -20,17 +20,28 @@ export interface SipLinkEvents {
   onRefused(status: number, reasonPhrase: string): void;
 }
 
-type State = "idle" | "connecting" | "registering" | "ready" | "waiting" | "refused" | "stopped";
+type State =
+  | "idle"
+  | "connecting"
+  | "registering"
+  | "ready"
+  | "waiting"
+  | "asking"
+  | "refused"
+  | "stopped";
 
 const EXPIRES_SECONDS = 600;
 const REFRESH_PERCENT = 75;
 /** A connection that seems up after a change of network must answer within this time. */
 const PROBE_MS = 4_000;
+/** Every so manieth attempt is not asked for: HTTP may be closed where a WebSocket is not. */
+const UNASKED_EVERY = 4;
 
 /** See the head of this file. */
 export class SipLink {
   readonly #userAgent: UserAgent;
   readonly #events: SipLinkEvents;
+  readonly #isReachable: () => Promise<boolean>;
   #state: State = "idle";
   #attempt = 0;
   /** Connections begun, to tell what comes of the last from what comes of those before. */
@@ -38,9 +49,11 @@ export class SipLink {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #registerer: Registerer | undefined;
 
-  constructor(userAgent: UserAgent, events: SipLinkEvents) {
+  /** @param isReachable asks without a WebSocket whether one could come about; never rejects */
+  constructor(userAgent: UserAgent, events: SipLinkEvents, isReachable: () => Promise<boolean>) {
     this.#userAgent = userAgent;
     this.#events = events;
+    this.#isReachable = isReachable;
   }
 
   /** Registered over an open WebSocket, for all that is known. */
@@ -61,6 +74,7 @@ export class SipLink {
   retryNow(): void {
     switch (this.#state) {
       case "waiting":
+      case "asking":
         this.#retry();
         return;
       case "ready":
@@ -81,6 +95,7 @@ export class SipLink {
   renew(): void {
     switch (this.#state) {
       case "waiting":
+      case "asking":
         this.#retry();
         return;
       case "connecting":
@@ -107,6 +122,7 @@ export class SipLink {
       case "idle":
       case "connecting":
       case "waiting":
+      case "asking":
       case "stopped":
     }
   }
@@ -205,8 +221,27 @@ export class SipLink {
     this.#attempt += 1;
     this.#state = "waiting";
     const delayMs = Math.max(leastMs, retryDelayMs(this.#attempt, Math.random()));
-    this.#timer = setTimeout(() => this.#retry(), delayMs);
+    this.#timer = setTimeout(() => void this.#retryIfReachable(), delayMs);
     this.#events.onLost(this.#attempt, delayMs);
+  }
+
+  /**
+   * Browsers let a WebSocket to where others have failed wait, Chromium for up to five seconds,
+   * Firefox for up to a minute, also once all is well again. Attempts that nobody waits for are
+   * therefore asked for over HTTP, which is not held back.
+   */
+  async #retryIfReachable(): Promise<void> {
+    if (this.isConnected || this.#attempt % UNASKED_EVERY === 0) {
+      this.#retry();
+      return;
+    }
+    const attempt = this.#attempt;
+    this.#state = "asking";
+    this.#events.onConnecting();
+    const isReachable = await this.#isReachable();
+    if (this.#state !== "asking" || attempt !== this.#attempt) return;
+    if (isReachable) this.#retry();
+    else this.#lose();
   }
 
   #retry(): void {

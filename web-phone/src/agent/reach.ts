@@ -1,0 +1,23 @@
+const LONGEST_MS = 5_000;
+
+/**
+ * Whether the gateway answers over HTTP at the place of its WebSocket; a proxy that says that it
+ * does not (5xx) counts as a no.
+ *
+ * @param webSocketUrl `wss://HOST/…/ws`; asked is `https://HOST/…/healthz`
+ */
+export async function canReach(webSocketUrl: string): Promise<boolean> {
+  const url = new URL("healthz", webSocketUrl.replace(/^ws/, "http"));
+  try {
+    const { status } = await fetch(url, {
+      // Of another origin nothing can be read, only that something has answered.
+      mode: "no-cors",
+      cache: "no-store",
+      credentials: "omit",
+      signal: AbortSignal.timeout(LONGEST_MS),
+    });
+    return status < 500;
+  } catch {
+    return false;
+  }
+}
