@@ -255,7 +255,7 @@ describe("without the gateway for five minutes", () => {
         .poll(async () => (await link()).attempt, { timeout: 20_000 })
         .toBeGreaterThan(attempt);
     }
-    const { attempt, waitMs } = await link();
+    const { attempt } = await link();
     console.info(
       `${attempt} attempts in ${(offMs / 1000).toFixed(0)} s, ${longestMs} ms apart at most`,
     );
