@@ -44,8 +44,8 @@ type AttemptState = "offering" | "trying" | "ringing" | "answered" | "ended";
  */
 export class Attempt {
   readonly target: InviteTarget;
-  /** Whether the call is recorded when this attempt answers. */
-  readonly isRecorded: boolean;
+  /** Whether the call is recorded when this attempt answers; undefined: as before. */
+  readonly isRecorded: boolean | undefined;
   readonly codecs: CodecChoice;
   /** The caller's own header fields that go on to the callee. */
   readonly crossing: ExtraHeaders;
@@ -81,7 +81,7 @@ export class Attempt {
     readonly hasAlternative?: boolean;
     /** The call that this attempt is made for: a loop is found by it. */
     readonly onBehalfOf: IncomingInvite;
-    readonly isRecorded: boolean;
+    readonly isRecorded: boolean | undefined;
   }) {
     this.#context = options.context;
     this.#media = options.media;
@@ -131,8 +131,9 @@ export class Attempt {
     this.#localSdp = sdp;
   }
 
-  get sipCallId(): string | undefined {
-    return this.#invite?.callId;
+  /** Our INVITE, once it has been sent. */
+  get invite(): OutgoingInvite | undefined {
+    return this.#invite;
   }
 
   /** @param callerSdp the caller's offer; undefined asks the callee for one (late offer) */

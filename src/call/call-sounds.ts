@@ -59,6 +59,10 @@ export class CallSounds {
     return true;
   }
 
+  get isRecording(): boolean {
+    return this.#recordings.isRunning;
+  }
+
   /** @returns whether one was running */
   stopRecording(): boolean {
     return this.#recordings.stop();

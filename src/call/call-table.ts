@@ -2,23 +2,26 @@ import { randomToken } from "../core/ids.ts";
 import type { CallQuery, Caller, Decision } from "../dialplan/decision.ts";
 import type { CallFacts } from "../dialplan/facts.ts";
 import type {
+  Dialog,
   EngineHandler,
   IncomingInvite,
   IncomingMessage,
   IncomingSubscribe,
+  OutgoingInvite,
 } from "../signaling/engine.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import { Call } from "./call.ts";
-import { completeReason } from "./cause.ts";
+import { CANCELLED, completeReason, NORMAL_CLEARING } from "./cause.ts";
 import { callRefused } from "./channels.ts";
 import type { CallContext } from "./context.ts";
 import { LAMP_EVENTS, Lamps } from "./lamps.ts";
 import { Messages } from "./messages.ts";
+import { RingingIndex } from "./pickup.ts";
 import { identifyCaller, numbersOf, type CallerIdentity } from "./presentation.ts";
 import type { CallView } from "./record.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { EndIndex } from "./end-index.ts";
-import type { Handover } from "./leaving.ts";
+import type { Handover, Leaving } from "./leaving.ts";
 import { partyOf, rejectInvite, type RefusedReason } from "./refused.ts";
 import type { TakenEnds } from "./takeover.ts";
 import {
@@ -45,6 +48,7 @@ export class CallTable implements EngineHandler {
   readonly #groupsOf: CallTableOptions["groupsOf"];
   readonly #calls = new Map<string, Call>();
   readonly #ends = new EndIndex<DialogEnd>();
+  readonly #ringing = new RingingIndex();
   readonly #surroundings: CallSurroundings;
   #onIdle: (() => void)[] = [];
   /** Whoever has a call may take it over from another place (RFC 3891). */
@@ -92,6 +96,7 @@ export class CallTable implements EngineHandler {
     });
     this.#surroundings = {
       ends: this.#ends,
+      ringing: this.#ringing,
       onRefer: (...refer) => transfers.onRefer(...refer),
     };
   }
@@ -134,8 +139,12 @@ export class CallTable implements EngineHandler {
   }
 
   onInvite(invite: IncomingInvite): void {
-    if (invite.replaces !== undefined || invite.replacesInvite !== undefined) {
-      this.#replace(invite);
+    if (invite.replaces !== undefined) {
+      this.#replace(invite, invite.replaces);
+      return;
+    }
+    if (invite.replacesInvite !== undefined) {
+      void this.#pickUp(invite, invite.replacesInvite);
       return;
     }
     const places = this.#takePlaces(invite);
@@ -252,11 +261,11 @@ export class CallTable implements EngineHandler {
   }
 
   /** Another telephone of the same party takes the place of one that talks (RFC 3891). */
-  #replace(invite: IncomingInvite): void {
-    const end = invite.replaces && this.#ends.find(invite.replaces);
+  #replace(invite: IncomingInvite, replaced: Dialog): void {
+    const end = this.#ends.find(replaced);
     const callee = end?.leavePeer();
     if (end === undefined || callee === undefined) {
-      // RFC 3891 §3: it rings, it is over, or it is in the middle of a change.
+      // RFC 3891 §3: it is over, or in the middle of a change.
       refuse(invite, { sipStatus: end === undefined ? 481 : 491 });
       return;
     }
@@ -266,13 +275,51 @@ export class CallTable implements EngineHandler {
       refuse(invite, places.refused);
       return;
     }
+    this.#takeCallee(invite, end.identity, callee, places.releases);
+  }
+
+  /** Another telephone of the same party takes a call that still rings there (RFC 3891 §3). */
+  async #pickUp(invite: IncomingInvite, replaced: OutgoingInvite): Promise<void> {
+    const ringing = this.#ringing.find(replaced);
+    if (ringing === undefined || invite.sdp === undefined) {
+      refuse(invite, ringing === undefined ? { sipStatus: 481 } : NO_OFFER);
+      return;
+    }
+    const places = this.#takePlaces(invite);
+    if ("refused" in places) {
+      refuse(invite, places.refused);
+      return;
+    }
+    let gone: EndReason | undefined;
+    invite.attach({
+      onCancelled: (reason = CANCELLED) => {
+        gone = reason;
+      },
+    });
+    const caller = await ringing.call.pickUp(ringing.attempt);
+    if (caller !== undefined && gone === undefined) {
+      this.#takeCallee(invite, ringing.attempt.callee, caller, places.releases);
+      return;
+    }
+    for (const release of places.releases) release();
+    caller?.abandon(gone ?? NORMAL_CLEARING);
+    if (gone === undefined) refuse(invite, { sipStatus: 481 });
+  }
+
+  /** Begins the call of a telephone that somebody in another call is to talk to. */
+  #takeCallee(
+    invite: IncomingInvite,
+    identity: CallerIdentity,
+    callee: Leaving,
+    places: readonly (() => void)[],
+  ): void {
     const { party } = invite;
     const entered = party.kind === "user" ? [this.#context.facts.enter(party.userId)] : [];
     this.#start({
       invite,
-      identity: end.identity,
+      identity,
       decision: NOTHING_TO_DECIDE,
-      releases: [...places.releases, ...entered],
+      releases: [...places, ...entered],
       taken: { callee, depth: 0, from: { call: callee.callId } },
     }).start();
   }
@@ -347,6 +394,11 @@ function toContact(userId: string): Decision {
 const WITHOUT_SETTINGS: Partial<CallFacts> = { settingsOf: undefined };
 
 const CONTACT_RING_MS = 180_000;
+const NO_OFFER: EndReason = {
+  sipStatus: 488,
+  q850: 88,
+  text: "An INVITE with Replaces needs an offer",
+};
 
 function pick({ party, request }: Pick<IncomingInvite, "party" | "request">) {
   return { party, request };

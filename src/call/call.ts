@@ -1,7 +1,6 @@
 import type { EndReason } from "../core/end-reason.ts";
 import { tryParseAnnouncement } from "../dialplan/announce.ts";
 import type { Decision } from "../dialplan/decision.ts";
-import { speechCodecsOf } from "../media/codecs.ts";
 import type {
   Exchange,
   MediaLeg,
@@ -22,19 +21,21 @@ import { Announcement } from "./announcement.ts";
 import type { Attempt } from "./attempt.ts";
 import { farEndOf, type EndSdps } from "./call-end.ts";
 import { CallerProgress } from "./caller-progress.ts";
-import { completeReason, NORMAL_CLEARING, resultOf } from "./cause.ts";
+import { CANCELLED, completeReason, NORMAL_CLEARING, resultOf } from "./cause.ts";
 import { callChanged, callEnded, callMedia, callStarted } from "./channels.ts";
-import { chooseCodecs, choiceAfterOffer, type CodecChoice } from "./codec-choice.ts";
+import { chooseCodecs, choiceAfterReinvite, type CodecChoice } from "./codec-choice.ts";
 import { CallTexts } from "./call-text.ts";
 import { callerLeg, type CallContext } from "./context.ts";
+import { Departure } from "./departure.ts";
 import { DialogEnd, type DialogEndOwner } from "./dialog-end.ts";
 import { digitPathOf, DigitRelay, type DigitPath } from "./digit-relay.ts";
 import { CallSounds } from "./call-sounds.ts";
-import { Hunt, type HuntHandler } from "./hunt.ts";
+import { ANSWERED_ELSEWHERE, Hunt, type HuntHandler } from "./hunt.ts";
 import { joinedAnswer } from "./joined-answer.ts";
-import { Leaving, type Handover } from "./leaving.ts";
+import type { Leaving } from "./leaving.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 import { MediaKeeper } from "./media-keeper.ts";
+import { silence, type RingingCall } from "./pickup.ts";
 import { playRingBack } from "./ring-back.ts";
 import { reanchor, type ReanchorOutcome } from "./reanchor.ts";
 import type { CallerIdentity } from "./presentation.ts";
@@ -68,7 +69,7 @@ type CallState = "hunting" | "answering" | "connected" | "ended";
  * It owns its media session and gives it back exactly once, in `#end`, whichever side ends it and
  * in whichever state.
  */
-export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
+export class Call implements HuntHandler, DialogEndOwner, TransferringCall, RingingCall {
   readonly id: string;
   readonly #context: CallContext;
   readonly #invite: IncomingInvite;
@@ -90,8 +91,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   readonly transferDepth: number;
   /** The ends that come from other calls. */
   readonly #takeover: Takeover | undefined;
-  /** The end that another call wants. */
-  #leaving: Leaving | undefined;
+  readonly #departure: Departure;
   #release: () => void;
   readonly #onEnded: (call: Call) => void;
   #state: CallState = "hunting";
@@ -105,8 +105,8 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   readonly #isLateOffer: boolean;
   #isRenegotiating = false;
   #hangsUpAtOnce = false;
-  /** Whether the route wants the call recorded. */
-  #isRecorded = false;
+  /** Whether the route wants the call recorded; undefined: it does not say. */
+  #isRecorded: boolean | undefined;
 
   constructor(options: {
     readonly id: string;
@@ -135,12 +135,8 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
       ...(taken?.caller?.end.leg ?? callerLeg(invite, trunk, context)),
       tag: "caller",
     };
-    this.#usualCodecs = chooseCodecs({
-      route: undefined,
-      calleeTrunk: undefined,
-      callerTrunk: trunk?.codecPolicy,
-      usual: context.codecPolicy,
-    });
+    const [callerTrunk, usual] = [trunk?.codecPolicy, context.codecPolicy];
+    this.#usualCodecs = chooseCodecs({ callerTrunk, usual });
     this.#codecs = this.#usualCodecs;
     this.#media = context.media.createSession({
       policy: this.#codecs.policy,
@@ -202,7 +198,21 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
           ? { branch: this.#exchange?.branch ?? "", policy: this.#codecs.policy }
           : undefined,
     });
+    this.#departure = new Departure({
+      id: options.id,
+      media: this.#media,
+      caller: () => this.#caller,
+      callee: () => this.#callee,
+      takePlaces: (whose) => this.#takePlaces(whose),
+      // One that was picked up has nobody to record yet.
+      isRecorded: () =>
+        this.#callee === undefined ? this.#isRecorded === true : this.#sounds.isRecording,
+      repair: () => this.#keeper.move("a transfer came to nothing"),
+      end: (...how) => this.#end(...how),
+    });
     this.#hunt = new Hunt({
+      id: options.id,
+      decision,
       context,
       media: this.#media,
       handler: this,
@@ -213,21 +223,12 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
         isStandIn: taken?.caller !== undefined,
         headersFor: taken?.headersFor,
       },
-      dialled: invite.calledNumber,
-      callerSdp: invite.sdp,
-      action: decision.action,
-      question: { call: options.id, to: invite.calledNumber, route: decision.route },
     });
   }
 
   start(): void {
     this.#invite.attach({
-      onCancelled: (reason) => {
-        this.#end(
-          reason ?? { sipStatus: 487, q850: 16, text: "Cancelled by the caller" },
-          "caller",
-        );
-      },
+      onCancelled: (reason = CANCELLED) => this.#end(reason, "caller"),
       infoPackages: infoPackagesOf(this.#callerLeg),
       onRequest: (request) => this.#onInfo(this.#callerLeg, request),
     });
@@ -266,17 +267,28 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   leaveFrom(end: DialogEnd): Leaving | undefined {
     const peer = this.#peerOf(end);
-    const isFree = this.#state === "connected" && this.#leaving?.isOver !== false;
+    const isFree = this.#state === "connected" && !this.#departure.isUnderWay;
     if (!isFree || this.#isRenegotiating || peer?.kind !== "dialog") return undefined;
     if (peer.end.remoteSdp === undefined || peer.end.isGone) return undefined;
-    this.#leaving = new Leaving(peer.end, {
-      id: this.id,
-      media: this.#media,
-      release: () => this.#letGo(peer.end),
-      end: (reason) => this.#end(reason, "gateway"),
-      repair: () => this.#keeper.move("a transfer came to nothing"),
-    });
-    return this.#leaving;
+    return this.#departure.begin(peer.end);
+  }
+
+  async pickUp(attempt: Attempt): Promise<Leaving | undefined> {
+    if (!this.#isHunting()) return undefined;
+    this.#hunt.cancel(ANSWERED_ELSEWHERE);
+    await this.#progress.settled();
+    if (!this.#isHunting()) return undefined;
+    this.#story.note("picked up", attempt.leg.tag);
+    this.#isRecorded = attempt.isRecorded;
+    const ready = this.#departure.callerReady();
+    const { early, sdp } = this.#progress;
+    if (early === undefined || sdp === undefined) this.onService(silence());
+    else {
+      this.#state = "answering";
+      this.#exchange = early.exchange;
+      void this.#join(() => Promise.resolve(sdp));
+    }
+    return ready;
   }
 
   // The hunt
@@ -287,17 +299,12 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   onProgress(attempt: Attempt, response: ProvisionalResponse): void {
     if (this.#state !== "hunting") return;
+    this.#surroundings.ringing.add(this, attempt);
     if (this.#story.attemptRang(attempt, response.status)) this.#publishChange();
-    const { sdp } = response;
-    if (sdp === undefined || this.#isLateOffer || this.#takeover !== undefined) {
-      this.#progress.send(response.status === 183 ? 180 : response.status, undefined);
-      return;
-    }
-    void this.#progress.joinEarly(
-      attempt,
-      sdp,
-      (stage) => this.#state === (stage === "ringing" ? "hunting" : "answering"),
-    );
+    this.#progress.onProgress(attempt, response, {
+      isHeard: !this.#isLateOffer && this.#takeover === undefined,
+      isOpen: (stage) => this.#state === (stage === "ringing" ? "hunting" : "answering"),
+    });
   }
 
   onMovedOn(reason: EndReason): void {
@@ -321,31 +328,26 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
       this.#end({ sipStatus: 502, q850: 88, text: "The far end answered without SDP" }, "gateway");
       return;
     }
-    const { exchange } = attempt;
-    void this.#join(async () =>
-      this.#takeover !== undefined
-        ? this.#takeover.bring(exchange, sdp)
-        : this.#isLateOffer
-          ? // The callee's 200 is the offer, the caller's ACK will bring the answer.
-            this.#media.offer({ ...exchange, offerer: callee.leg, answerer: this.#callerLeg }, sdp)
-          : joinedAnswer({
-              media: this.#media,
-              keeper: this.#keeper,
-              callee,
-              exchange,
-              sdp,
-              progress: this.#progress,
-              callerOffer: this.#invite.sdp,
-              isOver: () => this.#state !== "answering",
-              onMoved: (why) => this.#story.note("media moved", why),
-            }),
+    void this.#join(() =>
+      joinedAnswer({
+        media: this.#media,
+        keeper: this.#keeper,
+        takeover: this.#takeover,
+        callee,
+        exchange: attempt.exchange,
+        sdp,
+        progress: this.#progress,
+        callerOffer: this.#invite.sdp,
+        isOver: () => this.#state !== "answering",
+        onMoved: (why) => this.#story.note("media moved", why),
+      }),
     );
   }
 
   onService(choice: ServiceChoice): void {
     this.#state = "answering";
     const isStandIn = this.#takeover?.caller !== undefined;
-    const exchange = { ...serviceExchange(this.#callerLeg, this.#isLateOffer), isStandIn };
+    const exchange = serviceExchange(this.#callerLeg, this.#isLateOffer, isStandIn);
     this.#exchange = exchange;
     this.#story.serviceChosen(choice.kind);
     void this.#join(async () => {
@@ -437,10 +439,10 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   }
 
   onEndGone(end: DialogEnd, reason: EndReason): void {
-    const leaving = this.#leaving;
-    if (leaving?.outlives(end, reason) === true) {
+    const survivor = this.#departure.survivor(end, reason);
+    if (survivor !== undefined) {
       this.#story.note("transferor left", end.leg.tag);
-      void playRingBack(this.#media, leaving.end.leg.tag, end.leg.tag, this.#context);
+      void playRingBack(this.#media, survivor.leg.tag, end.leg.tag, this.#context);
     } else this.#end(reason, end.role);
   }
 
@@ -468,7 +470,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   #ends(): readonly [Peer, Peer] | undefined {
     if (this.#state !== "connected" || this.#caller === undefined) return undefined;
-    if (this.#leaving?.isMoving === true || this.#leaving?.isAlone === true) return undefined;
+    if (this.#departure.isInTheWay) return undefined;
     const peer = this.#peerOf(this.#caller);
     return peer === undefined ? undefined : [{ kind: "dialog", end: this.#caller }, peer];
   }
@@ -493,8 +495,18 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   /** Whether the media must not be changed now. */
   get #isBusy(): boolean {
-    const leaving = this.#leaving;
-    return this.#isRenegotiating || leaving?.isMoving === true || leaving?.isAlone === true;
+    return this.#isRenegotiating || this.#departure.isInTheWay;
+  }
+
+  #isHunting(): boolean {
+    return this.#state === "hunting";
+  }
+
+  #takePlaces(whose: "call" | "callee"): readonly (() => void)[] {
+    if (whose === "callee") return this.#hunt.takePlaces();
+    const release = this.#release;
+    this.#release = () => {};
+    return [release];
   }
 
   #newEnd(
@@ -506,18 +518,6 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
   ): DialogEnd {
     const [context, index] = [this.#context, this.#surroundings.ends];
     return new DialogEnd({ dialog, leg, role, owner: this, context, identity, index, sdps });
-  }
-
-  /** An end has gone over to another call: nothing is left to do for the other one. */
-  #letGo(end: DialogEnd): Handover {
-    const isWhole = end.role === "caller";
-    const places = isWhole ? [this.#release] : this.#hunt.takePlaces();
-    if (isWhole) this.#release = () => {};
-    const other = isWhole ? this.#callee : this.#caller;
-    end.release();
-    other?.hangUpSoon(NORMAL_CLEARING);
-    this.#end({ ...NORMAL_CLEARING, text: "Transferred" }, isWhole ? "callee" : "caller");
-    return { places, isWhole };
   }
 
   /** In place of a hunt: somebody who talks in another call is to be the callee. */
@@ -532,7 +532,8 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   /** Everybody has gone over to this call: the others let go of them. */
   #completeTakeover(takeover: Takeover): void {
-    takeover.complete();
+    const wasRecorded = takeover.complete();
+    this.#isRecorded ??= wasRecorded;
     if (takeover.callee === undefined || this.#exchange === undefined) return;
     const { dialog, identity } = takeover.callee.end;
     const { answerer } = this.#exchange;
@@ -578,7 +579,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     if (this.#state !== "answering") return;
     const dialog = this.#invite.accept(sdp, { headers: trickleFields(this.#callerLeg) });
     if (dialog === undefined) {
-      this.#end({ sipStatus: 487, q850: 16, text: "Cancelled by the caller" }, "caller");
+      this.#end(CANCELLED, "caller");
       return;
     }
     if (this.#takeover !== undefined) this.#completeTakeover(this.#takeover);
@@ -589,10 +590,11 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     this.#state = "connected";
     this.#story.answered();
     this.#noteMedia();
-    if (this.#isRecorded) this.record("start");
+    if (this.#isRecorded === true) this.record("start");
     this.#publishChange();
     this.#keeper.onJoined();
     if (this.#hangsUpAtOnce) this.#end(NORMAL_CLEARING, "gateway");
+    if (!this.#isLateOffer) this.#departure.onCallerReady(this.#caller);
   }
 
   /** Brings the caller's answer to a late offer to the callee, in our ACK, or to the service. */
@@ -600,6 +602,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     const [callee, service] = [this.#callee, this.#service];
     try {
       await acknowledgeLate(this.#media, { callee, service }, exchange, sdp);
+      if (this.#caller !== undefined) this.#departure.onCallerReady(this.#caller);
     } catch (error) {
       this.#end(reasonOfMediaError(error), "gateway");
     }
@@ -620,10 +623,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
 
   async #renegotiate(end: DialogEnd, peer: Peer, reinvite: IncomingReinvite): Promise<void> {
     this.#isRenegotiating = true;
-    const codecs =
-      end.leg.kind === "webrtc" && reinvite.sdp !== undefined
-        ? choiceAfterOffer(this.#codecs, this.#usualCodecs, speechCodecsOf(reinvite.sdp))
-        : this.#codecs;
+    const codecs = choiceAfterReinvite(end.leg, reinvite.sdp, this.#codecs, this.#usualCodecs);
     const change = await renegotiate({
       media: this.#media,
       branch: this.#exchange?.branch ?? "",
@@ -661,7 +661,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall {
     const complete = completeReason(reason);
     const before = this.#state;
     this.#state = "ended";
-    this.#leaving?.cancel(complete);
+    this.#departure.cancel(complete);
     // Before anybody hears of the end: whoever dials again at once must find the place free.
     this.#release();
     this.#keeper.close();

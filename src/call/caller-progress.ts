@@ -3,7 +3,12 @@ import { answerAgain } from "../media/answer-again.ts";
 import { speechCodecsOf } from "../media/codecs.ts";
 import { isSamePlace } from "../media/same-transport.ts";
 import type { Exchange, MediaSession } from "../media/session.ts";
-import type { ExtraHeaders, IncomingInvite, IncomingReinvite } from "../signaling/engine.ts";
+import type {
+  ExtraHeaders,
+  IncomingInvite,
+  IncomingReinvite,
+  ProvisionalResponse,
+} from "../signaling/engine.ts";
 import type { Attempt } from "./attempt.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 
@@ -49,6 +54,11 @@ export class CallerProgress {
     return this.#agreed;
   }
 
+  /** Resolves when no early media is being joined. Never throws. */
+  settled(): Promise<void> {
+    return this.#joining;
+  }
+
   send(status: number, sdp: string | undefined): void {
     const isNews = status !== this.#lastStatus || sdp !== this.#sdp;
     // Once early media plays, a 180 without SDP must not stop it.
@@ -68,17 +78,23 @@ export class CallerProgress {
   }
 
   /**
-   * Lets the caller hear what the callee sends before it answers.
+   * Tells the caller of a callee's response, and lets it hear what the callee sends before it
+   * answers.
    *
-   * @param isOpen whether the caller still waits: `ringing`, or `joining` when somebody has answered
+   * @param caller.isHeard whether that may be
+   * @param caller.isOpen whether the caller still waits: `ringing`, or `joining` when somebody has
+   *   answered
    */
-  async joinEarly(
+  onProgress(
     attempt: Attempt,
-    sdp: string,
-    isOpen: (stage: "ringing" | "joining") => boolean,
-  ): Promise<void> {
-    this.#joining = this.#join(attempt, sdp, isOpen);
-    await this.#joining;
+    { status, sdp }: ProvisionalResponse,
+    caller: {
+      readonly isHeard: boolean;
+      readonly isOpen: (stage: "ringing" | "joining") => boolean;
+    },
+  ): void {
+    if (sdp === undefined || !caller.isHeard) this.send(status === 183 ? 180 : status, undefined);
+    else this.#joining = this.#join(attempt, sdp, caller.isOpen);
   }
 
   /**

@@ -78,6 +78,9 @@ const STATUS_OF_Q850: ReadonlyMap<number, number> = new Map([
   [127, 500],
 ]);
 
+/** The caller has hung up before anybody answered. */
+export const CANCELLED: EndReason = { sipStatus: 487, q850: 16, text: "Cancelled by the caller" };
+
 /** A normal hang-up: Q.850 16, normal call clearing. */
 export const NORMAL_CLEARING: EndReason = {
   sipStatus: 200,

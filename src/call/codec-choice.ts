@@ -1,4 +1,5 @@
-import type { CodecPolicy } from "../media/session.ts";
+import { speechCodecsOf } from "../media/codecs.ts";
+import type { CodecPolicy, MediaLeg } from "../media/session.ts";
 
 /** How the codecs of a call are chosen, and who said so. */
 export interface CodecChoice {
@@ -12,8 +13,8 @@ export interface CodecChoice {
  * `media.codecs`.
  */
 export function chooseCodecs(said: {
-  readonly route: CodecPolicy | undefined;
-  readonly calleeTrunk: CodecPolicy | undefined;
+  readonly route?: CodecPolicy | undefined;
+  readonly calleeTrunk?: CodecPolicy | undefined;
   readonly callerTrunk: CodecPolicy | undefined;
   readonly usual: CodecPolicy;
 }): CodecChoice {
@@ -35,4 +36,15 @@ export function choiceAfterOffer(
   const isOpusAlone = speech.length > 0 && speech.every((codec) => codec === "opus");
   if (isOpusAlone) return chosen.policy === "opus" ? chosen : { policy: "opus", by: "phone" };
   return chosen.by === "phone" ? usual : chosen;
+}
+
+/** As `choiceAfterOffer`; only browsers ask. @param offer undefined: we are asked for one */
+export function choiceAfterReinvite(
+  { kind }: MediaLeg,
+  offer: string | undefined,
+  chosen: CodecChoice,
+  usual: CodecChoice,
+): CodecChoice {
+  if (kind !== "webrtc" || offer === undefined) return chosen;
+  return choiceAfterOffer(chosen, usual, speechCodecsOf(offer));
 }

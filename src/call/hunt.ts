@@ -1,6 +1,6 @@
 import type { Timer } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
-import type { Action, Charge, Outcomes } from "../dialplan/decision.ts";
+import type { Action, Charge, Decision, Outcomes } from "../dialplan/decision.ts";
 import { nextActions, outcomeOf } from "../dialplan/outcome.ts";
 import type { CodecPolicy, MediaLeg, MediaSession } from "../media/session.ts";
 import type {
@@ -51,8 +51,8 @@ interface Stage {
   readonly otherwise: EndReason;
   /** Whether the next stage is the next trunk of the same action: only the trunk's own failure leads there. */
   readonly isFailover: boolean;
-  /** Whether a call that is answered here is recorded. */
-  readonly isRecorded: boolean;
+  /** Whether a call that is answered here is recorded; undefined: the route does not say. */
+  readonly isRecorded: boolean | undefined;
   /** Whether another trunk is next: one that says nothing does not hold the call for long. */
   readonly hasAlternative?: boolean;
   /** An emergency call goes out whatever the limits say. */
@@ -89,7 +89,8 @@ interface Caller {
   readonly headersFor: ((trunkId: string) => ExtraHeaders) | undefined;
 }
 
-const ANSWERED_ELSEWHERE: EndReason = {
+/** For those who rang in vain. */
+export const ANSWERED_ELSEWHERE: EndReason = {
   sipStatus: 200,
   q850: 26,
   text: "Call completed elsewhere",
@@ -131,7 +132,7 @@ export class Hunt implements AttemptHandler {
   /** Targets of the running stage that ring later. */
   #waiting: Target[] = [];
   #waitingTimer: Timer | undefined;
-  #waitingStage: StageTerms = { isRecorded: false };
+  #waitingStage: StageTerms = { isRecorded: undefined };
   #answeredMs: number | undefined;
   /** Told that people talk; those of attempts that are over no longer listen. */
   readonly #onTalk: (() => void)[] = [];
@@ -149,20 +150,20 @@ export class Hunt implements AttemptHandler {
     readonly media: MediaSession;
     readonly handler: HuntHandler;
     readonly caller: Caller;
-    readonly dialled: string;
-    readonly callerSdp: string | undefined;
-    readonly action: Action;
-    /** What a hook is told of the call. */
-    readonly question: Omit<HookQuestion, "from">;
+    /** Of the call. */
+    readonly id: string;
+    readonly decision: Pick<Decision, "action" | "route">;
   }) {
     this.#context = options.context;
     this.#media = options.media;
     this.#handler = options.handler;
     this.#caller = options.caller;
-    this.#dialled = options.dialled;
-    this.#callerSdp = options.callerSdp;
-    this.#actions = [options.action];
-    this.#question = options.question;
+    const { invite } = options.caller;
+    const { action, route } = options.decision;
+    this.#dialled = invite.calledNumber;
+    this.#callerSdp = invite.sdp;
+    this.#actions = [action];
+    this.#question = { call: options.id, to: invite.calledNumber, route };
   }
 
   start(): void {
@@ -402,7 +403,7 @@ export class Hunt implements AttemptHandler {
       timeoutMs,
       otherwise: users.length === 0 && away.length > 0 ? NO_CALLS : SIGNED_OUT,
       isFailover: false,
-      isRecorded: record === true,
+      isRecorded: record,
     };
   }
 
@@ -454,7 +455,7 @@ export class Hunt implements AttemptHandler {
       timeoutMs: action.timeoutMs,
       otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
       isFailover: true,
-      isRecorded: action.record === true,
+      isRecorded: action.record,
       isEmergency: emergency !== undefined,
     };
   }
@@ -504,7 +505,7 @@ export class Hunt implements AttemptHandler {
       timeoutMs,
       otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
       isFailover: true,
-      isRecorded: action.record === true,
+      isRecorded: action.record,
     };
   }
 

@@ -4,6 +4,7 @@ import type { CallerProgress } from "./caller-progress.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { isNodeLost } from "./media-reason.ts";
 import type { MediaKeeper } from "./media-keeper.ts";
+import type { Takeover } from "./takeover.ts";
 
 /**
  * Takes the callee's answer to rtpengine, or the call to another one when that is lost.
@@ -14,17 +15,25 @@ import type { MediaKeeper } from "./media-keeper.ts";
 export async function joinedAnswer(join: {
   readonly media: MediaSession;
   readonly keeper: MediaKeeper;
+  /** Of a caller that comes from another call. */
+  readonly takeover: Takeover | undefined;
   readonly callee: DialogEnd;
   readonly exchange: Exchange;
   /** What the callee has answered. */
   readonly sdp: string;
   /** What the caller has got as early media. */
   readonly progress: CallerProgress;
+  /** undefined: its ACK will bring the answer to what the callee offers. */
   readonly callerOffer: string | undefined;
   isOver(): boolean;
   onMoved(why: string): void;
 }): Promise<string> {
   const { media, keeper, callee, exchange, sdp, progress, callerOffer } = join;
+  if (join.takeover !== undefined) return join.takeover.bring(exchange, sdp);
+  if (callerOffer === undefined) {
+    const { offerer, answerer } = exchange;
+    return media.offer({ ...exchange, offerer: answerer, answerer: offerer }, sdp);
+  }
   const early = progress.sdp;
   // A caller that has heard early media has an answer already; the call moves once it is joined.
   if (!keeper.isLost) {
@@ -38,7 +47,7 @@ export async function joinedAnswer(join: {
     }
   }
   if (early !== undefined) return early;
-  if (callerOffer === undefined || join.isOver()) return media.answer(exchange, sdp);
+  if (join.isOver()) return media.answer(exchange, sdp);
   // The callee was offered a port that is gone: it gets another one before the caller hears of it.
   const move = await media.move();
   const toCallee = await media.offer(exchange, callerOffer);

@@ -8,6 +8,8 @@ export interface Handover {
   readonly places: readonly (() => void)[];
   /** Whether the place of the whole call is among them. */
   readonly isWhole: boolean;
+  /** Whether the call was being recorded: that goes on wherever the end goes. */
+  readonly isRecorded: boolean;
 }
 
 /** The call that an end may leave. */
@@ -30,13 +32,15 @@ export class Leaving {
   readonly end: CallEnd;
   readonly #call: LeftCall;
   #state: "waiting" | "moving" | "over" = "waiting";
-  #isAlone = false;
+  #isAlone: boolean;
   /** The end, or the whole call, has gone. */
   onGone: (reason: EndReason) => void = () => {};
 
-  constructor(end: CallEnd, call: LeftCall) {
+  /** @param isAlone whether there is nobody whom the end talks to */
+  constructor(end: CallEnd, call: LeftCall, isAlone = false) {
     this.end = end;
     this.#call = call;
+    this.#isAlone = isAlone;
   }
 
   get callId(): string {
@@ -85,7 +89,7 @@ export class Leaving {
   }
 
   complete(): Handover {
-    if (this.#state === "over") return { places: [], isWhole: false };
+    if (this.#state === "over") return { places: [], isWhole: false, isRecorded: false };
     this.#state = "over";
     return this.#call.release();
   }

@@ -47,6 +47,10 @@ export class CallRecordings {
     );
   }
 
+  get isRunning(): boolean {
+    return this.#state === "recording" || this.#state === "starting";
+  }
+
   /**
    * Begins a recording, the caller to the left and the callee to the right.
    *
@@ -69,14 +73,14 @@ export class CallRecordings {
 
   /** @returns false when none runs */
   stop(): boolean {
-    if (this.#state !== "recording" && this.#state !== "starting") return false;
+    if (!this.isRunning) return false;
     void this.#finish("done");
     return true;
   }
 
   /** The call ends: what was recorded is in its file when this resolves. Never throws. */
   async close(): Promise<void> {
-    const wasRunning = this.#state === "recording" || this.#state === "starting";
+    const wasRunning = this.isRunning;
     this.#state = "closed";
     this.#consent?.timer.cancel();
     this.#consent = undefined;
@@ -135,7 +139,7 @@ export class CallRecordings {
   }
 
   #fail(detail: string): void {
-    if (this.#state !== "recording" && this.#state !== "starting") return;
+    if (!this.isRunning) return;
     this.#context.logger.error("recording failed", { call: this.#callId, detail });
     void this.#finish("failed", detail);
   }

@@ -20,11 +20,18 @@ export interface ServiceChoice {
   readonly sound?: Buffer | undefined;
 }
 
-/** The exchange of a call whose caller offers, or which the service makes the offer of. */
-export function serviceExchange(callerLeg: MediaLeg, isLateOffer: boolean): Exchange {
-  return isLateOffer
-    ? { offerer: SERVICE_LEG, answerer: callerLeg, branch: "service" }
-    : { offerer: callerLeg, answerer: SERVICE_LEG, branch: "service" };
+/**
+ * The exchange of a call whose caller offers, or which the service makes the offer of.
+ *
+ * @param isStandIn as in `Exchange`
+ */
+export function serviceExchange(
+  callerLeg: MediaLeg,
+  isLateOffer: boolean,
+  isStandIn: boolean,
+): Exchange {
+  const [offerer, answerer] = isLateOffer ? [SERVICE_LEG, callerLeg] : [callerLeg, SERVICE_LEG];
+  return { offerer, answerer, branch: "service", isStandIn };
 }
 
 /** Makes the service. @throws MediaError when it has no port or no sound */

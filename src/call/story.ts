@@ -334,5 +334,5 @@ function asText([name, value]: readonly [string, string]): HeaderView {
 }
 
 function callIdOf(attempt: Attempt): { readonly sipCallId?: string } {
-  return attempt.sipCallId === undefined ? {} : { sipCallId: attempt.sipCallId };
+  return attempt.invite === undefined ? {} : { sipCallId: attempt.invite.callId };
 }

@@ -108,12 +108,21 @@ export class Takeover {
     return localSdp;
   }
 
-  /** Everybody has gone over: the calls that they come from let them go. */
-  complete(): void {
+  /**
+   * Everybody has gone over: the calls that they come from let them go.
+   *
+   * @returns whether one of those was being recorded
+   */
+  complete(): boolean {
+    let isRecorded = false;
     for (const leaving of [this.caller, this.callee]) {
-      if (leaving !== undefined) this.#onHandover(leaving.complete());
+      if (leaving === undefined) continue;
+      const handover = leaving.complete();
+      isRecorded ||= handover.isRecorded;
+      this.#onHandover(handover);
     }
     void this.#move.then((move) => move.keep());
+    return isRecorded;
   }
 
   /** The ends stay where they were. Does nothing after `complete`. */

@@ -10,6 +10,7 @@ import type { TransferTerms, TrunkTerms } from "./context.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import type { EndIndex } from "./end-index.ts";
 import type { Leaving } from "./leaving.ts";
+import type { RingingIndex } from "./pickup.ts";
 import type { TransferNote } from "./record.ts";
 import { passOn, referForPeer } from "./passed-transfer.ts";
 import { partyOf, type RefusedReason } from "./refused.ts";
@@ -42,6 +43,7 @@ interface Transfer {
 /** What a call needs of the other calls. */
 export interface CallSurroundings {
   readonly ends: EndIndex<DialogEnd>;
+  readonly ringing: RingingIndex;
   onRefer(call: TransferringCall, end: DialogEnd, refer: IncomingRefer): void;
 }
 

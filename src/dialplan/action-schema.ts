@@ -266,7 +266,7 @@ const actionMap = z.strictObject({
     }),
   record: flag().optional().meta({
     description:
-      "With `ring`, `dial` and `voicemail`: records the call from its answer on, see `recording`",
+      "With `ring`, `dial` and `voicemail`: records the call from its answer on, see `recording`; `false` ends the recording of a call that is transferred here",
     default: "false",
     example: "true",
   }),

@@ -84,6 +84,28 @@ describe("transfers with Asterisk 22 as the trunk", () => {
     await bob.hangUp(0);
   });
 
+  it("RFC 3891: another of its telephones picks up what rings, and hears the browser", async () => {
+    const [ann] = await openBoth();
+    const { gateway } = stage();
+    const pickUp = async (): Promise<void> => {
+      await waitFor(
+        async () => {
+          const { body } = await gateway.api("/api/v1/calls");
+          const isTold = (await asterisk().log()).some((line) => /RINGING \S/.test(line));
+          return isTold && JSON.stringify(body).includes('"state":"ringing"');
+        },
+        { what: "Asterisk to ring", timeoutMs: 15_000 },
+      );
+      // 600 sends back what it hears.
+      await asterisk().command(
+        "channel originate Local/614@from-gateway extension 600@from-gateway",
+      );
+    };
+    const [call] = await Promise.all([ann.call("7613"), pickUp()]);
+    await expectTone(ann, call, TONE_1001);
+    await ann.hangUp(call);
+  });
+
   it("to another of its extensions: Asterisk is asked to transfer its own party", async () => {
     const [ann, bob] = await openBoth();
     // By way of Asterisk, so that it has a party to transfer: its call to Bob.

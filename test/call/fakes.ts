@@ -29,6 +29,7 @@ import type {
   ExtraHeaders,
   IncomingInvite,
   IncomingInviteHandler,
+  OutgoingInvite,
   OutgoingInviteHandler,
   OutgoingInviteOptions,
   OutgoingMessageOptions,
@@ -86,6 +87,8 @@ export class ScriptedDialog implements Dialog {
 export interface SentInvite {
   readonly options: OutgoingInviteOptions;
   readonly handler: OutgoingInviteHandler;
+  /** What the call room holds of it. */
+  readonly invite: OutgoingInvite;
   cancelled: EndReason | undefined;
 }
 
@@ -132,14 +135,15 @@ export class ScriptedEngine implements SignalingEngine {
     };
   }
   invite(options: OutgoingInviteOptions, handler: OutgoingInviteHandler) {
-    const sent: SentInvite = { options, handler, cancelled: undefined };
-    this.sent.push(sent);
-    return {
-      callId: `out-${this.sent.length}`,
+    const invite = {
+      callId: `out-${this.sent.length + 1}`,
       cancel: (reason?: EndReason) => {
         sent.cancelled = reason ?? { sipStatus: 487 };
       },
     };
+    const sent: SentInvite = { options, handler, invite, cancelled: undefined };
+    this.sent.push(sent);
+    return invite;
   }
 
   register(userId: string, instanceId = `${userId}-tab`): void {
@@ -322,6 +326,7 @@ export class ScriptedInvite implements IncomingInvite {
   readonly party: Party;
   readonly callId: string;
   readonly replaces: Dialog | undefined;
+  readonly replacesInvite: OutgoingInvite | undefined;
   readonly calledNumber: string;
   readonly callerIdentity = { user: "+4930999", displayName: "Caller" };
   readonly sdp: string | undefined;
@@ -340,10 +345,12 @@ export class ScriptedInvite implements IncomingInvite {
     /** Default `in-1`. */
     callId?: string;
     replaces?: Dialog;
+    replacesInvite?: OutgoingInvite;
     headers?: readonly HeaderField[];
   }) {
     this.callId = options.callId ?? "in-1";
     this.replaces = options.replaces;
+    this.replacesInvite = options.replacesInvite;
     this.party = options.party;
     this.calledInstance = options.calledInstance;
     this.calledNumber = options.to;

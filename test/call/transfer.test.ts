@@ -26,7 +26,10 @@ const ring = (user: string): Action => ({
   users: [user],
   timeoutMs: 20_000,
   then: [],
+  ...(recorded[user] !== undefined && { record: recorded[user] }),
 });
+/** What the routes to users say of recording. */
+let recorded: Readonly<Record<string, boolean | undefined>>;
 const ECHO: Action = { kind: "echo" };
 const OFFICE_600: Action = {
   kind: "dial",
@@ -55,6 +58,7 @@ let unsubscribe: (() => void)[];
 beforeEach(() => {
   rig = makeRig();
   terms = { codecs: ["PCMU"] };
+  recorded = {};
   for (const user of ["1002", "1003"]) rig.engine.register(user);
   queries = [];
   table = new CallTable({
@@ -486,6 +490,62 @@ describe("RFC 5589 §7 a transfer with consultation", () => {
     expect(table.size).toBe(2);
     await hangUp(one.caller);
     await hangUp(two.caller);
+  });
+});
+
+describe("a recorded call that is transferred", () => {
+  const files = (): readonly string[] =>
+    rig.media.recordings.map(({ options, isStopped }) => {
+      const call = records.some(({ id }) => options.path.includes(id)) ? "first" : "second";
+      return `${call} ${isStopped ? "whole" : "running"}`;
+    });
+
+  it.each([
+    [undefined, ["first whole", "second running"]],
+    [true, ["first whole", "second running"]],
+    [false, ["first whole"]],
+  ] as const)(
+    "blind: goes on being recorded, unless the new route says no (%s)",
+    async (to, all) => {
+      recorded = { "1002": true, "1003": to };
+      const { caller, callee } = await connect("1002");
+      refer(caller, "<sip:1003@localhost>");
+      await settle();
+      rig.engine.answer(1);
+      await settle();
+      expect(files()).toEqual(all);
+      await hangUp(callee);
+      rig.clock.advance(1000);
+    },
+  );
+
+  it("not when the recording was stopped before", async () => {
+    recorded = { "1002": true };
+    const { caller, callee } = await connect("1002");
+    table.record(table.views()[0]?.id ?? "", "stop");
+    await settle();
+    refer(caller, "<sip:1003@localhost>");
+    await settle();
+    rig.engine.answer(1);
+    await settle();
+    expect(files()).toEqual(["first whole"]);
+    await hangUp(callee);
+    rig.clock.advance(1000);
+  });
+
+  it.each(["1002", "1003"])("with consultation: when %s was recorded", async (which) => {
+    recorded = { [which]: true };
+    const one = await connect("1002", "in-1");
+    const two = await connect("1003", "in-2");
+    const { callId } = two.caller;
+    refer(
+      one.caller,
+      `<sip:1003@localhost?Replaces=${callId}%3Bto-tag%3Dlocal%3Bfrom-tag%3Dremote>`,
+    );
+    await settle();
+    expect(files()).toEqual(["first whole", "second running"]);
+    await hangUp(one.callee);
+    rig.clock.advance(1000);
   });
 });
 

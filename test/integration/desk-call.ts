@@ -82,6 +82,10 @@ export class DeskCall {
     this.#tag = tag;
   }
 
+  get localTag(): string {
+    return this.#tag;
+  }
+
   get dialog(): PeerDialog {
     if (this.#dialog === undefined) throw new Error("the call has no dialog yet");
     return this.#dialog;

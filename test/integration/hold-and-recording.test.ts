@@ -16,6 +16,7 @@ const CALLER_HZ = 600;
 const CALLEE_HZ = 1000;
 const MUSIC_HZ = 400;
 const CONSENT_HZ = 1400;
+const TARGET_HZ = 800;
 /** Share of clean frames: the machine that tests run on is busy. */
 const CLEAN = 0.85;
 
@@ -244,6 +245,46 @@ describe("recording", () => {
     ).toBe(404);
   });
 
+  it("goes on in the call that a transfer makes, in a file of its own", async () => {
+    const call = await talk("777");
+    const { caller, callee, one } = call;
+    await using third = await Telephone.open(TARGET_HZ);
+    await hears(one, CALLEE_HZ, "the callee after the consent");
+    callee.dialog.request("REFER", { headers: [["Refer-To", "<sip:701@localhost>"]] });
+    await callee.expectResponse(202, "REFER");
+    const target = await DeskCall.incoming(office.desk, "701");
+    third.talk(target.invite.body.toString());
+    target.respond(200, { sdp: third.sdp() });
+    const invite = await caller.expectRequest("INVITE");
+    one.talk(invite.body.toString());
+    caller.peer.respond(invite, 200, { body: one.sdp() });
+    await caller.expectRequest("ACK");
+    await target.expectRequest("ACK");
+    for (let isOver = false; !isOver;) {
+      const notify = await callee.expectRequest("NOTIFY");
+      callee.peer.respond(notify, 200, { headers: [] });
+      isOver = notify.headers.get("Subscription-State")?.startsWith("terminated") ?? false;
+    }
+    await callee.bye();
+    await hears(one, TARGET_HZ, "the target after the consent");
+    await hears(third, CALLER_HZ, "the caller after the consent");
+    // More than the last second, which is measured in the file.
+    await one.listen(1200);
+    await hangUp({ ...call, callee: target });
+    const [second, first] = await records(office.gateway, 2);
+    expect(second).toMatchObject({ transferredFrom: { call: first?.["id"] } });
+    const made = [first, second].flatMap(
+      (record) => (record?.["recordings"] ?? []) as readonly Record<string, unknown>[],
+    );
+    expect(made).toMatchObject([
+      { state: "done", file: `${String(first?.["id"])}.wav` },
+      { state: "done", file: `${String(second?.["id"])}.wav` },
+    ]);
+    const [left, right] = await stereo(join(recordings, String(made[1]?.["file"])));
+    expect(tailOf(left, CALLER_HZ), "left").toBeGreaterThan(CLEAN);
+    expect(tailOf(right, TARGET_HZ), "right").toBeGreaterThan(CLEAN);
+  });
+
   it("a disk that is full ends the recording, with an alarm, and not the call", async (context) => {
     try {
       await mkdir(recordings, { recursive: true });
@@ -330,11 +371,8 @@ describe("when rtpengine is killed", () => {
     const made = (record?.["recordings"] ?? []) as readonly Record<string, unknown>[];
     expect(made).toMatchObject([{ state: "done" }]);
     const [left, right] = await stereo(join(recordings, String(made[0]?.["file"])));
-    const end = (left.samples.length / 8000) * 1000;
-    const tail = (sound: Sound, hz: number): number =>
-      measureTone(sound, hz, end - 1000, end - 200).share;
-    expect(tail(left, CALLER_HZ), "left").toBeGreaterThan(CLEAN);
-    expect(tail(right, CALLEE_HZ), "right").toBeGreaterThan(CLEAN);
+    expect(tailOf(left, CALLER_HZ), "left").toBeGreaterThan(CLEAN);
+    expect(tailOf(right, CALLEE_HZ), "right").toBeGreaterThan(CLEAN);
   });
 });
 
@@ -342,6 +380,12 @@ async function states(id: string | undefined): Promise<readonly Record<string, u
   const { body } = await office.gateway.api(`/api/v1/calls/${id ?? ""}`);
   const view = body as { readonly recordings?: readonly Record<string, unknown>[] };
   return view.recordings ?? [];
+}
+
+/** How clean a tone is in the last second of a recording. */
+function tailOf(sound: Sound, hz: number): number {
+  const endMs = (sound.samples.length / 8000) * 1000;
+  return measureTone(sound, hz, endMs - 1000, endMs - 200).share;
 }
 
 /** Both channels of a recording. */

@@ -287,6 +287,54 @@ describe("RFC 3891 an INVITE with Replaces", () => {
     await desk.hungUp();
   });
 
+  it("of a browser's own user picks up what rings there; its other browsers are told", async () => {
+    await using ann = await signIn("1001");
+    await using other = await signIn("1001");
+    const desk = DeskCall.dial(office().desk, office().gateway, "1001");
+    const [ringing, too] = await Promise.all([ann.incoming(), other.incoming()]);
+    for (const leg of [ringing, too]) leg.ring();
+    await desk.expectResponse(180, "INVITE");
+    const { callId, from } = ringing.invite;
+    const value = `${callId};to-tag=${from.tag};from-tag=${ringing.localTag}`;
+    // Somebody else who knows the tags gets nothing.
+    await using bob = await signIn("1002");
+    const headers = [["Replaces", value]] as const;
+    expect((await bob.invite("1001", { headers }).refused()).statusCode).toBe(403);
+    await using page = await signIn("1001");
+    const picked = page.invite("1001", { headers: [["Replaces", `${value};early-only`]] });
+    await desk.answered();
+    for (const leg of [ringing, too]) {
+      const cancel = await leg.cancelled();
+      expect(cancel.headers.get("Reason")).toContain("Call completed elsewhere");
+    }
+    expect(await deskReinvited(desk)).toContain("m=audio");
+    await picked.answered();
+    await picked.bye();
+    await desk.hungUp();
+    await expectNothingLeft(office().gateway);
+    const [second, first] = await records(office().gateway, 2);
+    expect(second).toMatchObject({ transferredFrom: { call: first?.["id"] }, result: "success" });
+  });
+
+  it("of the trunk where it rings, with early media that the caller has heard", async () => {
+    await using ann = await signIn("1001");
+    const call = ann.invite("700");
+    const desk = await DeskCall.incoming(office().desk, "700");
+    desk.respond(183, { sdp: telephoneSdp(desk.peer.local.host) });
+    const early = (await call.expectResponse(183, "INVITE")).body.toString();
+    const { callId, from } = desk.invite;
+    const value = `${callId};to-tag=${from.tag};from-tag=${desk.localTag}`;
+    const picked = DeskCall.dial(office().desk, office().gateway, "700", {
+      headers: [["Replaces", value]],
+    });
+    await desk.cancelled();
+    expect((await call.answered()).body.toString()).toBe(early);
+    await reinvited(call);
+    await picked.answered();
+    await call.bye();
+    await picked.hungUp();
+  });
+
   it("of another user is refused, and the call goes on", async () => {
     await using ann = await signIn("1001");
     const call = ann.invite("700");

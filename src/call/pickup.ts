@@ -1,0 +1,46 @@
+import type { OutgoingInvite } from "../signaling/engine.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Leaving } from "./leaving.ts";
+import type { ServiceChoice } from "./service-call.ts";
+
+/** A call that nobody has answered yet. */
+export interface RingingCall {
+  /**
+   * Stops everything that rings and answers the caller in silence, so that it can leave for the call
+   * of whoever picks it up.
+   *
+   * @param attempt the one that was named
+   * @returns the caller; undefined when somebody has answered meanwhile, or the caller has gone
+   */
+  pickUp(attempt: Attempt): Promise<Leaving | undefined>;
+}
+
+interface Ringing {
+  readonly call: RingingCall;
+  readonly attempt: Attempt;
+}
+
+/** What rings, by our INVITE, for those who name its early dialog in Replaces (RFC 3891 §3). */
+export class RingingIndex {
+  readonly #ringing = new WeakMap<OutgoingInvite, Ringing>();
+
+  add(call: RingingCall, attempt: Attempt): void {
+    if (attempt.invite !== undefined) this.#ringing.set(attempt.invite, { call, attempt });
+  }
+
+  /** @returns undefined when it rings no more */
+  find(invite: OutgoingInvite): Ringing | undefined {
+    const ringing = this.#ringing.get(invite);
+    return ringing?.attempt.state === "ringing" ? ringing : undefined;
+  }
+}
+
+const SILENCE_SECONDS = 30;
+const OCTETS_A_SECOND = 8000;
+/** Of µ-law. */
+const SILENT = 0xff;
+
+/** What a caller hears between the answer and the one who has picked its call up. */
+export function silence(): ServiceChoice {
+  return { kind: "play", sound: Buffer.alloc(SILENCE_SECONDS * OCTETS_A_SECOND, SILENT) };
+}
