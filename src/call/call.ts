@@ -672,8 +672,8 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
       rejectInvite(this.#invite, complete);
     }
     this.#takeover?.abandon(complete);
-    this.#caller?.hangUp(complete);
-    this.#callee?.hangUp(complete);
+    this.#caller?.hangUp(complete, this.#callee);
+    this.#callee?.hangUp(complete, this.#caller);
     this.#service?.close();
     this.#announcement?.close();
     this.#digits.close();

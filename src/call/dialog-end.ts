@@ -5,14 +5,19 @@ import type { MediaLeg } from "../media/session.ts";
 import type {
   Dialog,
   DialogHandler,
+  ExtraHeaders,
   IncomingMessage,
   IncomingRefer,
   IncomingReinvite,
   IncomingRequest,
+  Party,
 } from "../signaling/engine.ts";
+import type { Headers } from "../signaling/message/headers.ts";
+import type { SipRequest } from "../signaling/message/message.ts";
 import type { CallEnd, EndSdps } from "./call-end.ts";
 import type { CallContext } from "./context.ts";
 import type { EndIndex } from "./end-index.ts";
+import { farewellFields } from "./farewell.ts";
 import type { Leaving } from "./leaving.ts";
 import type { CallerIdentity } from "./presentation.ts";
 import type { Segment } from "./loss.ts";
@@ -62,6 +67,8 @@ export class DialogEnd implements CallEnd, DialogHandler {
   readonly #context: CallContext;
   readonly #index: EndIndex<DialogEnd>;
   #grace: Timer | undefined;
+  /** Of the far end's BYE. */
+  #farewell: Headers | undefined;
   #isGone = false;
 
   constructor(options: {
@@ -92,11 +99,16 @@ export class DialogEnd implements CallEnd, DialogHandler {
     return this.#isGone;
   }
 
-  /** Sends BYE, unless the far end has gone already. */
-  hangUp(reason: EndReason): void {
+  /**
+   * Sends BYE, unless the far end has gone already.
+   *
+   * @param other the end whose BYE may say something to this one
+   */
+  hangUp(reason: EndReason, other?: DialogEnd): void {
     if (this.#isGone) return;
     this.#close();
-    this.dialog.bye(reason);
+    const fields = other && other.#farewellTo(this.dialog.party);
+    this.dialog.bye(reason, fields);
   }
 
   /** The end goes on in another call, which attaches to its dialog; no callback follows. */
@@ -152,7 +164,8 @@ export class DialogEnd implements CallEnd, DialogHandler {
     });
   }
 
-  onBye(reason: EndReason | undefined): void {
+  onBye(reason: EndReason | undefined, bye?: SipRequest): void {
+    this.#farewell = bye?.headers;
     this.#gone(reason ?? { sipStatus: 200, q850: 16, text: "Normal call clearing" });
   }
 
@@ -180,6 +193,10 @@ export class DialogEnd implements CallEnd, DialogHandler {
     this.#grace.cancel();
     this.#grace = undefined;
     this.#owner.onEndFlow(this, true);
+  }
+
+  #farewellTo(party: Party): ExtraHeaders {
+    return farewellFields(this.#farewell, this.dialog.party, party, this.#context);
   }
 
   #gone(reason: EndReason): void {

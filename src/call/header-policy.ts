@@ -9,6 +9,9 @@ export interface HeaderRules {
   readonly fromTrunk: readonly string[];
 }
 
+/** Of a trunk that does not say what crosses. */
+export const NO_RULES: HeaderRules = { toTrunk: [], fromTrunk: [] };
+
 const MAX_FIELDS = 16;
 const MAX_VALUE_OCTETS = 512;
 /** All of them together: an INVITE over UDP must stay small (RFC 3261 §18.1.1). */

@@ -17,7 +17,7 @@ import { Attempt, type AttemptHandler } from "./attempt.ts";
 import { completeReason } from "./cause.ts";
 import { chooseCodecs, type CodecChoice } from "./codec-choice.ts";
 import { trunkLeg, type CallContext, type TrunkTerms } from "./context.ts";
-import { crossingHeaders, type HeaderRules } from "./header-policy.ts";
+import { crossingHeaders, NO_RULES, type HeaderRules } from "./header-policy.ts";
 import type { HookQuestion } from "./hook.ts";
 import { presentToTrunk, type CallerIdentity } from "./presentation.ts";
 import { rejectInvite } from "./refused.ts";
@@ -102,8 +102,6 @@ const NO_RESPONSE: EndReason = { sipStatus: 504, q850: 102, text: "The far end d
 const NO_ANSWER: EndReason = { sipStatus: 480, q850: 19, text: "No answer" };
 /** Q.850 20, subscriber absent: nobody of that name has a telephone here now. */
 const ABSENT = 20;
-/** Of a trunk that does not say what crosses. */
-const NO_RULES: HeaderRules = { toTrunk: [], fromTrunk: [] };
 const HOOK_FAILED: EndReason = { sipStatus: 503, q850: 41, text: "The route could not be decided" };
 
 /**
@@ -522,6 +520,8 @@ export class Hunt implements AttemptHandler {
 
   #diversionReason(): string {
     if (this.#reason === undefined) return "unconditional";
+    // RFC 5806 §4.1: its caller finds the user busy, who forwards is told why.
+    if (this.#reason === NO_CALLS) return "do-not-disturb";
     const { sipStatus, q850 } = this.#reason;
     switch (outcomeOf(sipStatus, q850 === ABSENT)) {
       case "busy":

@@ -66,12 +66,13 @@ export const trunkIdentityKeys = {
     .strictObject({
       "to-trunk": oneOrMore(headerPattern, 32).optional().meta({
         description:
-          "Headers of the caller's INVITE that reach the peer: names that begin with `X-`, `X-Foo-*` for all that begin so, and `User-to-User` (RFC 7433)",
+          "Headers of the caller's INVITE that reach the peer: names that begin with `X-`, `X-Foo-*` for all that begin so, and `User-to-User` (RFC 7433), which a BYE may bring too",
         default: "[]",
         example: "[X-Customer, X-Crm-*]",
       }),
       "from-trunk": oneOrMore(headerPattern, 32).optional().meta({
-        description: "Headers of the peer's INVITE that reach whoever is called",
+        description:
+          "Headers of the peer's INVITE that reach whoever is called, and `User-to-User` of its BYE",
         default: "[]",
         example: "[User-to-User]",
       }),

@@ -65,11 +65,13 @@ function askUser(
   onFailure: OnFailure,
 ): PersonalRing {
   let isLoop = false;
+  const reasonOf = (kind: ForwardKind): string =>
+    kind === "busy" && settings.doNotDisturb ? "do-not-disturb" : REASONS[kind];
   const forward = (kind: ForwardKind): readonly Action[] => {
     const number = forwardOf(settings, kind);
     if (number === undefined || isOfCaller(number, context)) return [];
     return forwardCall(
-      { number, who: user, reason: REASONS[kind], key: `the forward of ${user}` },
+      { number, who: user, reason: reasonOf(kind), key: `the forward of ${user}` },
       context,
       (failure) => {
         isLoop ||= failure.refusal === "loop";

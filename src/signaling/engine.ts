@@ -469,7 +469,7 @@ export interface DialogHandler {
   /** A MESSAGE; without this method it goes to `onRequest`. */
   onMessage?(message: IncomingMessage): void;
   /** The far end hung up; 200 has been sent. Final. */
-  onBye(reason: EndReason | undefined): void;
+  onBye(reason: EndReason | undefined, bye?: SipRequest): void;
   /**
    * The dialog is gone without a BYE from the far end: no ACK in 64·T1, or 481/408 to a request of
    * ours (RFC 3261 §12.2.1.2). The engine has sent BYE where that could help. Final.
@@ -512,8 +512,8 @@ export interface Dialog {
    * @throws SipFormatError when a URI has characters that none may have
    */
   refer(options: OutgoingReferOptions, handler: OutgoingReferHandler): void;
-  /** Hangs up. No callback follows. */
-  bye(reason?: EndReason): void;
+  /** Hangs up. No callback follows. @param headers of the BYE, if one is sent */
+  bye(reason?: EndReason, headers?: ExtraHeaders): void;
 }
 
 /** The roof's side: what an engine calls when something new arrives. */

@@ -236,23 +236,23 @@ describe("voicemail, forwards and emergencies", () => {
   const headersOf = (index: number): Record<string, string> =>
     Object.fromEntries(rig.engine.at(index).options.headers ?? []);
 
+  const mailbox: Action = {
+    kind: "voicemail",
+    trunk: "office",
+    number: "*97",
+    mailbox: "1002",
+    timeoutMs: 60_000,
+    then: [],
+  };
+
+  it("tells the voicemail that nobody wants to be disturbed", async () => {
+    const { invite } = await place(ring([], { away: ["1002"], on: { busy: [mailbox] } }));
+    expect(headersOf(0)).toEqual({ Diversion: "<sip:1002@localhost>;reason=do-not-disturb" });
+    invite.cancel();
+  });
+
   it("tells the voicemail whose messages and why (RFC 5806)", async () => {
-    const { invite } = await place(
-      ring(["1002"], {
-        on: {
-          busy: [
-            {
-              kind: "voicemail",
-              trunk: "office",
-              number: "*97",
-              mailbox: "1002",
-              timeoutMs: 60_000,
-              then: [],
-            },
-          ],
-        },
-      }),
-    );
+    const { invite } = await place(ring(["1002"], { on: { busy: [mailbox] } }));
     await fail(0, 486);
     expect(rig.engine.at(1).options.target).toEqual({
       kind: "trunk",

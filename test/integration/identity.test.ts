@@ -367,6 +367,28 @@ describe("headers that cross", () => {
     expect(named(await toBrowser(trusted, mine))).toEqual(["X-Queue", "User-to-User"]);
   });
 
+  // RFC 7433 §4
+  it("of a BYE are User-to-User alone, by the same lists, both ways", async () => {
+    await using browser = await WsCaller.signIn(gateway, "1001");
+    for (const [peer, number, crossing] of [
+      [trusted, "730", ["User-to-User"]],
+      [plain, "630", []],
+    ] as const) {
+      const out = browser.invite(number);
+      const called = await DeskCall.incoming(peer, number);
+      await called.answer();
+      await out.answered();
+      await out.bye(mine);
+      expect(named(await called.hungUp())).toEqual(crossing);
+      const calling = DeskCall.dial(peer, gateway, "1001");
+      const leg = await browser.incoming();
+      await leg.answer();
+      await calling.answered();
+      await calling.bye(mine);
+      expect(named(await leg.hungUp())).toEqual(crossing);
+    }
+  });
+
   it("are none where a trunk says nothing, nor between browsers", async () => {
     expect(named(await fromBrowser(plain, "630", mine))).toEqual([]);
     expect(named(await toBrowser(plain, mine))).toEqual([]);

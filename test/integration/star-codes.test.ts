@@ -49,6 +49,15 @@ describe("star codes", () => {
     const text = ann.ask("MESSAGE", "1002", { body: "later?", contentType: "text/plain" });
     await Promise.all([bob.text(), second.text()]);
     expect((await ann.told(text)).statusCode).toBe(200);
+    // RFC 5806 §4.1, RFC 4458: who forwards while that is on says so.
+    await dial(bob, "*90701");
+    const forwarded = ann.invite("1002");
+    const leg = await DeskCall.incoming(office().desk, "701");
+    expect(leg.invite.headers.get("Diversion")).toContain(";reason=do-not-disturb");
+    expect(leg.invite.headers.getAll("History-Info").join()).toContain("cause=480");
+    await leg.refuse(480);
+    await forwarded.refused();
+    await dial(bob, "*91");
     await dial(second, "*79");
     const call = ann.invite("1002");
     const [one, other] = await Promise.all([bob.incoming(), second.incoming()]);

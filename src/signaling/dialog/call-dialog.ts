@@ -43,8 +43,14 @@ type State =
   /** Our 2xx has been sent, its ACK has not come. */
   | { readonly name: "accepted" }
   | { readonly name: "confirmed" }
-  | { readonly name: "closing"; readonly reason: EndReason | undefined }
+  | { readonly name: "closing"; readonly farewell: Farewell }
   | { readonly name: "terminated" };
+
+/** What a BYE of ours says. */
+interface Farewell {
+  readonly reason: EndReason | undefined;
+  readonly headers?: ExtraHeaders | undefined;
+}
 
 const TIMEOUT: EndReason = { sipStatus: 408, text: "Request Timeout" };
 const EXPIRED: EndReason = { sipStatus: 408, q850: 102, text: "Session timer expired" };
@@ -219,19 +225,20 @@ export class CallDialog implements Dialog, DialogUsage {
     else this.#context.clock.after(0, () => handler.onEnded(481, "The call is over"));
   }
 
-  bye(reason?: EndReason): void {
+  bye(reason?: EndReason, headers?: ExtraHeaders): void {
     if (!this.isLive) return;
+    const farewell = { reason, headers };
     this.#handler = undefined;
     switch (this.#state.name) {
       case "accepted":
         // RFC 3261 §15: the callee's BYE waits for the ACK, or for the end of the transaction.
-        this.#state = { name: "closing", reason };
+        this.#state = { name: "closing", farewell };
         return;
       case "held":
       case "confirmed":
       case "closing":
       case "terminated":
-        this.#close(reason);
+        this.#close(farewell);
     }
   }
 
@@ -273,7 +280,7 @@ export class CallDialog implements Dialog, DialogUsage {
         this.#onConfirmed(accepted.isOffer ? request.sdp : undefined);
         return;
       case "closing":
-        this.#close(this.#state.reason);
+        this.#close(this.#state.farewell);
         return;
       case "terminated":
         return;
@@ -385,7 +392,7 @@ export class CallDialog implements Dialog, DialogUsage {
     transaction.respond(ourResponse(request, 200));
     const reason = parseReason(request.headers);
     const handler = this.#terminate(reason ?? { sipStatus: 200 }, 487);
-    handler?.onBye(reason);
+    handler?.onBye(reason, request);
   }
 
   #onReinvite(transaction: ServerTransaction): void {
@@ -474,7 +481,7 @@ export class CallDialog implements Dialog, DialogUsage {
         this.#lose({ sipStatus: 408, text: "No ACK" });
         return;
       case "closing":
-        this.#close(this.#state.reason);
+        this.#close(this.#state.farewell);
         return;
       case "held":
       case "terminated":
@@ -486,7 +493,7 @@ export class CallDialog implements Dialog, DialogUsage {
     if (this.#state.name === "terminated") return;
     const handler = this.#handler;
     if (reason.sipStatus === 481) this.#terminate(reason, 481);
-    else this.#close(reason);
+    else this.#close({ reason });
     handler?.onLost(reason);
   }
 
@@ -495,17 +502,18 @@ export class CallDialog implements Dialog, DialogUsage {
   }
 
   /** Ends the call at the far end, with BYE or, before our 2xx, by refusing its INVITE. */
-  #close(reason: EndReason | undefined): void {
-    if (this.#state.name !== "held") this.#sendBye(reason);
+  #close(farewell: Farewell): void {
+    const { reason } = farewell;
+    if (this.#state.name !== "held") this.#sendBye(farewell);
     const status = reason === undefined || reason.sipStatus < 300 ? 480 : reason.sipStatus;
     this.#terminate(reason ?? { sipStatus: 200 }, status);
   }
 
-  #sendBye(reason: EndReason | undefined): void {
+  #sendBye({ reason, headers }: Farewell): void {
     // Whoever owes an ACK sends it first: the far end would repeat its 2xx otherwise.
     this.#sendAck();
     // The BYE begins before the rest ends, so that the way to the far end always has a watcher.
-    this.#requests.bye(reason);
+    this.#requests.bye(reason, headers);
   }
 
   /**

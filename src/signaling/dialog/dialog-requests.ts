@@ -1,11 +1,19 @@
 import type { EndReason } from "../../core/end-reason.ts";
+import type { ExtraHeaders } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
 import type { SipResponse } from "../message/message.ts";
 import type { DialogContext } from "./dialog-context.ts";
 import type { DialogState } from "./dialog-state.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeOutcome } from "./exchange.ts";
-import { ALLOW, PRODUCT, contactField, reasonFields, supportedField } from "./our-headers.ts";
+import {
+  ALLOW,
+  PRODUCT,
+  contactField,
+  reasonFields,
+  safeExtras,
+  supportedField,
+} from "./our-headers.ts";
 import type { Peer } from "./peer.ts";
 
 /** A request of ours inside a dialog. */
@@ -95,14 +103,19 @@ export class DialogRequests {
    * Sends a BYE that lives on alone: challenged, or waiting for a browser to come back, it ends by
    * itself.
    */
-  bye(reason: EndReason | undefined): void {
+  bye(reason: EndReason | undefined, extras: ExtraHeaders | undefined): void {
     // oxlint-disable-next-line no-new
     new Exchange(this.#context, {
       peer: this.#peer,
       nextHop: () => this.#dialog.nextHop,
       build: (_flow, credentials) =>
         this.#dialog.request("BYE", {
-          headers: [["User-Agent", PRODUCT], ...credentials, ...reasonFields(reason)],
+          headers: [
+            ["User-Agent", PRODUCT],
+            ...credentials,
+            ...reasonFields(reason),
+            ...safeExtras(extras),
+          ],
         }),
       onDone: () => {},
     });
