@@ -127,6 +127,18 @@ export async function records(gateway: Gateway, limit = 100): Promise<readonly C
     .map((item) => Object.fromEntries(Object.entries(item)));
 }
 
+/**
+ * The last two records, of a call that somebody has left for another one; they are published in no
+ * certain order.
+ *
+ * @returns the one that was left, then the other one
+ */
+export async function movedRecords(gateway: Gateway): Promise<readonly CallRecordJson[]> {
+  const last = (await records(gateway, 2)).slice(0, 2);
+  const isMoved = (record: CallRecordJson): number => ("transferredFrom" in record ? 1 : 0);
+  return last.toSorted((one, other) => isMoved(one) - isMoved(other));
+}
+
 /** The newest finished call. */
 export async function lastRecord(gateway: Gateway): Promise<CallRecordJson> {
   // A call's sides are told of its end before rtpengine is, and the record comes last.

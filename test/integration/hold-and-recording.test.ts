@@ -10,7 +10,13 @@ import { generateTone, measureTone, readWav, type Sound, writeWav } from "../har
 import { waitFor } from "../harness/wait.ts";
 import { DeskCall } from "./desk-call.ts";
 import { liveCalls, type Office, startOffice } from "./support.ts";
-import { expectNothingLeft, killRtpengine, metric, records } from "../harness/gateway-state.ts";
+import {
+  expectNothingLeft,
+  killRtpengine,
+  metric,
+  movedRecords,
+  records,
+} from "../harness/gateway-state.ts";
 
 const CALLER_HZ = 600;
 const CALLEE_HZ = 1000;
@@ -271,7 +277,7 @@ describe("recording", () => {
     // More than the last second, which is measured in the file.
     await one.listen(1200);
     await hangUp({ ...call, callee: target });
-    const [second, first] = await records(office.gateway, 2);
+    const [first, second] = await movedRecords(office.gateway);
     expect(second).toMatchObject({ transferredFrom: { call: first?.["id"] } });
     const made = [first, second].flatMap(
       (record) => (record?.["recordings"] ?? []) as readonly Record<string, unknown>[],

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { randomToken } from "../../src/core/ids.ts";
 import type { SipRequest } from "../../src/signaling/message/message.ts";
 import { browserSdp } from "../harness/browser-sdp.ts";
-import { expectNothingLeft, metric, records } from "../harness/gateway-state.ts";
+import { expectNothingLeft, metric, movedRecords, records } from "../harness/gateway-state.ts";
 import type { IncomingCall, OutgoingCall } from "../harness/ws-call.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
 import { DeskCall, telephoneSdp } from "./desk-call.ts";
@@ -266,7 +266,7 @@ describe("RFC 3891 an INVITE with Replaces", () => {
     await desk.hungUp();
     await page[Symbol.asyncDispose]();
     await expectNothingLeft(office().gateway);
-    const [second, first] = await records(office().gateway, 2);
+    const [first, second] = await movedRecords(office().gateway);
     expect(second).toMatchObject({ transferredFrom: { call: first?.["id"] }, result: "success" });
   });
 
@@ -312,7 +312,7 @@ describe("RFC 3891 an INVITE with Replaces", () => {
     await picked.bye();
     await desk.hungUp();
     await expectNothingLeft(office().gateway);
-    const [second, first] = await records(office().gateway, 2);
+    const [first, second] = await movedRecords(office().gateway);
     expect(second).toMatchObject({ transferredFrom: { call: first?.["id"] }, result: "success" });
   });
 

@@ -176,8 +176,12 @@ export class SubscriptionFork implements DialogUsage {
     }
     // RFC 6665 §4.1.2.2, RFC 5057 §5.1
     const isGone = status === 481 || status === 404 || status === 410 || status === 489;
-    if (isGone || this.#state === "unsubscribing") {
-      this.#end({ reason: "refused", status, retryAfterSeconds: status === 481 ? 0 : undefined });
+    // A challenge that the peer has no answer to is for the one who has subscribed through us: the
+    // sooner a new subscription brings the answer, the less is missed.
+    const isAsked = status === 401 || status === 407;
+    if (isGone || isAsked || this.#state === "unsubscribing") {
+      const retryAfterSeconds = status === 481 || isAsked ? 0 : undefined;
+      this.#end({ reason: "refused", status, retryAfterSeconds });
     }
   }
 

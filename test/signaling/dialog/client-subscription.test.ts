@@ -160,18 +160,21 @@ describe("RFC 6665 §4.1 a subscription of ours", () => {
     });
   });
 
-  it("481 to its refresh ends it at once, and it may be asked for again", async () => {
-    const { log, request } = await ask(120);
-    accept(request, "120");
-    await notify(fork(request), "active;expires=120");
-    engine.clock.advance(90_000);
-    pbx.respond(await pbx.expectRequest("SUBSCRIBE"), 481);
-    expect(await log.ends.next()).toEqual({
-      reason: "refused",
-      status: 481,
-      retryAfterSeconds: 0,
-    });
-  });
+  it.each<[number, HeaderField[]]>([
+    [481, []],
+    // Nobody here can answer that.
+    [401, [["WWW-Authenticate", 'Digest realm="pbx", nonce="n", algorithm=SHA-1024']]],
+  ])(
+    "%i to its refresh ends it at once, and it may be asked for again",
+    async (status, headers) => {
+      const { log, request } = await ask(120);
+      accept(request, "120");
+      await notify(fork(request), "active;expires=120");
+      engine.clock.advance(90_000);
+      pbx.respond(await pbx.expectRequest("SUBSCRIBE"), status, { headers });
+      expect(await log.ends.next()).toEqual({ reason: "refused", status, retryAfterSeconds: 0 });
+    },
+  );
 
   it.each<[number, HeaderField[], number | undefined]>([
     [489, [], undefined],
