@@ -40,3 +40,6 @@ export const BROWSER_OFFER = [
   "a=ssrc:1563240361 msid:5b1a3e2c-8c3f-4f0a-9f0e-2d1a77c0a9d1 c2c4e1ab-71a1-4b1c-a4f8-b1de6a4bd2f8",
   "",
 ].join("\r\n");
+
+/** The same of a call that is on hold from the begin on. */
+export const HELD_OFFER = BROWSER_OFFER.replace("a=sendrecv", "a=inactive");

@@ -3,14 +3,15 @@ import { dialplanLines, measureDialplan } from "./dialplan.ts";
 import { describeMachine, hasProgram, missingPackages } from "./machine.ts";
 import { measureMedia } from "./media.ts";
 import { measureParsers } from "./parsers.ts";
-import { targetsOf, table, writeReport } from "./report.ts";
+import { formatLive, targetsOf, table, writeReport } from "./report.ts";
 import type { Results } from "./report.ts";
 import { measureCalls, measureLiveCalls, measureMemory, measureTransactions } from "./stages.ts";
 import type { Effort } from "./stages.ts";
 
 /**
  * `npm run bench`: measures parsers and the whole gateway beside Debian's Kamailio, and writes
- * docs/performance.md; it takes 20 minutes. `-- --quick` takes a minute, prints and writes nothing.
+ * docs/performance.md; it takes 22 minutes. `-- --quick` takes a minute, prints and writes nothing.
+ * `-- live` measures what a call costs beside many others and many transactions, and prints it.
  * `-- media` measures what rtpengine costs, `auto` against `opus`.
  */
 
@@ -52,6 +53,14 @@ const QUICK: Effort = {
 };
 const OWN_NETWORK = "OFFHOOK_BENCH_IN_OWN_NETWORK";
 
+/** `npm run bench -- live`: 10 minutes. @returns the exit code */
+async function printLive(effort: Effort): Promise<number> {
+  const transactions = await measureTransactions(effort, say);
+  const live = await measureLiveCalls(effort, say);
+  for (const line of formatLive({ live, transactions })) print(line);
+  return 0;
+}
+
 /** `npm run bench -- media`: half a minute. @returns the exit code */
 async function printMedia(): Promise<number> {
   for (const line of await measureMedia()) process.stdout.write(`${line}\n`);
@@ -74,6 +83,7 @@ async function main(): Promise<number> {
   const isQuick = process.argv.includes("--quick");
   const effort = isQuick ? QUICK : FULL;
   const startedMs = performance.now();
+  if (process.argv.includes("live")) return printLive(effort);
   say("parsers");
   const parsers = measureParsers(
     isQuick ? { roundMs: 150, rounds: 3 } : { roundMs: 400, rounds: 5 },

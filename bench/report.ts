@@ -97,7 +97,7 @@ function seriesOf<Figure extends { readonly gateway: string }>(
 
 /** The whole page. */
 export function formatReport(results: Results): string {
-  const { parsers, memory, calls, transactions, live } = results;
+  const { parsers, memory, calls } = results;
   return `${[
     "# Performance",
     "",
@@ -182,12 +182,36 @@ export function formatReport(results: Results): string {
       ]),
     ),
     "",
+    ...formatLive(results),
+    "",
+    "## Parsers",
+    "",
+    "One INVITE of a browser with its offer, one process, the best of several rounds. The last " +
+      "column: of the messages in RFC 4475 that a parser must refuse, how many it refuses.",
+    "",
+    ...table(
+      ["", "messages/s", "refuses"],
+      parsers.map(({ name, perSecond, refused }) => [
+        name,
+        Math.round(perSecond).toLocaleString("en"),
+        refused === undefined ? "" : `${refused.count} of ${refused.of}`,
+      ]),
+    ),
+  ].join("\n")}\n`;
+}
+
+/** What a call costs while there are many others, and many transactions. */
+export function formatLive({
+  live,
+  transactions,
+}: Pick<Results, "live" | "transactions">): string[] {
+  return [
     "## Cost against live calls",
     "",
     "![CPU time per call against live calls](performance/live-calls.svg)",
     "",
-    "CPU of the signaling per call at 100 calls/s on top of calls that stay up, with rtpengine " +
-      "holding the media of all of them (no sound flows).",
+    "CPU of the signaling per call at 100 calls/s on top of calls that stay up, on hold, with rtpengine " +
+      "holding the media of all of them. It is taken when the transactions that have set them up are over.",
     "",
     ...table(
       ["live calls", "", "signaling CPU", "least to most", "PSS", "SIP transactions"],
@@ -213,21 +237,7 @@ export function formatReport(results: Results): string {
         ...costCells(figure.cpu),
       ]),
     ),
-    "",
-    "## Parsers",
-    "",
-    "One INVITE of a browser with its offer, one process, the best of several rounds. The last " +
-      "column: of the messages in RFC 4475 that a parser must refuse, how many it refuses.",
-    "",
-    ...table(
-      ["", "messages/s", "refuses"],
-      parsers.map(({ name, perSecond, refused }) => [
-        name,
-        Math.round(perSecond).toLocaleString("en"),
-        refused === undefined ? "" : `${refused.count} of ${refused.of}`,
-      ]),
-    ),
-  ].join("\n")}\n`;
+  ];
 }
 
 /** The targets that this project has set itself, and how this run stands to them. */

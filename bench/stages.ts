@@ -194,6 +194,8 @@ export async function measureLiveCalls(effort: Effort, say: Progress): Promise<L
       const calls = wanted - live;
       await bench.load({ do: "calls", subject, perSecond: 150, calls, holdMs: undefined });
       live = wanted;
+      // What has set them up is no part of what they cost while they are up.
+      await delay(effort.transactionMs);
       const costs: number[] = [];
       for (let round = 0; round < effort.rounds; round += 1) {
         costs.push(await costOfCalls(bench, gateway, effort, say));

@@ -1,4 +1,4 @@
-import { BROWSER_OFFER } from "../browser-offer.ts";
+import { BROWSER_OFFER, HELD_OFFER } from "../browser-offer.ts";
 import type { Connection } from "./connection.ts";
 import { authorizationOf, contactOf, headerOf, routesOf, statusOf } from "./sip-text.ts";
 
@@ -55,11 +55,12 @@ export class Caller {
     });
   }
 
-  call(log: CallLog): void {
+  /** @param isHeld on hold from the begin on: nobody misses sound in it */
+  call(log: CallLog, isHeld = false): void {
     if (this.#connection === undefined) return;
     const call = new Call(this.#name, this.#connection, log, (id) => this.#calls.delete(id));
     this.#calls.set(call.id, call);
-    call.invite();
+    call.invite(isHeld ? HELD_OFFER : BROWSER_OFFER);
   }
 
   close(): void {
@@ -130,7 +131,7 @@ export class Call {
     return this.#startedMs;
   }
 
-  invite(): void {
+  invite(offer: string): void {
     this.#log.counts.started += 1;
     this.#send(
       "INVITE sip:+493012345678@bench.example.com",
@@ -140,7 +141,7 @@ export class Call {
         "Allow: INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY\r\n" +
         "Supported: outbound\r\nUser-Agent: SIP.js/0.21.2\r\n" +
         "Content-Type: application/sdp\r\n",
-      BROWSER_OFFER,
+      offer,
     );
   }
 

@@ -23,7 +23,10 @@ export type LoadCommand =
       readonly perSecond: number;
       /** Calls to place. */
       readonly calls: number;
-      /** Milliseconds from answer to BYE; undefined leaves the calls up. */
+      /**
+       * Milliseconds from answer to BYE; undefined leaves the calls up, on hold: without sound a
+       * gateway would negotiate them anew, in vain, and end them.
+       */
       readonly holdMs: number | undefined;
     }
   /** Asks over UDP, as the trunk does to see who is alive: each leaves a transaction for 32 s. */
@@ -102,7 +105,9 @@ function calls(command: Extract<LoadCommand, { do: "calls" }>): Promise<LoadRepl
     const timer = setInterval(() => {
       const nowMs = performance.now();
       const due = Math.min(command.calls, ((nowMs - startedMs) / 1000) * command.perSecond);
-      while (counts.started < due) callers[counts.started % callers.length]?.call(log);
+      while (counts.started < due) {
+        callers[counts.started % callers.length]?.call(log, command.holdMs === undefined);
+      }
       for (let end = ends[nextEnd]; end !== undefined && end.atMs <= nowMs; end = ends[nextEnd]) {
         end.call.hangUp();
         nextEnd += 1;
