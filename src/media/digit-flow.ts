@@ -29,9 +29,9 @@ export class DigitFlow {
   readonly #modes = new Map<string, DigitMode>();
 
   /** @param reportsDigits whether rtpengine tells of digits, without which none is kept back */
-  constructor(send: SendDigitCommand, reportsDigits: boolean) {
+  constructor(send: SendDigitCommand, reportsDigits: boolean | undefined) {
     this.#send = send;
-    this.#reportsDigits = reportsDigits;
+    this.#reportsDigits = reportsDigits === true;
   }
 
   /** Whether the digits of this leg are kept back. */

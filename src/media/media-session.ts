@@ -100,6 +100,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
   #node: RtpengineNode | undefined;
   /** The old call, as long as a move has not been decided. */
   #left: Anchorage | undefined;
+  /** What this call last said of its packets. */
+  #lastReport: MediaReport | undefined;
   /** What the calls before the last move have counted. */
   #before: MediaReport | undefined;
   #state: "open" | "closed" = "open";
@@ -116,10 +118,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
       clock: options.clock,
       canReadFiles: options.canReadFiles,
     });
-    this.#digitFlow = new DigitFlow(
-      (command, args) => this.#command(command, args),
-      options.reportsDigits === true,
-    );
+    const { reportsDigits } = options;
+    this.#digitFlow = new DigitFlow((name, args) => this.#command(name, args), reportsDigits);
     this.#digits = new DigitQueue(options.clock, (command) =>
       this.#inTurn(async () => {
         const stretch = toneStretch(this.#legs, this.#joined, command.from);
@@ -218,7 +218,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
   }
 
   query(): Promise<MediaReport> {
-    return this.#inTurn(async () => this.#report(await this.#command("query", {})));
+    return this.#inTurn(async () => {
+      this.#lastReport = this.#report(await this.#command("query", {}));
+      return addReports(this.#before, this.#lastReport);
+    });
   }
 
   close(): Promise<MediaReport | undefined> {
@@ -245,8 +248,10 @@ export class RtpengineSession implements MediaSession, PooledSession {
           { anchor, tlsId, ufrag, fingerprint },
         ]),
       ),
+      lastReport: this.#lastReport,
       isEnded: false,
     };
+    this.#lastReport = undefined;
     this.#rename(randomToken(22));
     this.#node = undefined;
     this.#branches.clear();
@@ -276,13 +281,12 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const { node, callId } = left;
     if (node === undefined || left.isEnded) return;
     left.isEnded = true;
-    if (!node.isUp) {
-      node.bury(callId);
-      return;
-    }
-    const reply = await node.request("query", { "call-id": callId }).catch(() => undefined);
-    if (reply !== undefined) this.#before = addReports(this.#before, this.#report(reply));
-    await node.request("delete", { "call-id": callId }).catch(() => {});
+    const call = { "call-id": callId };
+    const reply = node.isUp ? await node.request("query", call).catch(() => undefined) : undefined;
+    const report = reply === undefined ? left.lastReport : this.#report(reply);
+    this.#before = addReports(this.#before, report);
+    if (node.isUp) await node.request("delete", call).catch(() => {});
+    else node.bury(callId);
   }
 
   async #return(left: Anchorage): Promise<void> {
@@ -292,6 +296,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const callId = this.#callId;
     this.#rename(left.callId);
     this.#node = left.node;
+    this.#lastReport = left.lastReport;
     this.#branches.clear();
     for (const [branch, state] of left.branches) this.#branches.set(branch, state);
     this.#joined = left.joined;
@@ -660,8 +665,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
   async #end(): Promise<MediaReport | undefined> {
     const left = this.#left;
     if (left !== undefined) await this.#forget(left);
-    const last = await this.#endCall();
-    return last === undefined ? this.#before : addReports(this.#before, last);
+    return addReports(this.#before, await this.#endCall());
   }
 
   async #endCall(): Promise<MediaReport | undefined> {

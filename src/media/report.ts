@@ -124,9 +124,17 @@ export function readLegHealth(
   return Object.fromEntries(health);
 }
 
-/** Two reports of one call, one after the other. */
-export function addReports(before: MediaReport | undefined, last: MediaReport): MediaReport {
-  if (before === undefined) return last;
+/** Two reports of one call, one after the other; undefined is one that there is not. */
+export function addReports(before: MediaReport | undefined, last: MediaReport): MediaReport;
+export function addReports(
+  before: MediaReport | undefined,
+  last: MediaReport | undefined,
+): MediaReport | undefined;
+export function addReports(
+  before: MediaReport | undefined,
+  last: MediaReport | undefined,
+): MediaReport | undefined {
+  if (before === undefined || last === undefined) return last ?? before;
   const packetsFrom: Record<string, number> = { ...before.packetsFrom };
   for (const [tag, packets] of Object.entries(last.packetsFrom)) {
     packetsFrom[tag] = (packetsFrom[tag] ?? 0) + packets;
@@ -136,9 +144,42 @@ export function addReports(before: MediaReport | undefined, last: MediaReport): 
     ...last,
     isTranscoded: before.isTranscoded || last.isTranscoded,
     packetsFrom,
+    quality: addQualities(before.quality ?? {}, last.quality ?? {}),
     ...(scores.length === 0 ? {} : { mos: Math.min(...scores) }),
   };
 }
+
+type Qualities = NonNullable<MediaReport["quality"]>;
+
+function addQualities(before: Qualities, last: Qualities): Qualities {
+  const sum: Record<string, StreamQuality> = { ...before };
+  for (const [tag, quality] of Object.entries(last)) {
+    const earlier = before[tag];
+    sum[tag] = earlier === undefined ? quality : addQuality(earlier, quality);
+  }
+  return sum;
+}
+
+/** What is counted is added, what is averaged counts for as many packets as it is about. */
+function addQuality(before: StreamQuality, last: StreamQuality): StreamQuality {
+  const packets = before.packets + last.packets;
+  const share = packets === 0 ? 0 : before.packets / packets;
+  const averages: { [Key in (typeof AVERAGES)[number]]?: number } = {};
+  for (const key of AVERAGES) {
+    const [earlier = last[key], later = before[key]] = [before[key], last[key]];
+    if (earlier === undefined || later === undefined) continue;
+    averages[key] = Math.round((earlier * share + later * (1 - share)) * 100) / 100;
+  }
+  const lowest = [before.lowestMos, last.lowestMos].filter((mos) => mos !== undefined);
+  return {
+    packets,
+    errors: before.errors + last.errors,
+    ...averages,
+    ...(lowest.length === 0 ? {} : { lowestMos: Math.min(...lowest) }),
+  };
+}
+
+const AVERAGES = ["mos", "jitterMs", "roundTripMs", "lossPercent"] as const;
 
 function lowestMos(reply: NgReply): number | undefined {
   let lowest: number | undefined;

@@ -101,6 +101,8 @@ export interface Anchorage {
     string,
     Pick<LegState, "anchor" | "tlsId" | "ufrag" | "fingerprint">
   >;
+  /** What it last said of its packets, should it say nothing more. */
+  readonly lastReport: MediaReport | undefined;
   /** Whether rtpengine has been told to end it. */
   isEnded: boolean;
 }

@@ -390,3 +390,67 @@ describe("a media session on a real rtpengine", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 });
+
+describe("a media session whose rtpengine ends", () => {
+  it("keeps in its report what the ended one last said", async () => {
+    await using first = await TestRtpengine.start();
+    await using second = await TestRtpengine.start();
+    const engine = createMediaEngine({
+      clock: new SystemClock(),
+      logger: silentLogger,
+      rtpengine: {
+        kind: "external",
+        nodes: [first, second].map(({ ngPort }) => ({ host: "127.0.0.1", port: ngPort })),
+      },
+    });
+    await engine.start();
+    await using caller = await RtpPeer.open();
+    await using callee = await RtpPeer.open();
+    const lost = Promise.withResolvers<void>();
+    const session = engine.createSession({
+      policy: "narrow",
+      handler: { onDigit: () => {}, onNodeLost: () => lost.resolve() },
+    });
+    const pair = pairOf("rtp", "rtp");
+    /** Joins the two, and has them send so many packets to each other. */
+    const talk = async (packets: number): Promise<void> => {
+      const toCallee = audioPortOf(await session.offer(pair, caller.sdp("0")));
+      const toCaller = audioPortOf(await session.answer(pair, callee.sdp("0")));
+      const [before, other] = [callee.received.length, caller.received.length];
+      await waitFor(
+        () => {
+          caller.send(toCaller, 0, Buffer.alloc(160, 0x22));
+          callee.send(toCallee, 0, Buffer.alloc(160, 0x22));
+          return (
+            callee.received.length >= before + packets && caller.received.length >= other + packets
+          );
+        },
+        { what: `${packets} packets both ways`, intervalMs: 5 },
+      );
+    };
+    await talk(60);
+    const before = await session.query();
+    const { port } = nodeOf(engine);
+    await (first.ngPort === port ? first : second).child.stop("SIGKILL");
+    await lost.promise;
+    const move = await session.move();
+    await talk(30);
+    await move.keep();
+    const live = await session.query();
+    const report = await session.close();
+    for (const tag of ["caller", "callee-b1"]) {
+      const { packets = 0 } = before.quality?.[tag] ?? {};
+      expect(packets).toBeGreaterThanOrEqual(60);
+      for (const joined of [live, report]) {
+        expect(joined?.packetsFrom[tag]).toBeGreaterThanOrEqual(packets + 30);
+        expect(joined?.quality?.[tag]?.packets).toBe(joined?.packetsFrom[tag]);
+      }
+    }
+    await engine.stop();
+  });
+
+  function nodeOf(engine: MediaEngine): { readonly port: number } {
+    const busy = engine.nodes().find(({ calls }) => calls > 0);
+    return { port: Number(busy?.name.split(":")[1]) };
+  }
+});

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { readMediaStatistics } from "../../src/media/report.ts";
+import type { MediaReport } from "../../src/media/session.ts";
+import { addReports, readMediaStatistics } from "../../src/media/report.ts";
 
 const stream = (packets: number, ...flags: string[]): object => ({ flags, stats: { packets } });
 
@@ -67,5 +68,55 @@ describe("readMediaStatistics", () => {
     const { isTranscoded, mos } = readMediaStatistics(reply, ["caller"]);
     expect(isTranscoded).toBe(false);
     expect(mos).toBeUndefined();
+  });
+});
+
+describe("the reports of a call that has moved", () => {
+  const report = (quality: MediaReport["quality"], packets: number): MediaReport => ({
+    codecs: {},
+    isTranscoded: false,
+    packetsFrom: { caller: packets },
+    ...(quality === undefined ? {} : { quality }),
+  });
+
+  it("count together, and average by the packets that they are about", () => {
+    const before = report(
+      {
+        caller: { packets: 300, errors: 1, mos: 4, lowestMos: 2.1, jitterMs: 8, lossPercent: 4 },
+        gone: { packets: 7, errors: 0 },
+      },
+      300,
+    );
+    const last = report(
+      {
+        caller: { packets: 100, errors: 2, mos: 2, lowestMos: 1.9, roundTripMs: 20 },
+        new: { packets: 5, errors: 0, mos: 4.4 },
+      },
+      100,
+    );
+    expect(addReports(before, last)).toMatchObject({
+      packetsFrom: { caller: 400 },
+      quality: {
+        caller: {
+          packets: 400,
+          errors: 3,
+          mos: 3.5,
+          lowestMos: 1.9,
+          jitterMs: 8,
+          roundTripMs: 20,
+          lossPercent: 4,
+        },
+        gone: { packets: 7, errors: 0 },
+        new: { packets: 5, errors: 0, mos: 4.4 },
+      },
+    });
+  });
+
+  it("are the one that there is, where there is only one", () => {
+    const only = report({ caller: { packets: 0, errors: 0 } }, 0);
+    expect(addReports(undefined, only)).toBe(only);
+    expect(addReports(only, undefined)).toBe(only);
+    expect(addReports(undefined, undefined)).toBeUndefined();
+    expect(addReports(only, only).quality).toEqual({ caller: { packets: 0, errors: 0 } });
   });
 });
