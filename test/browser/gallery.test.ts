@@ -95,6 +95,16 @@ const axeOf = (rules: readonly string[]): string => `async () => {
   );
 }`;
 
+/** What hides the button that ends the call below the window's edge, once its pictures are drawn. */
+const END_OUT_OF_SIGHT = `async () => {
+  const until = performance.now() + 5_000;
+  const isDrawn = () => [...document.querySelectorAll("video")].every((video) => video.videoWidth > 0);
+  while (!isDrawn() && performance.now() < until) await new Promise(requestAnimationFrame);
+  scrollTo(0, 0);
+  const bottom = document.querySelector("[data-testid=end]")?.getBoundingClientRect().bottom ?? 0;
+  return bottom > innerHeight ? ["End call reaches down to " + Math.round(bottom) + " px"] : [];
+}`;
+
 describe("every state of the phone", () => {
   it.each([
     ["light", 1280, 800, "en"],
@@ -113,6 +123,16 @@ describe("every state of the phone", () => {
     },
     120_000,
   );
+
+  it.each([
+    [1280, 800, "en"],
+    [1280, 800, "de"],
+    [360, 640, "de"],
+  ])("has *End call* in sight: %d × %d, %s", async (width, height, lang) => {
+    const page = await openGallery(width, height);
+    expect(await walk(page, "light", lang, END_OUT_OF_SIGHT)).toEqual([]);
+    await page.context().close();
+  });
 
   it("breaks none with the system's own colours", async () => {
     const page = await openGallery(360, 640, { forcedColors: "active" });

@@ -44,7 +44,7 @@ function Notice(props: { readonly call: Call; readonly actions: PhoneActions }) 
   if (text === undefined) return null;
   const isQuestion = call.video.problem === undefined;
   return (
-    <div class="notice notice--link" data-testid="video-notice">
+    <div class="notice notice--link video__notice" data-testid="video-notice">
       <Icon name={isQuestion ? "camera" : "warning"} />
       <p>{text}</p>
       {isQuestion ? (
