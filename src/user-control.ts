@@ -29,6 +29,7 @@ export function userControl(
       }
     },
     find,
+    settable: () => current().dialplan.userSettable,
     mayForward: (id, number) => current().dialplan.mayForward(id, number, new Date()),
     change: (id, change) => settings.change(id, change),
   };

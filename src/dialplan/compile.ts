@@ -235,6 +235,11 @@ export class Dialplan implements Interior {
     return first.kind !== "ring" || first.users.some((id) => id !== userId);
   }
 
+  /** What users may set for their own calls. */
+  get userSettable(): StarCodes["settable"] {
+    return this.#starCodes.settable;
+  }
+
   /** What a user sets by dialling. */
   #starCall(context: CallContext): TableDecision | undefined {
     const { at, from } = context.query;

@@ -50,6 +50,11 @@ export class StarCodes {
       .toSorted((a, b) => b.code.length - a.code.length);
   }
 
+  /** What can be set: by users themselves, whichever way. */
+  get settable(): readonly Setting[] {
+    return [...new Set(this.#codes.filter(({ isOn }) => isOn).map(({ setting }) => setting))];
+  }
+
   /**
    * @param isAllowed whether the user may call a number
    * @returns undefined when it is a number like any other

@@ -52,7 +52,8 @@ export function isRoleSufficient(held: ApiRole, needed: ApiRole): boolean {
   return API_ROLES.indexOf(held) >= API_ROLES.indexOf(needed);
 }
 
-function tryParseBearer(authorization: string | undefined): string | undefined {
+/** @returns the token of an Authorization field (RFC 6750 §2.1); undefined when it has none */
+export function tryParseBearer(authorization: string | undefined): string | undefined {
   if (authorization === undefined || authorization.length > MAX_TOKEN_LENGTH) return undefined;
   // RFC 9110 §11.1: the scheme's name has no case.
   if (authorization.slice(0, 7).toLowerCase() !== "bearer ") return undefined;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ClientAddress } from "./client-address.ts";
-import { ApiTokens, isRoleSufficient } from "./api-tokens.ts";
+import { ApiTokens, isRoleSufficient, tryParseBearer } from "./api-tokens.ts";
 import { readJsonBody } from "./json-body.ts";
 import { isOwnOrigin } from "./origin-policy.ts";
 import { errorReply, sendReply, type Reply } from "./reply.ts";
@@ -13,6 +13,9 @@ import type { StaticFiles } from "./static-files.ts";
 
 const NO_TOKENS =
   'The API is closed: no token is configured. Add one under api.tokens in offhook.yaml, such as { name: ops, token: "${OFFHOOK_ADMIN_TOKEN}", role: admin }, and send it as Authorization: Bearer.';
+
+const NO_SESSION =
+  "Sign in at /api/v1/session and send the session's token as Authorization: Bearer.";
 
 /**
  * The way of every plain request: target → route → method → origin → role → body → handler. What is
@@ -132,7 +135,7 @@ export class Dispatcher {
     return route.handler({
       request,
       remoteAddress: this.#clientAddress.of(request)?.host ?? "",
-      id,
+      id: route.role === "user" ? principal : id,
       query: target.query,
       body: body?.value,
       principal,
@@ -142,11 +145,19 @@ export class Dispatcher {
     });
   }
 
-  /** @returns the name of the token, empty in a public route; or the refusal */
+  /** @returns the name of the token or the user's id, empty in a public route; or the refusal */
   #authorize(request: IncomingMessage, route: Route): Reply | string {
     if (route.role === "public") return "";
     // RFC 6750 §3
     const challenge = { "WWW-Authenticate": 'Bearer realm="offhook"' };
+    if (route.role === "user") {
+      const token = tryParseBearer(request.headers.authorization);
+      const user = token === undefined ? undefined : this.#services.credentials.userOf(token);
+      // Still a user of the gateway's own.
+      return user !== undefined && this.#services.users.find(user) !== undefined
+        ? user
+        : errorReply(401, "ERR_OFFHOOK_HTTP_UNAUTHORIZED", NO_SESSION, challenge);
+    }
     if (this.#tokens.isEmpty) {
       return errorReply(401, "ERR_OFFHOOK_HTTP_NO_TOKENS", NO_TOKENS, challenge);
     }

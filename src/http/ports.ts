@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { CallRecord, CallView } from "../call/record.ts";
 import type { MediaNodeView } from "../media/session.ts";
+import type { SettingChange } from "../dialplan/decision.ts";
 import type { ComparedPlans } from "../dialplan/diff.ts";
 import type { PlanVersionView } from "../dialplan/plan-version.ts";
 import type { SimulationOutcome, SimulationQuery } from "../dialplan/simulate.ts";
@@ -56,6 +57,8 @@ export interface UserView {
 export interface UserControl {
   all(): Iterable<UserView>;
   find(id: string): UserView | undefined;
+  /** What users may set themselves, as the star codes of the dialplan say. */
+  settable(): readonly SettingChange["setting"][];
   /** Whether a user may have its calls forwarded to a number. */
   mayForward(id: string, number: string): boolean;
   /** Changes what a user has set. @returns false when it could not be written */
@@ -210,12 +213,16 @@ export interface SignInLimit {
   succeeded(user: string): void;
 }
 
-/** Makes short-lived SIP credentials: SessionCredentials. */
+/** Makes short-lived credentials: SessionCredentials. */
 export interface CredentialIssuer {
   issue(userId: string): {
     readonly username: string;
     readonly password: string;
+    /** For the user's own part of the API. */
+    readonly token: string;
     /** Unix milliseconds. */
     readonly expiresAtMs: number;
   };
+  /** @returns whose token it is, while its time lasts */
+  userOf(token: string): string | undefined;
 }

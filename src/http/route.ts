@@ -43,12 +43,15 @@ export interface RequestContext {
   readonly request: IncomingMessage;
   /** The client's address: of the connection, or as a configured proxy has it. */
   readonly remoteAddress: string;
-  /** What stands for `{id}` in the route's path; empty in a route without. */
+  /**
+   * What stands for `{id}` in the route's path; the user's own id in a route of the role `user`; empty
+   * in any other.
+   */
   readonly id: string;
   readonly query: URLSearchParams;
   /** The JSON body of a POST; undefined with other methods. */
   readonly body: unknown;
-  /** The name of the token; empty in a public route. */
+  /** The name of the token, or the user's id; empty in a public route. */
   readonly principal: string;
   readonly services: HttpServices;
   readonly settings: HttpSettings;
@@ -61,8 +64,11 @@ export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
   /** Segments; `{id}` stands for any one, the last or the one before it. */
   readonly path: string;
-  /** `public`: anyone. Else the least role whose token opens it. */
-  readonly role: "public" | ApiRole;
+  /**
+   * `public`: anyone. `user`: a signed-in user, by the token of its session, for what is its own. Else
+   * the least role whose token opens it.
+   */
+  readonly role: "public" | "user" | ApiRole;
   readonly handler: (context: RequestContext) => Reply | Promise<Reply>;
   /** The largest body that a POST may have; default: `MAX_BODY_OCTETS`. */
   readonly maxBodyOctets?: number;

@@ -6,11 +6,14 @@ import { formatCursor, pageByKey, parsePageQuery, type Page } from "./paging.ts"
 import { errorReply, jsonReply, textReply, type Reply } from "./reply.ts";
 import type { RequestContext, Route } from "./route.ts";
 import { signIn } from "./session.ts";
-import { changeUser, showUser, userView } from "./users.ts";
+import { changeOwn, changeUser, showOwn, showUser, userView } from "./users.ts";
 import { parseBody } from "./validation.ts";
 
 /** A plan of some ten thousand routes. */
 export const MAX_DRAFT_OCTETS = 4 * 1024 * 1024;
+
+/** Three numbers and a switch. */
+export const MAX_SETTINGS_OCTETS = 4 * 1024;
 
 /**
  * Every path that is not a file of the web phone. Who may use which is written here and nowhere
@@ -24,6 +27,14 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/console", role: "public", handler: noConsole },
   { method: "GET", path: "/console/", role: "public", handler: noConsole },
   { method: "POST", path: "/api/v1/session", role: "public", handler: signIn },
+  { method: "GET", path: "/api/v1/me", role: "user", handler: showOwn },
+  {
+    method: "POST",
+    path: "/api/v1/me",
+    role: "user",
+    handler: changeOwn,
+    maxBodyOctets: MAX_SETTINGS_OCTETS,
+  },
   { method: "GET", path: "/api/v1/calls", role: "viewer", handler: listCalls },
   { method: "GET", path: "/api/v1/calls/{id}", role: "viewer", handler: showCall },
   { method: "DELETE", path: "/api/v1/calls/{id}", role: "operator", handler: hangUp },

@@ -1,10 +1,12 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 
 /** What a phone signs in to SIP with, for a while. */
 export interface IssuedCredentials {
   readonly username: string;
   readonly password: string;
+  /** For the user's own part of the API; of no use to SIP, as `password` is of none to the API. */
+  readonly token: string;
   /** Unix milliseconds, a whole second. */
   readonly expiresAtMs: number;
 }
@@ -13,6 +15,7 @@ export interface IssuedCredentials {
 export const DEFAULT_CREDENTIAL_LIFE_SECONDS = 12 * 60 * 60;
 
 const KEY_OCTETS = 32;
+const MAX_TOKEN_LENGTH = 1024;
 /** Digits of a Unix time in seconds, until the year 33658. */
 const MAX_EXPIRY_DIGITS = 12;
 
@@ -45,7 +48,12 @@ export class SessionCredentials {
   issue(userId: string): IssuedCredentials {
     const expirySeconds = Math.floor(this.#clock.wallMs() / 1000) + this.#lifeSeconds;
     const username = `${expirySeconds}:${userId}`;
-    return { username, password: this.#sign(username), expiresAtMs: expirySeconds * 1000 };
+    return {
+      username,
+      password: this.#sign(username),
+      token: `${Buffer.from(username, "utf8").toString("base64url")}.${this.#signToken(username)}`,
+      expiresAtMs: expirySeconds * 1000,
+    };
   }
 
   /**
@@ -62,6 +70,26 @@ export class SessionCredentials {
     if (!/^[1-9]\d*$/.test(digits) || userId === "") return undefined;
     if (Number(digits) * 1000 <= this.#clock.wallMs()) return undefined;
     return { userId, password: this.#sign(username) };
+  }
+
+  /**
+   * Reads a token of `issue`, and proves it. The caller checks that the user still exists.
+   *
+   * @returns the user's id; undefined when the token is another one or its time is over
+   */
+  userOf(token: string): string | undefined {
+    if (token.length > MAX_TOKEN_LENGTH) return undefined;
+    const dot = token.indexOf(".");
+    const username = Buffer.from(token.slice(0, Math.max(dot, 0)), "base64url").toString("utf8");
+    const given = Buffer.from(token.slice(dot + 1), "utf8");
+    const right = Buffer.from(this.#signToken(username), "utf8");
+    if (given.length !== right.length || !timingSafeEqual(given, right)) return undefined;
+    return this.find(username)?.userId;
+  }
+
+  /** No username of `issue` begins so, which keeps passwords and tokens apart. */
+  #signToken(username: string): string {
+    return this.#sign(`token ${username}`);
   }
 
   #sign(username: string): string {

@@ -21,8 +21,10 @@ export interface SessionBody {
     /** Missing: a PBX owns the user, and what the user has typed is the password. */
     readonly password?: string;
   };
+  /** For `/api/v1/me`, as `Authorization: Bearer`. Missing: a PBX owns the user. */
+  readonly token?: string;
   readonly iceServers: readonly IceServer[];
-  /** ISO 8601, UTC: when `sip` and `iceServers` stop working. */
+  /** ISO 8601, UTC: when `sip`, `token` and `iceServers` stop working. */
   readonly expiresAt: string;
   /** What the phone plays while a call rings, and when it is busy. */
   readonly tones: Pick<CallTones, "ringBack" | "busy">;
@@ -79,6 +81,7 @@ export async function signIn(context: RequestContext): Promise<Reply> {
       username: issued.username,
       password: issued.password,
     },
+    token: issued.token,
     iceServers: buildIceServers(settings.turn, user.id, issued.expiresAtMs),
     expiresAt: new Date(issued.expiresAtMs).toISOString(),
     tones: tonesFor(settings.country, request.headers["accept-language"]),

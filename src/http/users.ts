@@ -37,19 +37,69 @@ const changeSchema = z.strictObject({
 
 type Change = z.output<typeof changeSchema>;
 
+const SETTING_WORDS = {
+  "do-not-disturb": "doNotDisturb",
+  "forward-always": "always",
+  "forward-busy": "busy",
+  "forward-no-answer": "noAnswer",
+} as const;
+
+/** What the user who asks has set, and what it may set. */
+export function showOwn(context: RequestContext): Reply {
+  const { id, services } = context;
+  const user = services.gateway.users.find(id);
+  return user === undefined ? noUser() : jsonReply(200, ownView(user, context));
+}
+
+/** As `changeUser`, for the user who asks: what the dialplan lets users set, and nothing else. */
+export async function changeOwn(context: RequestContext): Promise<Reply> {
+  const change = parseBody(changeSchema, context.body);
+  if (!change.ok) return change.reply;
+  const settable = settableOf(context);
+  const wanted = [
+    ...(change.value.doNotDisturb === undefined ? [] : ["doNotDisturb"]),
+    ...Object.keys(change.value.forward ?? {}),
+    ...(change.value.noAnswerSeconds === undefined ? [] : ["noAnswer"]),
+  ];
+  const refused = wanted.find((word) => !settable.includes(word));
+  if (refused !== undefined) {
+    return errorReply(
+      403,
+      "ERR_OFFHOOK_HTTP_FORBIDDEN",
+      `${refused}: users do not set this here, as dialplan.star-codes says.`,
+    );
+  }
+  return apply(context, change.value, (user) => ownView(user, context));
+}
+
+function ownView(user: UserView, context: RequestContext): object {
+  return { ...userView(user), settable: settableOf(context) };
+}
+
+function settableOf({ services }: RequestContext): readonly string[] {
+  return services.gateway.users.settable().map((setting) => SETTING_WORDS[setting]);
+}
+
 export function showUser({ id, services }: RequestContext): Reply {
   const user = services.gateway.users.find(id);
   return user === undefined ? noUser() : jsonReply(200, userView(user));
 }
 
 /** Changes what the body names, and nothing else. */
-export async function changeUser({ id, body, services }: RequestContext): Promise<Reply> {
-  const change = parseBody(changeSchema, body);
-  if (!change.ok) return change.reply;
+export async function changeUser(context: RequestContext): Promise<Reply> {
+  const change = parseBody(changeSchema, context.body);
+  return change.ok ? apply(context, change.value, userView) : change.reply;
+}
+
+async function apply(
+  { id, services }: RequestContext,
+  change: Change,
+  view: (user: UserView) => object,
+): Promise<Reply> {
   const user = services.gateway.users.find(id);
   if (user === undefined) return noUser();
   for (const kind of FORWARD_KINDS) {
-    const wanted = forwardIn(change.value, kind);
+    const wanted = forwardIn(change, kind);
     if (wanted === undefined || wanted === null) continue;
     const number = wanted.number ?? user.settings?.forwards[kind]?.number;
     if (number === undefined) {
@@ -67,12 +117,12 @@ export async function changeUser({ id, body, services }: RequestContext): Promis
       );
     }
   }
-  const isKept = await services.gateway.users.change(id, (now) => changed(now, change.value));
+  const isKept = await services.gateway.users.change(id, (now) => changed(now, change));
   if (!isKept) {
     return errorReply(500, "ERR_OFFHOOK_HTTP_INTERNAL", "The change holds, but was not written.");
   }
   const after = services.gateway.users.find(id);
-  return after === undefined ? noUser() : jsonReply(200, userView(after));
+  return after === undefined ? noUser() : jsonReply(200, view(after));
 }
 
 export function userView({ id, name, settings = NOTHING_SET }: UserView): object {

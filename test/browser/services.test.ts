@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { expectNothingLeft, lastRecord } from "../harness/gateway-state.ts";
-import { CLEAN, openPhone, TONE_1001, useStage } from "./support.ts";
+import { CLEAN, expectTone, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
 const stage = useStage();
 
@@ -51,9 +51,44 @@ describe("services", () => {
     await phone.waitForCall("ended");
     const user = await gateway.api("/api/v1/users/1001");
     expect(user.body).toMatchObject({ forward: { always: { number: "1002", on: true } } });
+    // The phone asks after each call to a code, and says what holds.
+    await phone.part("own-calls-notice").filter({ hasText: "1002" }).waitFor();
     const body = { forward: { always: null } };
     expect((await gateway.api("/api/v1/users/1001", { method: "POST", body })).status).toBe(200);
     await phone.page.close();
+  });
+
+  it("the settings forward every call: a caller gets there, and the first screen says so", async () => {
+    const { gateway, ann, bob } = stage();
+    const phone = await openPhone(ann, gateway, "1001");
+    await phone.part("settings").click();
+    await phone.part("own-always").check();
+    // A number that the user may not call is told, and nothing changes.
+    await phone.part("own-always-number").fill("0900 1234567");
+    await phone.part("own-calls-save").click();
+    await phone.part("own-calls-problem").waitFor();
+    await phone.part("own-always-number").fill("*43");
+    await phone.part("own-calls-save").click();
+    await phone.part("own-calls-saved").filter({ hasText: /saved/i }).waitFor();
+    await phone.page.keyboard.press("Escape");
+    await phone.part("own-calls-notice").filter({ hasText: "*43" }).waitFor();
+
+    const caller = await openPhone(bob, gateway, "1002");
+    await caller.call("1001");
+    await caller.waitForCall("connected");
+    await expectTone(caller, TONE_1002);
+    await caller.end();
+    await caller.waitForCall("ended");
+    expect(await phone.part("answer").count()).toBe(0);
+
+    await phone.part("own-calls-off").click();
+    await phone.part("own-calls-notice").waitFor({ state: "detached" });
+    const user = await gateway.api("/api/v1/users/1001");
+    expect(user.body).toMatchObject({ forward: { always: { number: "*43", on: false } } });
+    const body = { forward: { always: null } };
+    expect((await gateway.api("/api/v1/users/1001", { method: "POST", body })).status).toBe(200);
+    expect(caller.errors).toEqual([]);
+    await Promise.all([phone.page.close(), caller.page.close()]);
   });
 
   it("*45 takes digits and speaks them", async () => {

@@ -201,6 +201,17 @@ describe("star codes", () => {
     expect(() => compileSection({ "star-codes": { "do-not-disturb": { on: "78" } } })).toThrow();
   });
 
+  it("say what users may set: what has a code that switches it on", () => {
+    const settable = (section: object) => planOf({ ...SECTION, ...section }).userSettable;
+    const all = ["do-not-disturb", "forward-always", "forward-busy", "forward-no-answer"];
+    expect(settable({})).toEqual(all);
+    expect(settable({ "star-codes": { "forward-always": "off" } })).toEqual(
+      all.filter((one) => one !== "forward-always"),
+    );
+    expect(settable({ routes: [{ to: "_*72.", do: "echo" }] })).not.toContain("forward-always");
+    expect(settable({ "star-codes": "off" })).toEqual([]);
+  });
+
   it("are for users of ours alone", () => {
     expect(dial("*78", {}, pbx).action).toMatchObject({ kind: "reject" });
     const foreign: Caller = { kind: "user", id: "601", groups: ["office"], numbers: [] };

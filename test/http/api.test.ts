@@ -60,7 +60,8 @@ describe("the table of routes", () => {
         const { url } = await startServer();
         const response = await request(url, method, path, bearer(token));
         if (isAllowed) expect([401, 403]).not.toContain(response.status);
-        else expect(response.status).toBe(403);
+        // No token of the configuration is a user's.
+        else expect(response.status).toBe(role === "user" ? 401 : 403);
       });
     }
 
@@ -88,8 +89,13 @@ describe("the table of routes", () => {
       const response = await request(url, method, path, ADMIN);
       expect(response.status).toBe(401);
       const text = await response.text();
-      expect(text).toContain("ERR_OFFHOOK_HTTP_NO_TOKENS");
-      expect(text).toContain("api.tokens");
+      if (role === "user") {
+        expect(text).toContain("ERR_OFFHOOK_HTTP_UNAUTHORIZED");
+        expect(text).toContain("/api/v1/session");
+      } else {
+        expect(text).toContain("ERR_OFFHOOK_HTTP_NO_TOKENS");
+        expect(text).toContain("api.tokens");
+      }
     });
   }
 

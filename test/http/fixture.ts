@@ -172,7 +172,15 @@ export class TableGateway implements GatewayView {
   readonly forbidden = new Set<string>();
   readonly settings = new Map<string, UserSettings>();
 
+  settable: ReturnType<UserControl["settable"]> = [
+    "do-not-disturb",
+    "forward-always",
+    "forward-busy",
+    "forward-no-answer",
+  ];
+
   readonly users: UserControl = {
+    settable: () => this.settable,
     all: () => [...USERS.keys()].flatMap((id) => this.users.find(id) ?? []),
     find: (id) => {
       const user = USERS.get(id);
@@ -249,7 +257,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     services: {
       gateway,
       users: { find: (id) => USERS.get(id) },
-      credentials: { issue: (userId) => credentials.issue(userId) },
+      credentials,
       signInLimit: new AttemptLimit({ clock, maxFailures: 5 }),
       ...(options.passwords === undefined ? {} : { passwords: options.passwords }),
       metrics: { render: options.renderMetrics ?? (() => "offhook_up 1\n") },

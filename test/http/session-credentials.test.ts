@@ -13,7 +13,8 @@ describe("SessionCredentials", () => {
     const expiresAtMs = Date.UTC(2026, 10, 21, 22);
     const username = `${expiresAtMs / 1000}:1001`;
     const password = createHmac("sha256", KEY).update(username).digest("base64url");
-    expect(issued).toEqual({ username, password, expiresAtMs });
+    expect(issued).toEqual({ username, password, token: issued.token, expiresAtMs });
+    expect(credentials.userOf(issued.token)).toBe("1001");
   });
 
   it.each(["1001", "ann.lee", "ann:lee", "änn", " "])("finds what it issued to %j", (userId) => {

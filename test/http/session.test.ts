@@ -32,6 +32,7 @@ describe("POST /api/v1/session", () => {
         username,
         password: server.credentials.find(username)?.password,
       },
+      token: server.credentials.issue("1001").token,
       iceServers: [],
       tones: {
         ringBack: { frequencies: [425], cadence: [1, 4] },

@@ -12,6 +12,7 @@ import { DEFAULT_PREFERENCES, type Theme } from "./preferences.ts";
 import type { Message } from "./around.ts";
 import type { Contact } from "./contacts/contacts.ts";
 import { type DeviceLoss, NO_DEVICES } from "./devices.ts";
+import { NO_OWN_CALLS, type OwnCalls, type OwnCallsState } from "./own-calls.ts";
 import { mosOf, type QualityReading } from "./quality.ts";
 import { type Check, initialShell, type Shell } from "./shell.ts";
 import { NO_VIDEO } from "./video.ts";
@@ -317,6 +318,13 @@ function withShells(): Readonly<Record<string, PhoneState>> {
     quality: inCall({ quality: READINGS.slice(0, 50) }),
     "quality-open": inCall({ quality: READINGS }),
     "quality-poor": inCall({ quality: READINGS.slice(0, 66), warnings: ["jitter", "loss"] }),
+    forwarded: { ...signedIn, recent: RECENT },
+    "forwarded-busy": { ...signedIn, recent: RECENT },
+    "own-calls": STATES["settings"] ?? signedIn,
+    "own-calls-loading": STATES["settings"] ?? signedIn,
+    "own-calls-failed": STATES["settings"] ?? signedIn,
+    "own-calls-saved": STATES["settings"] ?? signedIn,
+    "own-calls-refused": STATES["settings"] ?? signedIn,
     "check-microphone": signedIn,
     "check-blocked": signedIn,
     "check-speaker": signedIn,
@@ -395,6 +403,17 @@ const busyOffice: PhoneState = {
   },
 };
 
+const OWN_CALLS: OwnCalls = {
+  doNotDisturb: false,
+  forward: {
+    always: { number: "+493012345678", on: true },
+    noAnswer: { number: "1003", on: true },
+  },
+  settable: ["doNotDisturb", "always", "busy", "noAnswer"],
+};
+
+const FORWARDED: OwnCallsState = { ...NO_OWN_CALLS, known: OWN_CALLS, load: "loaded" };
+
 /** States whose screens remember more than calls: what that is. */
 const SHELLS: Readonly<Record<string, Partial<Shell>>> = {
   office: { contacts: CONTACTS, view: "contacts" },
@@ -413,6 +432,15 @@ const SHELLS: Readonly<Record<string, Partial<Shell>>> = {
   chat: { contacts: CONTACTS, view: "messages", chatWith: "1002" },
   "chat-new": { view: "messages", chatWith: "" },
   "quality-open": { isQualityOpen: true },
+  forwarded: { ownCalls: FORWARDED },
+  "forwarded-busy": {
+    ownCalls: { ...FORWARDED, known: { ...OWN_CALLS, doNotDisturb: true, forward: {} } },
+  },
+  "own-calls": { ownCalls: { ...FORWARDED, known: { ...OWN_CALLS, forward: {} } } },
+  "own-calls-loading": { ownCalls: { ...NO_OWN_CALLS, load: "loading" } },
+  "own-calls-failed": { ownCalls: { ...NO_OWN_CALLS, load: "failed" } },
+  "own-calls-saved": { ownCalls: { ...FORWARDED, save: "saved" } },
+  "own-calls-refused": { ownCalls: { ...FORWARDED, save: "refused" } },
   "check-microphone": { check: aCheck({ isListening: true, hasHeard: true }) },
   "check-blocked": { check: aCheck({ problem: "microphone-blocked" }) },
   "check-speaker": { check: aCheck({ step: "speaker", isSilent: true }) },

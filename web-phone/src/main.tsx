@@ -23,6 +23,7 @@ import { askForSession, shareSession } from "./page/session-share.ts";
 import { Tabs } from "./page/tabs.ts";
 import { CallWakeLock } from "./page/wake-lock.ts";
 import { watchNetwork } from "./network-watch.ts";
+import { attachOwnCalls } from "./own-calls-watch.ts";
 import { Phone } from "./phone.ts";
 import { signIn } from "./session-client.ts";
 import { changeShell, initialShell, preferencesOf, type Shell, type ShellEvent } from "./shell.ts";
@@ -292,6 +293,13 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
     always: options.watch ?? [],
     watchLamps: (numbers) => phone.watchLamps(numbers),
   });
+  const stopOwnCalls = attachOwnCalls({
+    state,
+    shell,
+    onEvent: (event) => dispatchToShell({ type: "own-calls", event }),
+    session: loadSession,
+    endpoint: new URL("api/v1/me", options.server),
+  });
   const stopPreloading = effect(() => {
     if (state.value.signIn.kind === "signed-in") void preloadViews();
   });
@@ -555,6 +563,7 @@ export async function mountPhone(options: MountOptions): Promise<MountedPhone> {
       tones.play(undefined);
       stopShell();
       bench.stop();
+      stopOwnCalls();
       stopPreloading();
       stopLanguage();
       stopFrame();

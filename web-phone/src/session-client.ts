@@ -1,4 +1,4 @@
-/** The phone's one HTTP call: a user's password against short-lived SIP credentials. */
+/** The sign-in: a user's password against short-lived SIP credentials. */
 import type { CallTone, IceServer, NetworkTones, Session } from "./agent/phone-agent.ts";
 import type { SignInProblem } from "./state.ts";
 
@@ -59,7 +59,7 @@ export function tryParseSession(value: unknown, typedPassword?: string): Session
   if (!isObject(value) || !isObject(value["user"]) || !isObject(value["sip"])) return undefined;
   const { id, name } = value["user"];
   const { uri, webSocketUrl, username, password = typedPassword } = value["sip"];
-  const { expiresAt, iceServers } = value;
+  const { expiresAt, iceServers, token } = value;
   const tones = tryParseTones(value["tones"]);
   if (!isString(id) || !isString(uri) || !isString(webSocketUrl)) return undefined;
   if (!isString(username) || !isString(password) || !isString(expiresAt)) return undefined;
@@ -71,6 +71,7 @@ export function tryParseSession(value: unknown, typedPassword?: string): Session
       ? iceServers.map(tryParseIceServer).filter((server) => server !== undefined)
       : [],
     expiresAt,
+    ...(isString(token) ? { token } : {}),
     ...(value["sip"]["password"] === undefined ? { hasTypedPassword: true } : {}),
     ...(tones === undefined ? {} : { tones }),
     ...(value["video"] === false || value["hasVideo"] === false ? { hasVideo: false } : {}),

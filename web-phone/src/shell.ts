@@ -4,6 +4,12 @@
  */
 import type { MicrophoneProblem } from "./call.ts";
 import type { Contact } from "./contacts/contacts.ts";
+import {
+  changeOwnCalls,
+  NO_OWN_CALLS,
+  type OwnCallsEvent,
+  type OwnCallsState,
+} from "./own-calls.ts";
 import type { Preferences } from "./preferences.ts";
 
 /** What stands beside the pane. */
@@ -44,6 +50,7 @@ export interface Shell {
   readonly chatWith: string | undefined;
   readonly check: Check | undefined;
   readonly isQualityOpen: boolean;
+  readonly ownCalls: OwnCallsState;
 }
 
 /** What holds: the page around the phone goes before the user. */
@@ -66,7 +73,8 @@ export type ShellEvent =
   | { readonly type: "check-opened" }
   | { readonly type: "check-closed" }
   | { readonly type: "check-changed"; readonly change: Partial<Check> }
-  | { readonly type: "quality-toggled"; readonly isOpen: boolean };
+  | { readonly type: "quality-toggled"; readonly isOpen: boolean }
+  | { readonly type: "own-calls"; readonly event: OwnCallsEvent };
 
 const FIRST_STEP: Check = {
   step: "microphone",
@@ -91,6 +99,7 @@ export function initialShell(preferences: Preferences): Shell {
     chatWith: undefined,
     check: undefined,
     isQualityOpen: false,
+    ownCalls: NO_OWN_CALLS,
   };
 }
 
@@ -136,5 +145,7 @@ export function changeShell(shell: Shell, event: ShellEvent): Shell {
         : { ...shell, check: { ...shell.check, ...event.change } };
     case "quality-toggled":
       return { ...shell, isQualityOpen: event.isOpen };
+    case "own-calls":
+      return { ...shell, ownCalls: changeOwnCalls(shell.ownCalls, event.event) };
   }
 }

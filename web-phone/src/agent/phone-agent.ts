@@ -18,6 +18,8 @@ export interface Session {
     readonly username: string;
     readonly password: string;
   };
+  /** Opens what the user has set for its calls; missing where a PBX owns the user. */
+  readonly token?: string;
   readonly iceServers: readonly IceServer[];
   /** ISO 8601. */
   readonly expiresAt: string;

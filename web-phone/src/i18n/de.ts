@@ -404,6 +404,31 @@ export const de: LanguageTexts = {
     "dnd.on": "Nicht stören",
     "dnd.help": "Anrufer hören das Besetztzeichen; ihre Anrufe erscheinen als verpasst.",
 
+    "own-calls.heading": "Ihre Anrufe",
+    "own-calls.help":
+      "Auf dem Server eingestellt: gilt für alle Ihre Telefone, auch wenn diese Seite geschlossen ist.",
+    "own-calls.loading": "Der Server wird gefragt …",
+    "own-calls.load-failed": "Der Server hat nicht gesagt, wie Ihre Anrufe eingestellt sind.",
+    "own-calls.try-again": "Erneut versuchen",
+    "own-calls.dnd": "Nicht stören, auf allen Ihren Telefonen",
+    "own-calls.dnd.help": "Für Anrufer sind Sie besetzt, oder sie erreichen Ihre Mailbox.",
+    "own-calls.forward.always": "Jeden Anruf umleiten",
+    "own-calls.forward.busy": "Umleiten, während Sie besetzt sind",
+    "own-calls.forward.no-answer": "Umleiten, was Sie nicht annehmen",
+    "own-calls.number.always": "Jeder Anruf geht an",
+    "own-calls.number.busy": "Während Sie besetzt sind, gehen Anrufe an",
+    "own-calls.number.no-answer": "Anrufe, die Sie nicht annehmen, gehen an",
+    "own-calls.number.help": "Eine Nummer, wie Sie sie wählen würden, höchstens 32 Zeichen",
+    "own-calls.save": "Speichern",
+    "own-calls.saving": "Wird gespeichert …",
+    "own-calls.saved": "Gespeichert. Es gilt ab jetzt.",
+    "own-calls.refused":
+      "Eine dieser Nummern dürfen Sie nicht anrufen, oder es ist Ihre eigene; dorthin kann nichts umgeleitet werden. Nichts wurde geändert.",
+    "own-calls.failed":
+      "Der Server hat die Änderung nicht bestätigt. Versuchen Sie es gleich noch einmal.",
+    "own-calls.notice.forward": "Alle Ihre Anrufe gehen an {number}.",
+    "own-calls.notice.dnd": "„Nicht stören“ ist für alle Ihre Telefone an.",
+
     "notification.title": "{caller} ruft an",
     "notification.body": "Eingehender Anruf",
 

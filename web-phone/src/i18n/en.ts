@@ -387,6 +387,30 @@ export const en = {
   "dnd.on": "Do not disturb",
   "dnd.help": "Callers hear a busy tone, and their calls appear as missed.",
 
+  "own-calls.heading": "Your calls",
+  "own-calls.help":
+    "Set on the server: it holds for all your telephones, and while this page is closed.",
+  "own-calls.loading": "Asking the server…",
+  "own-calls.load-failed": "The server did not say how your calls are set.",
+  "own-calls.try-again": "Try again",
+  "own-calls.dnd": "Do not disturb, on all your telephones",
+  "own-calls.dnd.help": "Callers find you busy, or reach your voicemail.",
+  "own-calls.forward.always": "Forward every call",
+  "own-calls.forward.busy": "Forward while you are busy",
+  "own-calls.forward.no-answer": "Forward what you do not answer",
+  "own-calls.number.always": "Every call goes to",
+  "own-calls.number.busy": "While you are busy, calls go to",
+  "own-calls.number.no-answer": "Calls that you do not answer go to",
+  "own-calls.number.help": "A number as you would dial it, at most 32 characters",
+  "own-calls.save": "Save",
+  "own-calls.saving": "Saving…",
+  "own-calls.saved": "Saved. It holds from now on.",
+  "own-calls.refused":
+    "You may not call one of these numbers, or it is your own, so no call can be forwarded there. Nothing was changed.",
+  "own-calls.failed": "The server did not confirm the change. Try again in a moment.",
+  "own-calls.notice.forward": "All your calls go to {number}.",
+  "own-calls.notice.dnd": "Do not disturb is on for all your telephones.",
+
   "notification.title": "{caller} is calling",
   "notification.body": "Incoming call",
 

@@ -395,6 +395,30 @@ export const es: LanguageTexts = {
     "dnd.on": "No molestar",
     "dnd.help": "Quien llama oye el tono de ocupado, y su llamada aparece como perdida.",
 
+    "own-calls.heading": "Sus llamadas",
+    "own-calls.help":
+      "Se guarda en el servidor: vale para todos sus teléfonos, también con esta página cerrada.",
+    "own-calls.loading": "Consultando al servidor…",
+    "own-calls.load-failed": "El servidor no ha dicho cómo están configuradas sus llamadas.",
+    "own-calls.try-again": "Intentar de nuevo",
+    "own-calls.dnd": "No molestar, en todos sus teléfonos",
+    "own-calls.dnd.help": "Quien llama le encuentra ocupado o llega a su buzón de voz.",
+    "own-calls.forward.always": "Desviar todas las llamadas",
+    "own-calls.forward.busy": "Desviar mientras comunica",
+    "own-calls.forward.no-answer": "Desviar lo que no contesta",
+    "own-calls.number.always": "Todas las llamadas van al",
+    "own-calls.number.busy": "Mientras comunica, las llamadas van al",
+    "own-calls.number.no-answer": "Las llamadas que no contesta van al",
+    "own-calls.number.help": "Un número tal como lo marcaría, de 32 caracteres como máximo",
+    "own-calls.save": "Guardar",
+    "own-calls.saving": "Guardando…",
+    "own-calls.saved": "Guardado. Vale desde ahora.",
+    "own-calls.refused":
+      "No puede llamar a uno de estos números, o es el suyo, así que nada se puede desviar allí. No se ha cambiado nada.",
+    "own-calls.failed": "El servidor no ha confirmado el cambio. Inténtelo de nuevo en un momento.",
+    "own-calls.notice.forward": "Todas sus llamadas van al {number}.",
+    "own-calls.notice.dnd": "«No molestar» está activado en todos sus teléfonos.",
+
     "notification.title": "Llama {caller}",
     "notification.body": "Llamada entrante",
 

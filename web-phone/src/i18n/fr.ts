@@ -403,6 +403,30 @@ export const fr: LanguageTexts = {
     "dnd.help":
       "Les appelants entendent la tonalité d’occupation ; leurs appels apparaissent comme manqués.",
 
+    "own-calls.heading": "Vos appels",
+    "own-calls.help":
+      "Réglé sur le serveur : vaut pour tous vos téléphones, même quand cette page est fermée.",
+    "own-calls.loading": "Interrogation du serveur…",
+    "own-calls.load-failed": "Le serveur n’a pas dit comment vos appels sont réglés.",
+    "own-calls.try-again": "Réessayer",
+    "own-calls.dnd": "Ne pas déranger, sur tous vos téléphones",
+    "own-calls.dnd.help": "Les appelants vous trouvent occupé ou arrivent sur votre messagerie.",
+    "own-calls.forward.always": "Renvoyer tous les appels",
+    "own-calls.forward.busy": "Renvoyer quand vous êtes occupé",
+    "own-calls.forward.no-answer": "Renvoyer les appels sans réponse",
+    "own-calls.number.always": "Tous les appels vont vers",
+    "own-calls.number.busy": "Quand vous êtes occupé, les appels vont vers",
+    "own-calls.number.no-answer": "Les appels sans réponse vont vers",
+    "own-calls.number.help": "Un numéro tel que vous le composeriez, 32 caractères au plus",
+    "own-calls.save": "Enregistrer",
+    "own-calls.saving": "Enregistrement…",
+    "own-calls.saved": "Enregistré. C’est valable dès maintenant.",
+    "own-calls.refused":
+      "Vous ne pouvez pas appeler l’un de ces numéros, ou c’est le vôtre : aucun appel ne peut y être renvoyé. Rien n’a été changé.",
+    "own-calls.failed": "Le serveur n’a pas confirmé le changement. Réessayez dans un instant.",
+    "own-calls.notice.forward": "Tous vos appels vont vers le {number}.",
+    "own-calls.notice.dnd": "« Ne pas déranger » est actif pour tous vos téléphones.",
+
     "notification.title": "Appel de {caller}",
     "notification.body": "Appel entrant",
 

@@ -1,4 +1,5 @@
 import { t } from "../i18n/text.ts";
+import { forwardedTo, type OwnCallsChange } from "../own-calls.ts";
 import type { Shell, ShellEvent } from "../shell.ts";
 import type { Bench } from "../sound-bench.ts";
 import { isInCall, type Link, type PhoneState, screenOf } from "../state.ts";
@@ -125,6 +126,36 @@ function DeviceLossNotice(props: {
   );
 }
 
+/** What is set on the gateway keeps calls away from here. */
+function ForwardNotice(props: Pick<PhoneViewProps, "shell" | "onShell">) {
+  const { ownCalls } = props.shell;
+  const { known, save } = ownCalls;
+  const number = forwardedTo(ownCalls);
+  if (known === undefined || (number === undefined && !known.doNotDisturb)) return null;
+  const isForward = number !== undefined;
+  const change: OwnCallsChange = isForward
+    ? { forward: { always: { on: false } } }
+    : { doNotDisturb: false };
+  return (
+    <div class="notice notice--link" role="status" data-testid="own-calls-notice">
+      <p>
+        {isForward ? t("own-calls.notice.forward", { number }) : t("own-calls.notice.dnd")}
+        {save === "failed" ? ` ${t("own-calls.failed")}` : null}
+      </p>
+      {known.settable.includes(isForward ? "always" : "doNotDisturb") ? (
+        <button
+          type="button"
+          class="button button--small"
+          data-testid="own-calls-off"
+          onClick={() => props.onShell({ type: "own-calls", event: { type: "save", change } })}
+        >
+          {t("dnd.off")}
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
 function Screen(props: PhoneViewProps) {
   const { state, actions } = props;
   const { call } = state;
@@ -206,6 +237,7 @@ export function PhoneView(props: PhoneViewProps) {
               </button>
             </div>
           ) : null}
+          {isSignedIn ? <ForwardNotice shell={props.shell} onShell={props.onShell} /> : null}
           {hasWaiting ? <LineBar state={state} now={props.now} actions={actions} /> : null}
           <Screen {...props} />
           {state.isAddingCall ? (

@@ -9,6 +9,7 @@ import type { PhoneActions } from "./actions.ts";
 import { CloseButton } from "./CloseButton.tsx";
 import { DeviceChoices } from "./DeviceChoices.tsx";
 import { KeyChoices } from "./KeyChoices.tsx";
+import { OwnCallsSection } from "./OwnCallsSection.tsx";
 
 /** Account, audio and the keyboard map. */
 export function SettingsDialog(props: {
@@ -111,6 +112,10 @@ export function SettingsDialog(props: {
           </label>
         ) : null}
       </section>
+      <OwnCallsSection
+        ownCalls={props.shell.ownCalls}
+        onEvent={(event) => props.onShell({ type: "own-calls", event })}
+      />
       <section>
         <h3>{t("settings.appearance")}</h3>
         <label class="choice">
