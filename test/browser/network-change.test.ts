@@ -1,10 +1,11 @@
 import type { Page } from "playwright-core";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { Baresip } from "../harness/baresip.ts";
 import { PhonePage, TestBrowser } from "../harness/chromium.ts";
 import { bundleClient } from "../harness/client-bundle.ts";
 import { PASSWORDS } from "../harness/gateway.ts";
-import { expectNothingLeft, trunkTo } from "../harness/gateway-state.ts";
+import { expectNothingLeft, lastRecord, trunkTo } from "../harness/gateway-state.ts";
 import { freePort } from "../harness/ports.ts";
 import { Sipp } from "../harness/sipp.ts";
 import {
@@ -15,13 +16,17 @@ import {
   useMovingStage,
   waitForSoundAfter,
 } from "./moving-stage.ts";
-import { CLEAN, TONE_1001, TONE_1002 } from "./support.ts";
+import { measureTone } from "../harness/tone.ts";
+import { CLEAN, TONE_1001, TONE_1002, TONE_PEER } from "./support.ts";
 
 /** Moves in one call. OFFHOOK_TEST_MOVES=10 for a measurement. */
 const MOVES = Number(process.env["OFFHOOK_TEST_MOVES"] ?? 2);
 /** Restarts of ICE where nothing has changed. OFFHOOK_TEST_RESTARTS=20 for a measurement. */
 const RESTARTS = Number(process.env["OFFHOOK_TEST_RESTARTS"] ?? 1);
 const LASTING_MS = 6_000;
+const HEARD_WITHIN = { timeout: 20_000 };
+/** A busy machine leaves holes in what a telephone hears; one that hears nothing has no tone at all. */
+const HEARD = 0.6;
 /**
  * Sound both ways again: an echo comes back through both. Chromium itself knows of a new network
  * after 1 to 2 s; on an idle machine all of it takes less than 3 s.
@@ -31,17 +36,27 @@ const IN_TIME_MS = 3_000;
 const BACK_WITHIN_MS = 8_000;
 const TIMEOUT_MS = 30_000 + MOVES * 15_000;
 
+/** Where the telephone is whose trunk encrypts. */
+const SDES_HOST = "127.0.0.11";
+
 let sippPort = 0;
+let sdesPort = 0;
 const stage = useMovingStage(async () => {
   sippPort = await freePort();
+  sdesPort = await freePort(SDES_HOST);
   return {
-    trunks: trunkTo({ host: "127.0.0.1", port: sippPort }),
+    trunks: {
+      ...trunkTo({ host: "127.0.0.1", port: sippPort }),
+      // baresip sends its RTP from another address of the loopback than it names.
+      sdes: { peer: `sip:${SDES_HOST}:${sdesPort}`, srtp: "sdes", nat: "yes" },
+    },
     dialplan: {
       routes: [
         { name: "echo", to: "*43", do: "echo" },
         { name: "colleagues", from: { user: "1002" }, to: "@users", do: { ring: "@to" } },
         { name: "in", from: { trunk: "office" }, to: "@users", do: { ring: "@to" } },
         { name: "office", to: "600", do: { dial: "office" } },
+        { name: "encrypted", to: "700", do: { dial: "sdes" } },
       ],
     },
   };
@@ -238,6 +253,41 @@ describe("stock SIP.js in another network", () => {
       await page.evaluate("window.hangUp()");
       await sipp.stop();
       await expectNothingLeft(stage().gateway);
+      await page.close();
+    },
+    TIMEOUT_MS + RESTARTS * 10_000,
+  );
+
+  it(
+    "keeps it through a restart of ICE beside a trunk that encrypts, which goes on hearing it",
+    async () => {
+      const { gateway } = stage();
+      await using baresip = await Baresip.start({
+        user: "700",
+        encryption: "sdes",
+        localHost: SDES_HOST,
+        port: sdesPort,
+      });
+      const page = await openSipJs();
+      await page.evaluate("window.call('700')");
+      await waitForSoundAfter(page, "window.remote()", TONE_PEER, 0);
+      for (let restart = 0; restart < RESTARTS; restart += 1) {
+        await page.evaluate("window.restartIceHere()");
+        await waitForSoundAfter(page, "window.remote()", TONE_PEER, LASTING_MS);
+        await expect
+          .poll(async () => {
+            const sound = await baresip.heard();
+            const endMs = (sound.samples.length / sound.sampleRate) * 1000;
+            return measureTone(sound, TONE_1001, Math.max(0, endMs - 800), endMs).share;
+          }, HEARD_WITHIN)
+          .toBeGreaterThan(HEARD);
+        console.info(`sound kept beside SDES in ${restart + 1} of ${RESTARTS} restarts`);
+      }
+      await page.evaluate("window.hangUp()");
+      await expectNothingLeft(gateway);
+      expect((await lastRecord(gateway))["media"]).toMatchObject({
+        srtp: { "callee-1": "sdes" },
+      });
       await page.close();
     },
     TIMEOUT_MS + RESTARTS * 10_000,
