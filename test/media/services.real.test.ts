@@ -19,6 +19,7 @@ import {
   RtpPeer,
   TestRtpengine,
 } from "../harness/rtpengine.ts";
+import { TelephoneLine } from "../harness/telephone-line.ts";
 import { delay, waitFor } from "../harness/wait.ts";
 
 const PAIR: Exchange = {
@@ -192,6 +193,28 @@ describe("services behind rtpengine", () => {
     await waitFor(() => digits.length === 2, { what: "the same digit again" });
     await hangUp(live);
   }, 15_000);
+
+  it.each(["0", "0 101"])("read-digits: hears the tones of a trunk (%s)", async (formats) => {
+    await using line = await TelephoneLine.open();
+    const digits: string[] = [];
+    const service = await engine.createService("read-digits", {
+      onFinished: () => {},
+      onDigit: (digit) => digits.push(digit),
+    });
+    const session = engine.createSession({ policy: "auto" });
+    const pair: Exchange = { ...PAIR, offerer: { ...PAIR.offerer, dtmf: "inband" } };
+    const offer = await session.offer(pair, line.peer.sdp(formats));
+    line.talkTo(audioPortOf(await session.answer(pair, await service.answer(offer))));
+    await waitFor(() => line.peer.received.length > 2 || undefined, { what: "sound" });
+    await line.sendTones("1159D#");
+    await waitFor(() => digits.length >= 6 || undefined, {
+      what: "all digits",
+      detail: () => digits.join(""),
+    });
+    expect(digits.join("")).toBe("1159D#");
+    service.close();
+    await session.close();
+  });
 
   it("follows a hold: sends nothing to an offer that is sendonly, and goes on after it", async () => {
     const live = await call("echo", "0 101");
