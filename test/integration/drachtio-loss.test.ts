@@ -8,14 +8,23 @@ import { Carrier, useDrachtioOffice } from "./drachtio-office.ts";
 import { callDesk, callUser, expectNoFault, reasonOf, talkToDesk, talkToUser } from "./support.ts";
 
 let carrier: Carrier | undefined;
+/** A registrar that keeps its first answer to itself. */
+let slow: Carrier | undefined;
+let isSilent = true;
 
 const office = useDrachtioOffice({ sections: { media: { music: "off" } } }, async () => {
   carrier = await Carrier.registrar("127.0.0.3");
-  return { carrier: carrier.trunk };
+  slow = await Carrier.start("127.0.0.4", (request, peer) => {
+    if (request.method === "REGISTER" && isSilent) return;
+    const contact = `${request.headers.get("Contact") ?? peer.contact};expires=60`;
+    peer.respond(request, 200, { toTag: "s", headers: [["Contact", contact]] });
+  });
+  return { carrier: carrier.trunk, slow: slow.trunk };
 });
 
 afterAll(async () => {
   await carrier?.stop();
+  await slow?.stop();
   if (hasDrachtio) expectNoFault(office().gateway);
 });
 
@@ -30,15 +39,39 @@ async function connectedAgain(gateway: Gateway, from: number): Promise<LogLine> 
   return await gateway.waitForLog(isMeant, { from, timeoutMs: 20_000 });
 }
 
-async function isRegistered(gateway: Gateway): Promise<boolean> {
+async function isRegistered(gateway: Gateway, trunk: string): Promise<boolean> {
   const { body } = await gateway.api("/api/v1/trunks");
-  return JSON.stringify(body).includes('"state":"registered"');
+  const { items } = body as {
+    readonly items: readonly { id: string; registration?: { state: string } }[];
+  };
+  return items.find(({ id }) => id === trunk)?.registration?.state === "registered";
 }
+
+describe("the connection to drachtio-server is cut while a REGISTER waits for its answer", () => {
+  it("another one goes out within seconds, not after the pause of a registrar that fails", async () => {
+    const { gateway, relay } = office();
+    const asked = (): boolean =>
+      slow?.requests.some(({ method }) => method === "REGISTER") ?? false;
+    await waitFor(asked, { what: "the REGISTER" });
+    expect(await isRegistered(gateway, "slow")).toBe(false);
+    const from = gateway.logs().length;
+    isSilent = false;
+    relay.cut();
+    await connectedAgain(gateway, from);
+    // RFC 5626 §4.5 would have it wait for 30 to 60 s.
+    await waitFor(() => isRegistered(gateway, "slow"), {
+      what: "the registration",
+      timeoutMs: 20_000,
+    });
+  });
+});
 
 describe("a drachtio-server goes away", () => {
   it("calls end, new ones go over the next, and over the first when it is back", async () => {
     const { desk, first, gateway, second } = office();
-    await waitFor(() => isRegistered(gateway), { what: "the carrier's trunk to be registered" });
+    await waitFor(() => isRegistered(gateway, "carrier"), {
+      what: "the carrier's trunk to be registered",
+    });
     await using ann = await signIn("1001");
     await using bob = await signIn("1002");
     const [call, lost] = await talkToDesk(office(), ann);

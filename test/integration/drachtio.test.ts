@@ -198,6 +198,32 @@ describe("RFC 3262 over drachtio-server", () => {
   });
 });
 
+describe("RFC 3311 over drachtio-server", () => {
+  it("the far end changes its media before it answers: it is answered, the browser not asked", async () => {
+    await using ann = await signIn("1001");
+    const [call, leg] = await callDesk(office(), ann);
+    const { host } = leg.peer.local;
+    leg.respond(183, {
+      sdp: telephoneSdp(host),
+      headers: [
+        ["Require", "100rel"],
+        ["RSeq", "1"],
+      ],
+    });
+    leg.peer.respond(await leg.expectRequest("PRACK"), 200, { headers: [] });
+    const early = (await call.expectResponse(183)).sdp;
+    leg.dialog.request("UPDATE", {
+      body: telephoneSdp(host, { version: 2 }).replace("m=audio 40000", "m=audio 40002"),
+    });
+    expect((await leg.expectResponse(200, "UPDATE")).sdp).toContain("m=audio");
+    leg.respond(200);
+    await leg.expectRequest("ACK");
+    expect((await call.answered()).sdp).toBe(early);
+    await call.bye();
+    await leg.hungUp();
+  });
+});
+
 describe("inside a call over drachtio-server", () => {
   it("re-INVITE and UPDATE of either side, and digits by INFO", async () => {
     await using ann = await signIn("1001");

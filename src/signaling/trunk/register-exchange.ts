@@ -41,6 +41,8 @@ export type RegisterOutcome =
       readonly reason: RegistrationReason;
       readonly status: number | undefined;
       readonly retryAfterSeconds: number | undefined;
+      /** The connection on which the answer was waited for, and on which none can come any more. */
+      readonly lostOn?: Flow | undefined;
     };
 
 export interface RegisterExchangeOptions {
@@ -110,7 +112,10 @@ export class RegisterExchange {
       handler: {
         onResponse: (response) => this.#onResponse(response),
         onTimeout: () => this.#fail("unavailable", "no answer", undefined),
-        onTransportError: () => this.#fail("unavailable", "transport", undefined),
+        onTransportError: () => {
+          const lostOn = this.#transaction?.flow;
+          this.#finish({ ...failure("unavailable", "transport", undefined), lostOn });
+        },
       },
       deliver: (_flow, _isLate, tell) => tell(),
     });
@@ -206,7 +211,7 @@ function failure(
   kind: "refused" | "unavailable",
   reason: RegistrationReason,
   response: SipResponse | undefined,
-): RegisterOutcome {
+): Exclude<RegisterOutcome, { kind: "accepted" }> {
   const retryAfterSeconds = response === undefined ? undefined : tryParseRetryAfter(response);
   return { kind, reason, status: response?.statusCode, retryAfterSeconds };
 }

@@ -86,6 +86,7 @@ interface Failure {
   readonly status: number | undefined;
   /** On the wall clock. */
   readonly retryAtMs: number;
+  readonly lostOn?: Flow | undefined;
 }
 
 /**
@@ -190,12 +191,17 @@ export class Registration {
         this.#walk = undefined;
         this.#enterFailed("waiting", CONNECTION_LOST, this.#soonMs());
         return;
-      // The exchange hears of it itself, if it was on this connection.
+      case "waiting":
+        // The exchange has heard of it already. That no answer can come says nothing of the registrar;
+        // one that closes the next connection too is left alone as any other that fails.
+        if (this.#state.lostOn !== flow || this.#failures > 1) return;
+        this.#state.retry.cancel();
+        this.#enterFailed("waiting", CONNECTION_LOST, this.#soonMs());
+        return;
       case "refreshing":
       case "off":
       case "registering":
       case "refused":
-      case "waiting":
       case "unregistering":
         return;
     }
@@ -318,12 +324,12 @@ export class Registration {
 
   #enterFailed(
     name: "refused" | "waiting",
-    { reason, status }: Pick<Failure, "reason" | "status">,
+    { reason, status, lostOn }: Omit<Failure, "retryAtMs">,
     delayMs: number,
   ): void {
     const { clock } = this.#options;
     const retry = clock.after(delayMs, () => this.#register());
-    this.#enter({ name, reason, status, retryAtMs: clock.wallMs() + delayMs, retry });
+    this.#enter({ name, reason, status, lostOn, retryAtMs: clock.wallMs() + delayMs, retry });
   }
 
   #refreshAfter(delayMs: number): Timer {

@@ -516,6 +516,29 @@ describe("the connection of a registration", () => {
     accept(await next());
     expect(pbx.count).toBe(1);
   });
+
+  it("closes before the answer: asked again within 2 s, once, and then no sooner than ever", async () => {
+    const pbx = await StreamListener.open();
+    onTestFinished(() => pbx.close());
+    await start({ peer: `sip:127.0.0.1:${pbx.address.port};transport=tcp` });
+    for (const [expected, withinMs] of [
+      ["connection lost", 1000],
+      ["transport", 90_000],
+    ] as const) {
+      const { peer, socket } = await pbx.accepted.next();
+      registrar = peer;
+      // Without that it is sent again on another connection.
+      registrar.respond(await next(), 100);
+      socket.end();
+      const { reason, retryAtMs = 0 } = await until("waiting");
+      expect(reason).toBe(expected);
+      // Random is 0.5.
+      expect(retryAtMs - engine.clock.wallMs()).toBe(withinMs);
+      engine.clock.advance(withinMs);
+    }
+    registrar = (await pbx.accepted.next()).peer;
+    await registered();
+  });
 });
 
 describe("calls to what a trunk registered", () => {
