@@ -128,6 +128,11 @@ function Form(props: SectionProps & { readonly known: OwnCalls }) {
           ) : null}
         </div>
       ))}
+      {save === "refused" || save === "failed" ? (
+        <p class="notice notice--problem" role="alert" data-testid="own-calls-problem">
+          {save === "refused" ? t("own-calls.refused") : t("own-calls.failed")}
+        </p>
+      ) : null}
       <button
         type="submit"
         class="button button--primary"
@@ -139,11 +144,6 @@ function Form(props: SectionProps & { readonly known: OwnCalls }) {
       <p class="hint" role="status" data-testid="own-calls-saved">
         {save === "saving" ? t("own-calls.saving") : save === "saved" ? t("own-calls.saved") : ""}
       </p>
-      {save === "refused" || save === "failed" ? (
-        <p class="notice notice--problem" role="alert" data-testid="own-calls-problem">
-          {save === "refused" ? t("own-calls.refused") : t("own-calls.failed")}
-        </p>
-      ) : null}
     </form>
   );
 }

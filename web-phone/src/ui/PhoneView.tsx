@@ -139,7 +139,10 @@ function ForwardNotice(props: Pick<PhoneViewProps, "shell" | "onShell">) {
   return (
     <div class="notice notice--link" role="status" data-testid="own-calls-notice">
       <p>
-        {isForward ? t("own-calls.notice.forward", { number }) : t("own-calls.notice.dnd")}
+        {isForward
+          ? // Its plus stays before it, from right to left too.
+            t("own-calls.notice.forward", { number: `\u2068${number}\u2069` })
+          : t("own-calls.notice.dnd")}
         {save === "failed" ? ` ${t("own-calls.failed")}` : null}
       </p>
       {known.settable.includes(isForward ? "always" : "doNotDisturb") ? (
