@@ -154,11 +154,12 @@ describe("new work", () => {
     const clock = new LateClock();
     const queue: object[] = [];
     let credit = 0;
+    let perSecondLately = 0;
     let capacity = how.capacity(0);
     const waitMs = (): number => (1000 * queue.length) / capacity;
     const overload = start(
       clock,
-      () => (queue.length > 0 ? 1 : 0.8),
+      () => (queue.length > 0 ? 1 : Math.min(1, perSecondLately / capacity)),
       () => (how.queue === "rtpengine" ? waitMs() : 0),
     );
     let done = 0;
@@ -172,9 +173,12 @@ describe("new work", () => {
       credit = Math.min(credit + (capacity * turnMs) / 1000, queue.length);
       for (; credit >= 1; credit -= 1) {
         overload.onServed(queue.shift() ?? {});
+        perSecondLately += 2;
         if (atMs >= 1000 * how.fromSecond) done += 1;
       }
       if (atMs >= 1000 * how.fromSecond) longestMs = Math.max(longestMs, waitMs());
+      // A mean over half a second.
+      perSecondLately *= 1 - turnMs / 500;
       if (how.queue === "loop") clock.lateMs = Math.round(waitMs());
       clock.advance(turnMs);
     }
@@ -224,6 +228,17 @@ describe("new work", () => {
       seconds: 35,
     });
     expect(more.done).toBeGreaterThan(0.8 * 200);
+  });
+
+  it("is taken again in a few seconds after something else has held the machine up", () => {
+    const { done } = goodput({
+      capacity: (second) => (second < 12 ? 60 : 500),
+      perSecond: 300,
+      fromSecond: 20,
+      seconds: 25,
+      queue: "rtpengine",
+    });
+    expect(done).toBeGreaterThan(0.95 * 300);
   });
 
   it("counts once, however often it is served", () => {
