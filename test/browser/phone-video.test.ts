@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { PhonePage, type TestBrowser } from "../harness/chromium.ts";
+import { PhonePage, REMOTE_STREAM, type TestBrowser } from "../harness/chromium.ts";
 import { PASSWORDS } from "../harness/gateway.ts";
+import { tonesInPage } from "./mixed-tones.ts";
 import { CLEAN, TONE_1001, TONE_1002, TONE_PEER } from "./support.ts";
 import { useVideoStage } from "./video-stage.ts";
 
+/** In a mix a tone stands this far above the noise of the codec, in decibels. */
+const CLEAR_DB = 25;
 const PATIENCE_MS = 20_000;
 const WITHIN = { timeout: PATIENCE_MS };
 const stage = useVideoStage();
@@ -151,6 +154,65 @@ describe("pictures in a call", () => {
     // The telephone's test picture is a pale one.
     await expectPictures(caller, 10);
     await caller.end();
+  }, 120_000);
+
+  it("leave the sound to a transfer that was asked for first, and to a conference of three", async () => {
+    const { ann, bob } = stage();
+    const [caller, callee] = await Promise.all([
+      openWithCamera(ann, "1001"),
+      openWithCamera(bob, "1002"),
+    ]);
+    async function callWithPictures(): Promise<void> {
+      await caller.part("number-field").fill("1002");
+      await caller.part("video-call-button").click();
+      await callee.part("answer-video").click();
+      await expectPictures(caller);
+      await expectPictures(callee);
+    }
+
+    await callWithPictures();
+    await caller.part("transfer").click();
+    await caller.part("transfer-field").fill("700");
+    await caller.part("transfer-ask").click();
+    await callee.waitForCall("remote-hold", PATIENCE_MS);
+    await expectTone(caller, TONE_PEER);
+    await caller.part("transfer-complete").click();
+    await caller.part("number-field").waitFor(WITHIN);
+    await expectTone(callee, TONE_PEER);
+    await callee.end();
+    await callee.waitForCall("ended", PATIENCE_MS);
+
+    await callWithPictures();
+    await caller.part("add-call").click();
+    await caller.call("700");
+    await expectTone(caller, TONE_PEER);
+    await caller.part("join").click();
+    await callee.waitForCall("connected", PATIENCE_MS);
+    await expect
+      .poll(
+        async () =>
+          Math.min(...(await tonesInPage(callee.page, REMOTE_STREAM, [TONE_1001, TONE_PEER]))),
+        WITHIN,
+      )
+      .toBeGreaterThan(CLEAR_DB);
+    // The pictures of the two are back beside it.
+    await expectPictures(callee);
+    const ids = await caller.page.evaluate<string[]>(
+      "[window.offhookPhone.state().call, ...window.offhookPhone.state().others].map(({ id }) => id)",
+    );
+    for (const id of ids) {
+      const stream = `window.offhookPhone.media(${JSON.stringify(id)}).remoteStream`;
+      await expect
+        .poll(
+          async () => Math.max(...(await tonesInPage(caller.page, stream, [TONE_1002, TONE_PEER]))),
+          WITHIN,
+        )
+        .toBeGreaterThan(CLEAR_DB);
+    }
+    await caller.part("leave-conference").click();
+    await caller.part("number-field").waitFor(WITHIN);
+    await expectTone(callee, TONE_PEER);
+    await callee.end();
   }, 120_000);
 
   it("end in a sentence where nobody takes them or no camera is to be had, and the sound goes on", async () => {
