@@ -56,6 +56,7 @@ export const RFC_TITLES: ReadonlyMap<number, string> = new Map([
   [5057, "Multiple Dialog Usages in SIP"],
   [5104, "Codec Control Messages in RTP/AVPF"],
   [5118, "SIP Torture Test Messages for IPv6"],
+  [5168, "XML Schema for Media Control"],
   [5389, "Session Traversal Utilities for NAT (STUN)"],
   [5393, "Addressing an Amplification Vulnerability in SIP Forking Proxies"],
   [5621, "Message Body Handling in SIP"],

@@ -1,11 +1,12 @@
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
-import type { DtmfWay, Exchange, LegKind, MediaSession } from "../media/session.ts";
+import type { DtmfWay, Exchange, LegKind, MediaLeg, MediaSession } from "../media/session.ts";
 import type { IncomingRequest } from "../signaling/engine.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { DTMF, DTMF_RELAY, formatDigit, readDigit, type InfoDigit } from "./dtmf-info.ts";
 import { KeyPresses } from "./key-presses.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
+import { isMediaControl, MEDIA_CONTROL, PictureUpdates } from "./picture-update.ts";
 import type { DigitsView } from "./record.ts";
 
 /** Sends an INFO to one end. @returns the status of its final response */
@@ -77,7 +78,8 @@ interface InfoLine {
 /**
  * Carries the digits of a call that rtpengine does not carry by itself: those that come by SIP INFO,
  * and those that go that way. It keeps their order, and counts them; which digits they are is
- * nobody's business, for they are often secret.
+ * nobody's business, for they are often secret. Requests for key frames, in INFO too, take the same
+ * path.
  */
 export class DigitRelay {
   readonly #media: MediaSession;
@@ -85,6 +87,7 @@ export class DigitRelay {
   readonly #path: () => DigitPath | undefined;
   readonly #onCarried: () => void;
   readonly #keys: KeyPresses;
+  readonly #pictures: PictureUpdates;
   readonly #lines = new Map<string, InfoLine>();
   readonly #counts = new Map<string, DigitCounts>();
 
@@ -102,6 +105,7 @@ export class DigitRelay {
     this.#path = options.path;
     this.#onCarried = options.onCarried;
     this.#keys = new KeyPresses(options.clock);
+    this.#pictures = new PictureUpdates(options.clock);
   }
 
   /** What was carried so far. */
@@ -115,9 +119,13 @@ export class DigitRelay {
 
   /** Takes an INFO of one end and answers it. */
   onInfo(fromTag: string, request: IncomingRequest): void {
+    if (isMediaControl(request)) {
+      this.#pictures.take(fromTag, request, this.#farEndOf(fromTag));
+      return;
+    }
     const digit = readDigit(request.request);
     if (digit === "unsupported") {
-      request.respond(415, { headers: [["Accept", `${DTMF_RELAY}, ${DTMF}`]] });
+      request.respond(415, { headers: [["Accept", `${DTMF_RELAY}, ${DTMF}, ${MEDIA_CONTROL}`]] });
     } else if (digit === "unusable") {
       request.respond(400, { reasonPhrase: "No digit in the body" });
     } else if (this.#takeInfo(fromTag, digit)) {
@@ -161,6 +169,16 @@ export class DigitRelay {
     const isTone = own === "inband" && found.way !== "inband" && found.kind === "rtp";
     if (own !== "rfc4733" && !isTone) return this.#carry(from, "info", digit);
     return this.#keys.onInfo(from, digit.digit, () => this.#carry(from, "info", digit));
+  }
+
+  #farEndOf(
+    from: string,
+  ): { readonly leg: MediaLeg; readonly send: SendInfo | undefined } | undefined {
+    const path = this.#path();
+    if (path === undefined) return undefined;
+    const { offerer, answerer } = path.exchange;
+    const leg = from === offerer.tag ? answerer : offerer;
+    return { leg, send: path.infoTo(leg.tag) };
   }
 
   #wayFrom(from: string): DigitWay | undefined {

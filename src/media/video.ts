@@ -6,7 +6,8 @@
  * Key frames are asked for by RTCP feedback (RFC 4585, RFC 5104). rtpengine lets feedback through
  * only between two profiles with feedback (`…F`), while telephones name the one without and write
  * `a=rtcp-fb` all the same: toward rtpengine a section with `a=rtcp-fb` has the profile with it, and
- * the telephone sees the one that it knows.
+ * the telephone sees the one that it knows. A telephone that asks by SIP INFO instead (RFC 5168) is
+ * the business of src/call/picture-update.ts.
  */
 import type { Codec } from "./codecs.ts";
 import { codecsOf } from "./codecs.ts";

@@ -8,17 +8,34 @@ import {
   useAsterisk,
 } from "../harness/asterisk.ts";
 import { Capture, type RtpPacket, rtpPackets, soundOf } from "../harness/capture.ts";
-import type { PhonePage } from "../harness/chromium.ts";
+import { PhonePage } from "../harness/chromium.ts";
+import { PASSWORDS } from "../harness/gateway.ts";
+import { videoOf } from "../harness/video-codec.ts";
 import { lastRecord } from "../harness/gateway-state.ts";
 import { bestTone, measureTone } from "../harness/tone.ts";
 import { delay } from "../harness/wait.ts";
 import { leaveNothingBehind } from "./asterisk-stage.ts";
 import { CLEAN, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
-/** The first digit of a number, from 7 on, chooses the trunk; the rest is Asterisk's extension. */
-const TRUNKS = ["plain", "hold", "past"] as const satisfies readonly AsteriskTrunk[];
+/** The first digit of a number, from 6 on, chooses the trunk; the rest is Asterisk's extension. */
+const TRUNKS = ["video", "plain", "hold", "past"] as const satisfies readonly AsteriskTrunk[];
 
 const MEDIA_ADDRESS = "127.0.0.9";
+
+/** What the page has decoded of the pictures in its call, and whether whole ones are asked of it. */
+async function decodedVideo(phone: PhonePage): Promise<unknown> {
+  return await phone.page.evaluate(`(async () => {
+    const report = [...(await window.offhookPhone.peerConnection().getStats()).values()];
+    const video = report.find(({ type, kind }) => type === "inbound-rtp" && kind === "video");
+    const codec = report.find(({ id }) => id === video?.codecId);
+    const sent = report.find(({ type, kind }) => type === "outbound-rtp" && kind === "video");
+    return {
+      mimeType: codec?.mimeType,
+      hasFrames: (video?.framesDecoded ?? 0) > 10,
+      isAsked: (sent?.firCount ?? 0) + (sent?.pliCount ?? 0) > 0,
+    };
+  })()`);
+}
 
 describe("Asterisk 22 as the trunk", () => {
   const asterisk = useAsterisk();
@@ -29,11 +46,14 @@ describe("Asterisk 22 as the trunk", () => {
         // Asterisk puts its own address in the place of 127.0.0.1 in every SDP that it sends.
         media: { codecs: "narrow", address: MEDIA_ADDRESS },
         trunks: Object.fromEntries(
-          TRUNKS.map((trunk) => [trunk, { peer: asterisk().peer(trunk) }]),
+          TRUNKS.map((trunk) => [
+            trunk,
+            { peer: asterisk().peer(trunk), ...(trunk === "video" ? { video: true } : {}) },
+          ]),
         ),
         dialplan: {
           routes: TRUNKS.flatMap((trunk, index) => [
-            { name: `to ${trunk}`, to: `_${index + 7}X.`, do: { dial: trunk, strip: 1 } },
+            { name: `to ${trunk}`, to: `_${index + 6}X.`, do: { dial: trunk, strip: 1 } },
             { name: `from ${trunk}`, from: { trunk }, to: "@users", do: { ring: "@to" } },
           ]),
         },
@@ -71,11 +91,24 @@ describe("Asterisk 22 as the trunk", () => {
     await phone.waitForCall("ended");
   }
 
-  it("echoes", async () => {
-    const phone = await openAnn();
-    await phone.call("7600");
+  it("echoes sound, and pictures of H.264, of which it asks for whole ones", async () => {
+    const { gateway, ann } = stage();
+    const page = await ann.newPage({ camera: "granted" });
+    await page.addInitScript(videoOf("H264"));
+    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
+    const phone = new PhonePage(page);
+    await phone.signIn("1001", PASSWORDS["1001"]);
+    await phone.part("number-field").fill("6600");
+    await phone.part("video-call-button").click();
     await phone.waitForCall("connected");
     await expectTone(phone, TONE_1001, "the caller");
+    await expect
+      .poll(() => decodedVideo(phone), { timeout: 30_000 })
+      .toMatchObject({
+        mimeType: "video/H264",
+        hasFrames: true,
+      });
+    await expectTone(phone, TONE_1001, "the caller, beside the pictures");
     await end(phone);
   });
 

@@ -25,6 +25,16 @@ const WITHOUT_EVENTS = `{
   };
 }`;
 
+/** Counts the key frames that the page has its encoder make. */
+const COUNTS_KEY_FRAMES = `{
+  window.keyFrames = 0;
+  const setParameters = RTCRtpSender.prototype.setParameters;
+  RTCRtpSender.prototype.setParameters = async function (parameters, options) {
+    await setParameters.call(this, parameters, options);
+    if (options?.encodingOptions?.[0]?.keyFrame === true) window.keyFrames += 1;
+  };
+}`;
+
 let desk: SipPeer;
 let infoDesk: SipPeer;
 let gateway: Gateway;
@@ -38,7 +48,7 @@ beforeAll(async () => {
     config: {
       media: { opus: { fec: true, dtx: true, ptime: "40ms", bitrate: 24_000 } },
       trunks: {
-        desk: { peer: `sip:${DESK_HOST}:${desk.local.port}`, codecs: ["PCMU"] },
+        desk: { peer: `sip:${DESK_HOST}:${desk.local.port}`, codecs: ["PCMU"], video: true },
         info: {
           peer: `sip:${OTHER_HOST}:${infoDesk.local.port}`,
           codecs: ["PCMU"],
@@ -166,6 +176,43 @@ describe("a phone in a browser without telephone-event", () => {
       dtmf: { caller: "inband", "callee-1": "inband" },
       digits: [{ from: "caller", as: "info", to: "callee-1", way: "inband", count: 3 }],
     });
+  });
+
+  it("makes whole pictures for a video telephone that asks by INFO (RFC 5168)", async () => {
+    const page = await browser.newPage({ camera: "granted" });
+    await page.addInitScript(COUNTS_KEY_FRAMES);
+    await page.goto(`${gateway.httpUrl}/?raw-audio=1`);
+    const caller = new PhonePage(page);
+    await caller.signIn("1002", PASSWORDS["1002"]);
+    await using line = await TelephoneLine.open();
+    await using pictures = await TelephoneLine.open();
+    await caller.part("number-field").fill("701");
+    await caller.part("video-call-button").click();
+    const leg = await DeskCall.incoming(desk, "701");
+    const offer = leg.invite.sdp ?? "";
+    const vp8 = /a=rtpmap:(\d+) VP8\/90000/.exec(offer)?.[1] ?? "none";
+    leg.respond(200, {
+      sdp:
+        line.peer.sdp("0") +
+        `m=video ${pictures.peer.port} RTP/AVP ${vp8}\r\na=rtpmap:${vp8} VP8/90000\r\n`,
+    });
+    await leg.expectRequest("ACK");
+    line.talkTo(audioPortOf(offer));
+    await caller.waitForCall("connected");
+    await waitFor(() => pictures.peer.received.length > 0 || undefined, { what: "pictures" });
+    leg.dialog.request("INFO", {
+      contentType: "application/media_control+xml",
+      body:
+        '<?xml version="1.0" encoding="utf-8"?><media_control><vc_primitive><to_encoder>' +
+        "<picture_fast_update/></to_encoder></vc_primitive></media_control>",
+    });
+    await leg.expectResponse(200, "INFO");
+    await expect.poll(() => page.evaluate("window.keyFrames"), { timeout: 15_000 }).toBe(1);
+    await caller.end();
+    await leg.hungUp();
+    await expectNothingLeft(gateway);
+    expect(caller.errors).toEqual([]);
+    await page.close();
   });
 
   it("sends digits to a trunk of INFO, in order", async () => {

@@ -74,16 +74,46 @@ describe("video, passed through", () => {
     await stage().door.hangUp();
   });
 
-  it("between two browsers, and none for the one that has none", async () => {
+  /** A key frame that one page asks for is wanted of the other one, and comes. */
+  async function expectKeyFrame(asking: JssipPage, asked: JssipPage): Promise<void> {
+    const before = await asked.frames();
+    const { keyFramesDecoded } = await asking.frames();
+    await asking.askForKeyFrame();
+    await expect
+      .poll(async () => (await asked.frames()).keyFramesWanted, WITHIN)
+      .toBeGreaterThan(before.keyFramesWanted);
+    await expect
+      .poll(async () => (await asked.frames()).keyFramesEncoded, WITHIN)
+      .toBeGreaterThan(before.keyFramesEncoded);
+    await expect
+      .poll(async () => (await asking.frames()).keyFramesDecoded, WITHIN)
+      .toBeGreaterThan(keyFramesDecoded);
+  }
+
+  it("H.264 between two browsers, whole pictures when they ask", async () => {
     const { gateway, ann, bob } = stage();
-    const annPage = await JssipPage.open(ann, gateway, "1001", { video: true });
-    const bobPage = await JssipPage.open(bob, gateway, "1002", { video: true });
+    const annPage = await JssipPage.open(ann, gateway, "1001", {
+      video: true,
+      videoCodec: "H264",
+      asksForKeyFrames: true,
+    });
+    const bobPage = await JssipPage.open(bob, gateway, "1002", {
+      video: true,
+      asksForKeyFrames: true,
+    });
     await annPage.call("1002");
     await expectConfirmed(annPage);
     await expectTone(annPage, TONE_1002);
     await expectTone(bobPage, TONE_1001);
     await expectPictures(annPage, "Bob's pictures");
     await expectPictures(bobPage, "Ann's pictures");
+    for (const page of [annPage, bobPage]) {
+      expect((await page.frames()).codec).toMatch(
+        /^video\/H264 (?=.*packetization-mode=1)(?=.*profile-level-id=42)/,
+      );
+    }
+    await expectKeyFrame(annPage, bobPage);
+    await expectKeyFrame(bobPage, annPage);
     await annPage.hangUp();
   });
 

@@ -18,6 +18,7 @@ import {
   hasVideoSection,
   picturesOf,
   replaceCamera,
+  sendKeyFrame,
   videoStateOf,
   type VideoState,
   wishVideo,
@@ -125,6 +126,11 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   /** Takes effect with the next offer, and ends when the far end stops showing what it shows. */
   declineVideo(): void {
     this.#isVideoDeclined = true;
+  }
+
+  /** The far end wants a whole picture. */
+  sendKeyFrame(): void {
+    sendKeyFrame(this.#line.connection);
   }
 
   /** The next offer comes from a new connection. @param isRelayOnly over a TURN server alone */

@@ -30,6 +30,7 @@ import type { OpenMicrophone } from "./open-microphone.ts";
 import { OpusWish, speaksOpus } from "./opus-wish.ts";
 import { isPathAlive } from "./path-check.ts";
 import type { IceServer, PhoneAgentHandler, Refusal } from "./phone-agent.ts";
+import { isPictureUpdate } from "./picture-update.ts";
 import { sendQuality, tryParseVerdict } from "./quality-info.ts";
 import { QualityReader } from "./quality-reader.ts";
 import { QualitySampler, type QualitySample } from "./quality-sampler.ts";
@@ -335,6 +336,10 @@ export class SipCall implements ConferenceMember {
       },
       onInfo: (info: Info) => {
         info.accept().catch(ignore);
+        if (isPictureUpdate(info.request)) {
+          this.#descriptionHandler?.sendKeyFrame();
+          return;
+        }
         const segment = tryParseVerdict(info.request);
         if (segment === "none" || this.#isOver) return;
         this.#context.handler.onLoss(this.id, segment);

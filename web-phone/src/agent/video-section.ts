@@ -79,6 +79,22 @@ export function replaceCamera(connection: RTCPeerConnection, camera: MediaStream
     .catch(() => undefined);
 }
 
+/**
+ * Has the encoder make a key frame, for a far end that asks for one in SIP (RFC 5168). A browser that
+ * cannot (W3C WebRTC Extensions, `keyFrame`) makes its next one when it is due.
+ */
+export function sendKeyFrame(connection: RTCPeerConnection): void {
+  const sender = sectionOf(connection)?.sender;
+  const parameters = sender?.getParameters();
+  if (sender === undefined || parameters === undefined || parameters.encodings.length === 0) return;
+  const encodingOptions = parameters.encodings.map(() => ({ keyFrame: true }));
+  const setParameters: (
+    parameters: RTCRtpSendParameters,
+    options: { readonly encodingOptions: readonly { readonly keyFrame: boolean }[] },
+  ) => Promise<void> = sender.setParameters.bind(sender);
+  setParameters(parameters, { encodingOptions }).catch(() => undefined);
+}
+
 /** The far end's pictures by the last descriptions that both sides agreed on. */
 export function picturesOf(connection: RTCPeerConnection): MediaStreamTrack | undefined {
   return videoStateOf(connection).isReceiving ? sectionOf(connection)?.receiver.track : undefined;
