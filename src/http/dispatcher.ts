@@ -98,9 +98,11 @@ export class Dispatcher {
       match === undefined
         ? errorReply(404, "ERR_OFFHOOK_HTTP_NOT_FOUND", "The API has no such path.")
         : await this.#answer(request, target, match.routes, match.id, isApi);
+    // The phone asks for `/healthz` before it tries another WebSocket, wherever it is embedded.
+    const isForPages = isApi || target.path === "/healthz";
     sendReply(
       response,
-      isApi ? this.#withCrossOrigin(request, reply) : reply,
+      isForPages ? this.#withCrossOrigin(request, reply) : reply,
       request.method !== "HEAD",
     );
   }

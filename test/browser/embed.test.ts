@@ -128,6 +128,9 @@ describe("<sip-phone>", () => {
     const names = told.map(({ name }) => name).filter((name) => name !== "ready");
     expect(names).toEqual(["call", "connected", "end"]);
     expect(told.at(-1)).toMatchObject({ kind: "completed", number: "*43" });
+    // What the phone asks before it tries another WebSocket.
+    const reach = `fetch(${JSON.stringify(`${gateway.httpUrl}/healthz`)}).then(({ status }) => status)`;
+    expect(await page.evaluate(reach)).toBe(200);
     expect(errors).toEqual([]);
     await page.context().close();
   });

@@ -2,7 +2,7 @@ const LONGEST_MS = 5_000;
 
 /**
  * Whether the gateway answers over HTTP at the place of its WebSocket; a proxy that says that it
- * does not (5xx) counts as a no.
+ * does not (5xx) counts as a no. The origins that may open a WebSocket may read the answer.
  *
  * @param webSocketUrl `wss://HOST/…/ws`; asked is `https://HOST/…/healthz`
  */
@@ -10,8 +10,6 @@ export async function canReach(webSocketUrl: string): Promise<boolean> {
   const url = new URL("healthz", webSocketUrl.replace(/^ws/, "http"));
   try {
     const { status } = await fetch(url, {
-      // Of another origin nothing can be read, only that something has answered.
-      mode: "no-cors",
       cache: "no-store",
       credentials: "omit",
       signal: AbortSignal.timeout(LONGEST_MS),
