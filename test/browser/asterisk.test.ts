@@ -17,7 +17,8 @@ import { delay } from "../harness/wait.ts";
 import { leaveNothingBehind } from "./asterisk-stage.ts";
 import { CLEAN, openPhone, TONE_1001, TONE_1002, useStage } from "./support.ts";
 
-/** The first digit of a number, from 6 on, chooses the trunk; the rest is Asterisk's extension. */
+/** The first digit of a number, from this one on, chooses the trunk; the rest is Asterisk's extension. */
+const FIRST = 6;
 const TRUNKS = ["video", "plain", "hold", "past"] as const satisfies readonly AsteriskTrunk[];
 
 const MEDIA_ADDRESS = "127.0.0.9";
@@ -53,7 +54,7 @@ describe("Asterisk 22 as the trunk", () => {
         ),
         dialplan: {
           routes: TRUNKS.flatMap((trunk, index) => [
-            { name: `to ${trunk}`, to: `_${index + 6}X.`, do: { dial: trunk, strip: 1 } },
+            { name: `to ${trunk}`, to: `_${index + FIRST}X.`, do: { dial: trunk, strip: 1 } },
             { name: `from ${trunk}`, from: { trunk }, to: "@users", do: { ring: "@to" } },
           ]),
         },
@@ -175,7 +176,7 @@ describe("Asterisk 22 as the trunk", () => {
       await asterisk().useGateway(gateway);
       const annPhone = await openAnn();
       const bobPhone = await openPhone(bob, gateway, "1002");
-      await annPhone.call(`${TRUNKS.indexOf(trunk) + 7}6101002`);
+      await annPhone.call(`${TRUNKS.indexOf(trunk) + FIRST}6101002`);
       await bobPhone.waitForCall("incoming");
       await bobPhone.answer();
       await bobPhone.waitForCall("connected");
