@@ -95,6 +95,7 @@ export const RFC_TITLES: ReadonlyMap<number, string> = new Map([
   [7239, "Forwarded HTTP Extension"],
   [7339, "SIP Overload Control"],
   [7433, "A Mechanism for Transporting User-to-User Call Control Information in SIP"],
+  [7544, "Mapping and Interworking of Diversion Information between Diversion and History-Info"],
   [7587, "RTP Payload Format for the Opus Codec"],
   [7614, "Explicit Subscriptions for the REFER Method"],
   [7616, "HTTP Digest Access Authentication"],

@@ -75,21 +75,21 @@ const CAUSES: ReadonlyMap<string, string> = new Map([
   ["503", "unavailable"],
 ]);
 
-/** The cause of RFC 4458 that says the same as a reason of RFC 5806. */
+/** The cause of RFC 4458 for a reason of RFC 5806, as RFC 7544 maps them. */
 export function causeOfDiversion(reason: string): number {
   switch (reason) {
-    case "user-busy":
-      return 486;
+    case "unconditional":
+      return 302;
     case "no-answer":
       return 408;
-    case "do-not-disturb":
     case "deflection":
       return 480;
+    case "user-busy":
+      return 486;
     case "unavailable":
-    case "out-of-service":
       return 503;
     default:
-      return 302;
+      return 404;
   }
 }
 

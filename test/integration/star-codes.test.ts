@@ -54,7 +54,7 @@ describe("star codes", () => {
     const forwarded = ann.invite("1002");
     const leg = await DeskCall.incoming(office().desk, "701");
     expect(leg.invite.headers.get("Diversion")).toContain(";reason=do-not-disturb");
-    expect(leg.invite.headers.getAll("History-Info").join()).toContain("cause=480");
+    expect(leg.invite.headers.getAll("History-Info").join()).toContain("cause=404");
     await leg.refuse(480);
     await forwarded.refused();
     await dial(bob, "*91");

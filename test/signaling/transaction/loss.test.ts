@@ -14,8 +14,8 @@ import type { Flow } from "../../../src/signaling/transport/flow.ts";
 import { UdpRelay } from "../../harness/udp-relay.ts";
 import { requestOf } from "./fixtures.ts";
 
-/** A fifth of the usual times: the proportions of the RFC stay. */
-const TIMERS = timerValuesOf({ t1: 100, t2: 800, t4: 1000, trying: 40 });
+/** Two fifths of the usual times: the proportions of the RFC stay. */
+const TIMERS = timerValuesOf({ t1: 200, t2: 1600, t4: 2000, trying: 80 });
 
 const SILENT_USER: TransactionUser = {
   onRequest() {},
