@@ -24,6 +24,7 @@ const DEBIAN_PACKAGES = [
   "fonts-dejavu-core",
   "sip-tester",
   "baresip-core",
+  "linphone-cli",
   "kamailio",
   "kamailio-tls-modules",
   "coturn",

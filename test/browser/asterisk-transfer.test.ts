@@ -101,7 +101,7 @@ describe("transfers with Asterisk 22 as the trunk", () => {
         "channel originate Local/614@from-gateway extension 600@from-gateway",
       );
     };
-    const [call] = await Promise.all([ann.call("7613"), pickUp()]);
+    const [call] = await Promise.all([ann.call("7616"), pickUp()]);
     await expectTone(ann, call, TONE_1001);
     await ann.hangUp(call);
   });

@@ -6,6 +6,7 @@ import { hasAsterisk, useAsterisk } from "../harness/asterisk.ts";
 import { Baresip } from "../harness/baresip.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { expectNothingLeft, records } from "../harness/gateway-state.ts";
+import { Linphone, skipWithoutLinphone } from "../harness/linphone.ts";
 import { freePort } from "../harness/ports.ts";
 import { waitFor } from "../harness/wait.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
@@ -14,6 +15,7 @@ import { expectNoFault } from "./support.ts";
 /** Of the gateway toward Asterisk, which has to know it. */
 const SIP_PORT = await freePort();
 const BARESIP_PORT = await freePort();
+const LINPHONE_PORT = await freePort();
 
 const SNIPPETS = join(import.meta.dirname, "../../docs/connect/asterisk");
 const snippet = (name: string): string =>
@@ -33,9 +35,11 @@ describe("Asterisk 22 as the registrar of browsers", () => {
       snippet("pjsip-account.conf"),
       // As the page says for users and a trunk at one address.
       "[global](+)\nendpoint_identifier_order=username,ip,request_uri",
-      // A telephone of the PBX's: baresip.
+      // Telephones of the PBX's: baresip and linphone.
       "[2003](web-user)\naors=2003",
       `[2003]\ntype=aor\ncontact=sip:2003@127.0.0.1:${BARESIP_PORT}`,
+      "[2004](web-user)\naors=2004",
+      `[2004]\ntype=aor\ncontact=sip:2004@127.0.0.1:${LINPHONE_PORT}`,
     ].join("\n"),
     "extensions.conf": snippet("extensions.conf").replaceAll("[from-gateway]", "[from-gateway](+)"),
   });
@@ -199,6 +203,25 @@ describe("Asterisk 22 as the registrar of browsers", () => {
     await phone.waitForEvent("CALL_ESTABLISHED");
     await call.bye();
     await phone.waitForEvent("CALL_CLOSED");
+    await expectNothingLeft(gateway);
+    await leave(ann);
+  });
+
+  it("rings linphone, a telephone of its own, for a browser, and the browser for it", async (context) => {
+    skipWithoutLinphone(context);
+    await using phone = await Linphone.start({ user: "2004", port: LINPHONE_PORT, toneHz: 500 });
+    await using ann = await signIn("2001", ANN);
+    const call = await ann.inviteWithDigest("2004");
+    await call.answered();
+    await call.bye();
+    await expectNothingLeft(gateway);
+    await phone.untilCall(1, "ended");
+    await phone.dial(asterisk().peer("plain").replace("sip:", "sip:2001@"));
+    const incoming = await ann.incoming(15_000);
+    await incoming.answer();
+    await phone.untilCall(2, "connected");
+    await phone.hangUp();
+    await incoming.hungUp();
     await expectNothingLeft(gateway);
     await leave(ann);
   });
