@@ -13,6 +13,12 @@ const COPY_PROFILE: NgArguments = {
 };
 
 /**
+ * Its receiver is where its answer says. Whatever else comes to the copy's port, such as the last
+ * packets of a call that had the port before, would else be taken for it, and get the copy.
+ */
+const NO_LEARNING = ["strict source", "endpoint-learning-off"];
+
+/**
  * Has rtpengine copy what it receives from a leg.
  *
  * @param receiver the ng tag of the copy
@@ -30,5 +36,5 @@ export async function subscribeCopy(
   if (typeof sdp !== "string") {
     throw new MediaError("ERR_OFFHOOK_MEDIA_REFUSED", "rtpengine offered no copy");
   }
-  await command("subscribe answer", { ...tags, sdp: answer(sdp) });
+  await command("subscribe answer", { ...tags, flags: NO_LEARNING, sdp: answer(sdp) });
 }

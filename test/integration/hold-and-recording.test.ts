@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { directionOf } from "../../src/media/direction.ts";
+import { audioPortOf, RtpPeer } from "../harness/rtpengine.ts";
 import { Telephone } from "../harness/telephone.ts";
 import { makeTemporaryDirectory } from "../harness/temporary.ts";
 import { generateTone, measureTone, readWav, type Sound, writeWav } from "../harness/tone.ts";
@@ -23,6 +24,9 @@ const CALLEE_HZ = 1000;
 const MUSIC_HZ = 400;
 const CONSENT_HZ = 1400;
 const TARGET_HZ = 800;
+const STRANGER = "127.0.0.9";
+/** A payload that nobody else sends. */
+const INJECTED = Buffer.alloc(160, 0x33);
 /** Share of clean frames: the machine that tests run on is busy. */
 const CLEAN = 0.85;
 
@@ -61,6 +65,8 @@ interface Talk {
   readonly callee: DeskCall;
   readonly one: Telephone;
   readonly other: Telephone;
+  /** The gateway's, toward both. */
+  readonly ports: readonly number[];
 }
 
 /** Two telephones of the desk, connected through the gateway; both talk. */
@@ -72,8 +78,10 @@ async function talk(number = "700"): Promise<Talk> {
   const callee = await DeskCall.incoming(desk, number);
   other.talk(callee.invite.body.toString());
   await callee.answer(other.sdp());
-  one.talk((await caller.answered()).body.toString());
-  return { caller, callee, one, other };
+  const answer = (await caller.answered()).body.toString();
+  one.talk(answer);
+  const ports = [callee.invite.body.toString(), answer].map(audioPortOf);
+  return { caller, callee, one, other, ports };
 }
 
 async function hangUp({ caller, callee, one, other }: Talk): Promise<void> {
@@ -186,15 +194,28 @@ describe("hold in every spelling", () => {
 });
 
 describe("recording", () => {
-  it("by route: consent for both, then the two parties in the two channels", async () => {
+  it("by route: consent for both, then the two parties in the two channels, and nothing for a stranger", async ({
+    onTestFinished,
+  }) => {
     const call = await talk("777");
     const { one, other } = call;
+    await using stranger = await RtpPeer.open(STRANGER);
+    const { media } = office.gateway.ports;
+    // At every port but those of the call itself: to those of the copies nobody else sends.
+    const attack = setInterval(() => {
+      for (let port = media.min; port <= media.max; port += 2) {
+        if (!call.ports.includes(port)) stranger.send(port, 0, INJECTED);
+      }
+    }, 20);
+    onTestFinished(() => clearInterval(attack));
     await hears(one, CONSENT_HZ, "the consent tone at the caller");
     await hears(one, CALLEE_HZ, "the callee after the consent");
     await hears(other, CALLER_HZ, "the caller after the consent");
     // More than the last second, which is measured in the file.
     await one.listen(1200);
+    clearInterval(attack);
     await hangUp(call);
+    expect(stranger.received).toHaveLength(0);
     const [record] = await records(office.gateway, 1);
     const [made] = (record?.["recordings"] ?? []) as readonly Record<string, unknown>[];
     expect(made).toMatchObject({ state: "done", file: `${String(record?.["id"])}.wav` });
