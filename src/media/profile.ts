@@ -120,16 +120,16 @@ function transportOf({ srtp, offered }: ProfileInput["receiver"]): {
  * it for a browser. A telephone may be behind a NAT: the heuristic takes the address in its SDP if
  * packets come from there within three seconds, and `strict source` drops the others' from then
  * on. Measured: a stranger gets no packet, but may inject in those seconds; without any learning
- * he can do neither. `asymmetric` is not that: since 12 it takes the source of the first packet,
- * whoever sent it, for the only one. 10.5 does not know the ng key `endpoint-learning`; all of them
- * know the flags.
+ * he can do neither. 10.5 does not know the ng key `endpoint-learning`; all of them know the flags.
+ * `asymmetric` says the same to 10.5, and holds when a PBX sends two calls past itself: their packets
+ * then come from ourselves, and a heuristic would take those that the PBX still sends.
  */
 function learningFlags(sender: ProfileInput["sender"]): readonly string[] {
   if (sender.kind === "webrtc") return [];
   const isDirect =
     sender.hasFixedAddress === true ||
     (sender.host !== undefined && sender.isDirect?.(sender.host) === true);
-  return isDirect ? ["endpoint-learning-off"] : ["endpoint-learning-heuristic"];
+  return isDirect ? ["asymmetric", "endpoint-learning-off"] : ["endpoint-learning-heuristic"];
 }
 
 /** What shall become of the codecs of an offer. */

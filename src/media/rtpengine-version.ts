@@ -64,14 +64,23 @@ const FLAGS_SINCE: ReadonlyMap<string, RtpengineVersion> = new Map([
   ["block short", [11, 5]],
 ]);
 
+/** Flags that came to mean something else, with the first release in which they do. */
+const FLAGS_BEFORE: ReadonlyMap<string, RtpengineVersion> = new Map([
+  // The source of the first packet, whoever sent it, is taken for the only one: see `learningFlags`.
+  ["asymmetric", [11, 0]],
+]);
+
 /** The flags that this rtpengine knows, out of those that a profile asks for. */
 export function knownFlags(
   flags: readonly NgValue[],
   { version }: RtpengineCapabilities,
 ): readonly NgValue[] {
   const isKnown = (flag: NgValue): boolean => {
-    const since = typeof flag === "string" ? FLAGS_SINCE.get(flag) : undefined;
-    return since === undefined || (version !== undefined && isAtLeast(version, since));
+    const [since, before] =
+      typeof flag === "string" ? [FLAGS_SINCE.get(flag), FLAGS_BEFORE.get(flag)] : [];
+    if (since === undefined && before === undefined) return true;
+    if (version === undefined) return false;
+    return before === undefined ? isAtLeast(version, since ?? []) : !isAtLeast(version, before);
   };
   return flags.every(isKnown) ? flags : flags.filter(isKnown);
 }

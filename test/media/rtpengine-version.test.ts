@@ -71,4 +71,11 @@ describe("releases of rtpengine", () => {
     expect(knownFlags(flags, of("10.5.3.5"))).toEqual(["strict source"]);
     expect(knownFlags(flags, UNKNOWN_CAPABILITIES)).toEqual(["strict source"]);
   });
+
+  it("keeps `asymmetric` from those to which it means the first packet's source", () => {
+    expect(knownFlags(["asymmetric"], of("10.5.3.5"))).toEqual(["asymmetric"]);
+    expect(knownFlags(["asymmetric"], of("12.5.1.31"))).toEqual([]);
+    expect(knownFlags(["asymmetric"], of("26.0.1.26"))).toEqual([]);
+    expect(knownFlags(["asymmetric"], UNKNOWN_CAPABILITIES)).toEqual([]);
+  });
 });
