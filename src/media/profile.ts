@@ -119,10 +119,11 @@ function transportOf({ srtp, offered }: ProfileInput["receiver"]): {
  * How rtpengine learns where the sender's packets really come from (CVE-2025-53399). ICE settles
  * it for a browser. A telephone may be behind a NAT: the heuristic takes the address in its SDP if
  * packets come from there within three seconds, and `strict source` drops the others' from then
- * on. Measured: a stranger gets no packet, but may inject in those seconds; without any learning
- * he can do neither. 10.5 does not know the ng key `endpoint-learning`; all of them know the flags.
- * `asymmetric` says the same to 10.5, and holds when a PBX sends two calls past itself: their packets
- * then come from ourselves, and a heuristic would take those that the PBX still sends.
+ * on. Measured: once the peer sends a stranger gets no packet, but may inject in those seconds;
+ * without any learning he can do neither. 10.5 does not know the ng key `endpoint-learning`; all of
+ * them know the flags. `asymmetric` says the same to 10.5, and holds when a PBX sends two calls past
+ * itself: their packets then come from ourselves, and a heuristic would take those that the PBX
+ * still sends.
  */
 function learningFlags(sender: ProfileInput["sender"]): readonly string[] {
   if (sender.kind === "webrtc") return [];
