@@ -62,6 +62,13 @@ class OpusLine implements AsyncDisposable {
   }
 }
 
+/** From a side with Opus to one without telephone-event. */
+const EXCHANGE = {
+  offerer: { tag: "caller", kind: "rtp" },
+  answerer: { tag: "callee", kind: "rtp", codecs: ["PCMU"] },
+  branch: "b1",
+} as const;
+
 describe.each(RTPENGINE_GENERATIONS)(
   "digits from Opus to a trunk without telephone-event, rtpengine $version",
   (generation) => {
@@ -90,20 +97,15 @@ describe.each(RTPENGINE_GENERATIONS)(
       await using caller = await OpusLine.open();
       await using callee = await TelephoneLine.open();
       const session = engine.createSession({ policy: "auto" });
-      const exchange = {
-        offerer: { tag: "caller", kind: "rtp" },
-        answerer: { tag: "callee", kind: "rtp", codecs: ["PCMU"] },
-        branch: "b1",
-      } as const;
-      const toCallee = await session.offer(exchange, caller.peer.sdp(formats));
-      const toCaller = await session.answer(exchange, callee.peer.sdp("0"));
+      const toCallee = await session.offer(EXCHANGE, caller.peer.sdp(formats));
+      const toCaller = await session.answer(EXCHANGE, callee.peer.sdp("0"));
       expect(toCaller).toContain("opus/48000/2");
       caller.talkTo(audioPortOf(toCaller));
       callee.talkTo(audioPortOf(toCallee));
       await waitFor(() => callee.peer.received.length > 5 || undefined, { what: "sound" });
 
       if (by === "events") caller.sendEvents(DIGITS);
-      else for (const digit of DIGITS) void session.playDigit(exchange, { from: "caller", digit });
+      else for (const digit of DIGITS) void session.playDigit(EXCHANGE, { from: "caller", digit });
       await waitFor(() => callee.heardTones().length >= DIGITS.length || undefined, {
         what: "all tones",
         timeoutMs: 15_000,
@@ -122,13 +124,8 @@ describe.each(RTPENGINE_GENERATIONS)(
       await using caller = await OpusLine.open();
       await using callee = await TelephoneLine.open();
       const session = engine.createSession({ policy: "auto" });
-      const exchange = {
-        offerer: { tag: "caller", kind: "rtp" },
-        answerer: { tag: "callee", kind: "rtp", codecs: ["PCMU"] },
-        branch: "b1",
-      } as const;
-      const toCallee = await session.offer(exchange, caller.peer.sdp("111 110"));
-      const toCaller = await session.answer(exchange, callee.peer.sdp("0"));
+      const toCallee = await session.offer(EXCHANGE, caller.peer.sdp("111 110"));
+      const toCaller = await session.answer(EXCHANGE, callee.peer.sdp("0"));
       caller.talkTo(audioPortOf(toCaller));
       callee.talkTo(audioPortOf(toCallee));
       await waitFor(() => caller.peer.received.length > 5 || undefined, { what: "sound" });
