@@ -1,5 +1,5 @@
 import type { ExtraHeaders } from "../signaling/engine.ts";
-import { headerKey } from "../signaling/message/headers.ts";
+import { headerKey } from "../signaling/message/header-names.ts";
 import type { Headers } from "../signaling/message/headers.ts";
 
 /** Header fields that may cross between a trunk and the other side of its calls. */

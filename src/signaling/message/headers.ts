@@ -1,71 +1,9 @@
 import { SipFormatError } from "./errors.ts";
+import { headerKey, knownHeaderKey } from "./header-names.ts";
 import { isToken, splitList, textToOctets, trimBlanks } from "./syntax.ts";
 
 /** One header line: the name as written and the value, unfolded and trimmed, as octet string. */
 export type HeaderField = readonly [name: string, value: string];
-
-/** The compact forms (IANA, "Header Fields" of the SIP parameters registry). */
-const COMPACT_NAMES: ReadonlyMap<string, string> = new Map([
-  ["a", "accept-contact"],
-  ["b", "referred-by"],
-  ["c", "content-type"],
-  ["d", "request-disposition"],
-  ["e", "content-encoding"],
-  ["f", "from"],
-  ["i", "call-id"],
-  ["j", "reject-contact"],
-  ["k", "supported"],
-  ["l", "content-length"],
-  ["m", "contact"],
-  ["n", "identity-info"],
-  ["o", "event"],
-  ["r", "refer-to"],
-  ["s", "subject"],
-  ["t", "to"],
-  ["u", "allow-events"],
-  ["v", "via"],
-  ["x", "session-expires"],
-  ["y", "identity"],
-]);
-
-const USUAL_NAMES =
-  "Via From To Call-ID CSeq Max-Forwards Contact Content-Length Content-Type Route Record-Route " +
-  "Allow Supported Require Proxy-Require Unsupported User-Agent Server Expires Min-Expires Date " +
-  "Authorization Proxy-Authorization WWW-Authenticate Proxy-Authenticate Authentication-Info " +
-  "Accept Accept-Encoding Accept-Language Alert-Info Call-Info Content-Disposition " +
-  "Content-Encoding Content-Language Error-Info In-Reply-To MIME-Version Organization Priority " +
-  "Reply-To Retry-After Subject Timestamp Warning Reason Session-Expires Min-SE RAck RSeq Event " +
-  "Allow-Events Subscription-State SIP-ETag SIP-If-Match Refer-To Referred-By Replaces Join Path " +
-  "Service-Route P-Asserted-Identity P-Preferred-Identity Remote-Party-ID Privacy Diversion " +
-  "History-Info Flow-Timer Identity P-Access-Network-Info";
-
-/** Names as they are usually spelt, to the key they are looked up by. */
-const KEYS: ReadonlyMap<string, string> = buildKeys();
-
-function buildKeys(): ReadonlyMap<string, string> {
-  const keys = new Map<string, string>();
-  for (const name of USUAL_NAMES.split(" ")) {
-    const key = name.toLowerCase();
-    keys.set(name, key);
-    keys.set(key, key);
-  }
-  for (const [compact, key] of COMPACT_NAMES) {
-    keys.set(compact, key);
-    keys.set(compact.toUpperCase(), key);
-    keys.set(key, key);
-  }
-  return keys;
-}
-
-/** The name in lower case and in its long form: what two names of one header have in common. */
-export function headerKey(name: string): string {
-  return KEYS.get(name) ?? name.toLowerCase();
-}
-
-/** The key of a name that is known and needs no check, else undefined. */
-export function knownHeaderKey(name: string): string | undefined {
-  return KEYS.get(name);
-}
 
 const NONE: readonly string[] = [];
 
@@ -151,6 +89,15 @@ export class Headers implements Iterable<HeaderField> {
     return this.#keys.includes(headerKey(name));
   }
 
+  /** The first of these keys (see `headerKey`) that more than one line has. */
+  firstRepeated(keys: Iterable<string>): string | undefined {
+    for (const key of keys) {
+      const first = this.#keys.indexOf(key);
+      if (first >= 0 && this.#keys.includes(key, first + 1)) return key;
+    }
+    return undefined;
+  }
+
   /** How many lines of that name there are. */
   count(name: string): number {
     const key = headerKey(name);
@@ -233,7 +180,7 @@ export class Headers implements Iterable<HeaderField> {
 
 /** @returns the key of the name */
 function checkedKey(name: string): string {
-  const known = KEYS.get(name);
+  const known = knownHeaderKey(name);
   if (known !== undefined) return known;
   if (!isToken(name)) throw new SipFormatError("A header name must be a token");
   return name.toLowerCase();

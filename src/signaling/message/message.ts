@@ -15,6 +15,7 @@ export interface CSeq {
   readonly method: string;
 }
 
+const NO_ROUTES: readonly NameAddr[] = [];
 const NO_BODY = Buffer.alloc(0);
 /** RFC 3261 §8.1.1.5: "less than 2**31". */
 const MAX_CSEQ = 0x7fff_ffff;
@@ -218,7 +219,9 @@ function required(headers: Headers, name: string): string {
 function readVias(headers: Headers): readonly Via[] {
   const lines = headers.getAll("Via");
   const vias: Via[] = [];
-  for (const line of lines) vias.push(...Via.parseList(line));
+  for (const line of lines) {
+    for (const via of Via.parseList(line)) vias.push(via);
+  }
   return vias;
 }
 
@@ -258,12 +261,15 @@ function readContacts(headers: Headers): readonly NameAddr[] | "*" {
   const lines = headers.getAll("Contact");
   if (lines.length === 1 && lines[0] === "*") return "*";
   const contacts: NameAddr[] = [];
-  for (const line of lines) contacts.push(...NameAddr.parseList(line));
+  for (const line of lines) {
+    for (const contact of NameAddr.parseList(line)) contacts.push(contact);
+  }
   return contacts;
 }
 
 function readRoutes(headers: Headers, name: string): readonly NameAddr[] {
-  return headers.list(name).map((element) => NameAddr.parse(element));
+  const elements = headers.list(name);
+  return elements.length === 0 ? NO_ROUTES : elements.map((element) => NameAddr.parse(element));
 }
 
 function readSdp(body: Buffer, contentType: string | undefined): string | undefined {

@@ -27,18 +27,17 @@ const MAX_TAG_OCTETS = 512;
  * `( name-addr / addr-spec ) *( SEMI param )` (RFC 3261 §20.10).
  */
 export class NameAddr {
-  /** As text, without quotes; undefined when there is none or it is empty. */
-  readonly displayName: string | undefined;
   /** As written, without angle brackets. */
   readonly uri: string;
   /** The header parameters; names in lower case, quoted values without their quotes. */
   readonly params: Params;
   readonly #text: string;
+  readonly #displayOctets: string;
   #sipUri: SipUri | undefined;
 
-  private constructor(text: string, displayName: string | undefined, uri: string, params: Params) {
+  private constructor(text: string, displayOctets: string, uri: string, params: Params) {
     this.#text = text;
-    this.displayName = displayName;
+    this.#displayOctets = displayOctets;
     this.uri = uri;
     this.params = params;
   }
@@ -47,11 +46,11 @@ export class NameAddr {
   static parse(text: string): NameAddr {
     const start = skipBlanks(text, 0);
     let open = start;
-    let displayName: string | undefined;
+    let display = "";
     if (text.charCodeAt(start) === 0x22) {
       const close = closingQuote(text, start);
       if (close < 0) throw syntaxError("The display name's quoted string has no end");
-      displayName = octetsToText(unquote(text.slice(start + 1, close)));
+      display = unquote(text.slice(start + 1, close));
       open = skipBlanks(text, close + 1);
       if (text.charCodeAt(open) !== 0x3c) throw syntaxError("A '<' must follow the display name");
     } else if (text.charCodeAt(start) !== 0x3c) {
@@ -61,18 +60,17 @@ export class NameAddr {
         return NameAddr.#parseAddrSpec(text, start, semicolon);
       }
       checkDisplayTokens(text, start, open);
-      displayName = octetsToText(trimBlanks(text, start, open));
+      display = trimBlanks(text, start, open);
     }
     const close = text.indexOf(">", open);
     if (close < 0) throw syntaxError("The '<' before the URI has no '>'");
     const params = close + 1 === text.length ? NO_PARAMS : parseParams(text, close + 1);
-    const shown = displayName === "" ? undefined : displayName;
     const uri = text.slice(open + 1, close);
-    if (!uri.includes(" ")) return NameAddr.#checked(text, shown, uri, params);
+    if (!uri.includes(" ")) return NameAddr.#checked(text, display, uri, params);
     // Deviates from RFC 3261 §25.1: RFC 7118 §8.2 itself folds a URI before a ";".
     const joined = joinBeforeSemicolons(uri);
     const rewritten = `${text.slice(0, open + 1)}${joined}${text.slice(close)}`;
-    return NameAddr.#checked(rewritten, shown, joined, params);
+    return NameAddr.#checked(rewritten, display, joined, params);
   }
 
   // RFC 3261 §20: without brackets, what follows a ";" belongs to the header, and the URI may
@@ -83,33 +81,29 @@ export class NameAddr {
     if (uri.includes(",") || uri.includes("?")) {
       throw syntaxError("A URI with ',' or '?' must stand in angle brackets");
     }
-    return NameAddr.#checked(
-      text,
-      undefined,
-      uri,
-      semicolon < 0 ? NO_PARAMS : parseParams(text, end),
-    );
+    return NameAddr.#checked(text, "", uri, semicolon < 0 ? NO_PARAMS : parseParams(text, end));
   }
 
-  static #checked(
-    text: string,
-    displayName: string | undefined,
-    uri: string,
-    params: Params,
-  ): NameAddr {
+  static #checked(text: string, displayOctets: string, uri: string, params: Params): NameAddr {
     if (uri.length > MAX_URI_OCTETS) throw syntaxError("A URI is longer than we take");
     const tag = params.get("tag");
     if (params.has("tag") && (tag === undefined || tag === ""))
       throw syntaxError("The tag is empty");
     if (tag !== undefined && tag.length > MAX_TAG_OCTETS) throw syntaxError("The tag is too long");
-    const value = new NameAddr(text, displayName, uri, params);
+    const value = new NameAddr(text, displayOctets, uri, params);
     value.#sipUri = SipUri.parse(uri);
     return value;
   }
 
   /** Reads a comma list. @throws SipParseError, also for an empty element */
   static parseList(text: string): readonly NameAddr[] {
+    if (!text.includes(",")) return [NameAddr.parse(trimBlanks(text))];
     return splitList(text, true).map((element) => NameAddr.parse(element));
+  }
+
+  /** As text, without quotes; undefined when there is none or it is empty. */
+  get displayName(): string | undefined {
+    return this.#displayOctets === "" ? undefined : octetsToText(this.#displayOctets);
   }
 
   get sipUri(): SipUri {

@@ -3,22 +3,22 @@
  * scanned line by line; nothing here looks at an octet more often than a fixed number of times.
  * A message that leaves this file has been checked: its typed values do not throw.
  */
-import { SipParseError, syntaxError } from "./errors.ts";
-import { Headers, headerKey, knownHeaderKey } from "./headers.ts";
+import { SipFormatError, SipParseError, syntaxError } from "./errors.ts";
+import { findKnownHeader, headerKey } from "./header-names.ts";
+import type { HeaderName } from "./header-names.ts";
+import { Headers } from "./headers.ts";
 import { SipRequest, SipResponse } from "./message.ts";
 import type { SipMessage } from "./message.ts";
 import { PARSER_LIMITS } from "./limits.ts";
 import type { ParserLimits } from "./limits.ts";
-import { hasControl, skipLineBreaks, unfold } from "./lines.ts";
+import { LineScanner, skipLineBreaks, unfold } from "./lines.ts";
 import { salvageRequest } from "./salvage.ts";
 import {
   closingQuote,
   isBlank,
   isToken,
-  isUriText,
   octetsToText,
   tokenEnd,
-  trimBlanks,
   tryParseDigits,
 } from "./syntax.ts";
 
@@ -95,16 +95,17 @@ export function scanMessage(
 ): SipMessage {
   if (octets.length > limits.messageOctets) throw tooLarge("The message is too large");
   const start = skipLineBreaks(octets);
-  const headEnd = octets.indexOf("\r\n\r\n", start, "latin1");
+  if (start > 0) return scanMessage(octets.subarray(start), isStream, limits);
+  const headEnd = octets.indexOf("\r\n\r\n", 0, "latin1");
   if (headEnd < 0) throw syntaxError("The empty line after the header fields is missing");
-  // With the CRLF of the last line.
-  const head = octets.toString("latin1", start, headEnd + 2);
-  const lineEnd = head.indexOf("\r\n");
-  const startLine = head.slice(0, lineEnd);
-  const isClean = !hasControl(head);
-  if (!isClean) checkControls(startLine);
-  const headers = parseHeaders(head, lineEnd + 2, isClean, limits);
-  const body = takeBody(octets.subarray(headEnd + 4), headers, isStream);
+  // With the CRLF of the last line; an index into it is one into the octets.
+  const head = octets.toString("latin1", 0, headEnd + 2);
+  const lines = new LineScanner(octets);
+  lines.startLine();
+  const startLine = head.slice(0, lines.end);
+  if (!lines.isClean) checkControls(startLine);
+  const headers = parseHeaders(octets, head, lines, limits);
+  const body = takeBody(octets, headEnd + 4, headers, isStream);
   // A method has no "/" in it.
   return startLine.slice(0, 4).toUpperCase() === "SIP/"
     ? parseStatusLine(startLine, headers, body)
@@ -144,62 +145,69 @@ function checkQuoted(text: string, start: number, end: number): void {
 const TOO_MANY_VIAS = "There are too many Via values";
 
 function parseHeaders(
+  octets: Buffer,
   head: string,
-  start: number,
-  isClean: boolean,
+  lines: LineScanner,
   limits: ParserLimits,
 ): Headers {
   const names: string[] = [];
   const keys: string[] = [];
   const values: string[] = [];
   let viaLines = 0;
-  let index = start;
-  while (index < head.length) {
-    let lineEnd = head.indexOf("\r\n", index);
-    const firstEnd = lineEnd;
-    // RFC 3261 §7.3.1: a line that begins with SP or HTAB continues the one before.
-    while (isBlank(head.charCodeAt(lineEnd + 2))) lineEnd = head.indexOf("\r\n", lineEnd + 2);
-    if (lineEnd - index > limits.headerOctets) throw tooLarge("A header field is too long");
+  while (lines.end + 2 < head.length) {
+    lines.headerLine();
+    const { start, colon, end } = lines;
+    if (end - start > limits.headerOctets) throw tooLarge("A header field is too long");
     if (names.length === limits.headerLines) throw tooLarge("There are too many header fields");
-    const colon = head.indexOf(":", index);
-    if (colon < 0 || colon > firstEnd) throw syntaxError("A header line has no colon");
+    if (colon < 0) throw syntaxError("A header line does not begin with a name and a colon");
     // RFC 3261 §25.1 HCOLON: blanks may stand before the colon.
     let nameEnd = colon;
-    while (nameEnd > index && isBlank(head.charCodeAt(nameEnd - 1))) nameEnd -= 1;
-    const name = head.slice(index, nameEnd);
-    const known = knownHeaderKey(name);
-    if (known === undefined && !isToken(name)) throw syntaxError("A header name is malformed");
-    const value =
-      lineEnd === firstEnd
-        ? trimBlanks(head, colon + 1, lineEnd)
-        : unfold(head, colon + 1, lineEnd);
-    if (!isClean) checkControls(value);
-    const key = known ?? headerKey(name);
+    while (nameEnd > start && isBlank(octets[nameEnd - 1] ?? 0)) nameEnd -= 1;
+    const { name, key } =
+      findKnownHeader(octets, start, nameEnd) ?? otherHeader(head, start, nameEnd);
     if (key === "via" && ++viaLines > limits.vias) throw syntaxError(TOO_MANY_VIAS);
+    const value = lines.isFolded
+      ? unfold(head, colon + 1, end)
+      : trimmed(octets, head, colon + 1, end);
+    if (!lines.isClean) checkControls(value);
     names.push(name);
     keys.push(key);
     values.push(value);
-    index = lineEnd + 2;
   }
   return Headers.ofChecked(names, keys, values);
 }
 
-function takeBody(rest: Buffer, headers: Headers, isStream: boolean): Buffer {
+/** trimBlanks, with an octet of a buffer read in a fraction of the time of a text's character. */
+function trimmed(octets: Buffer, head: string, start: number, end: number): string {
+  let first = start;
+  let last = end;
+  while (first < last && isBlank(octets[first] ?? 0)) first += 1;
+  while (last > first && isBlank(octets[last - 1] ?? 0)) last -= 1;
+  return head.slice(first, last);
+}
+
+function otherHeader(head: string, start: number, end: number): HeaderName {
+  const name = head.slice(start, end);
+  if (!isToken(name)) throw syntaxError("A header name is malformed");
+  return { name, key: headerKey(name) };
+}
+
+/** @param start where the body begins */
+function takeBody(octets: Buffer, start: number, headers: Headers, isStream: boolean): Buffer {
   const count = headers.count("Content-Length");
   if (count === 0) {
     if (isStream) throw lengthError("Content-Length is missing");
-    return rest;
+    return octets.subarray(start);
   }
   const text = headers.get("Content-Length") ?? "";
   const length = tryParseDigits(text, Number.MAX_SAFE_INTEGER);
   if (count > 1) throw lengthError("There is more than one Content-Length");
   if (length === undefined) throw lengthError("Content-Length is not a number");
+  const rest = octets.length - start;
   // RFC 3261 §18.3: octets beyond the length are dropped; too few make the message an error.
-  if (length > rest.length) throw lengthError("The body is shorter than Content-Length says");
-  if (isStream && length < rest.length) {
-    throw lengthError("The body is longer than Content-Length says");
-  }
-  return rest.subarray(0, length);
+  if (length > rest) throw lengthError("The body is shorter than Content-Length says");
+  if (isStream && length < rest) throw lengthError("The body is longer than Content-Length says");
+  return octets.subarray(start, start + length);
 }
 
 function lengthError(message: string): SipParseError {
@@ -222,9 +230,17 @@ function parseRequestLine(
   if (uriOctets > limits.requestUriOctets) {
     throw new SipParseError("ERR_OFFHOOK_SIP_URI_TOO_LONG", "The Request-URI is too long", 414);
   }
-  if (!isUriText(line, methodEnd + 1, uriEnd)) throw syntaxError("The Request-URI is malformed");
-  const method = line.slice(0, methodEnd);
-  return new SipRequest(method, line.slice(methodEnd + 1, uriEnd), headers, body);
+  try {
+    return new SipRequest(
+      line.slice(0, methodEnd),
+      line.slice(methodEnd + 1, uriEnd),
+      headers,
+      body,
+    );
+  } catch (error) {
+    if (!(error instanceof SipFormatError)) throw error;
+    throw syntaxError(error.message);
+  }
 }
 
 function checkVersion(line: string, start: number): void {
@@ -252,13 +268,12 @@ function parseStatusLine(line: string, headers: Headers, body: Buffer): SipRespo
 }
 
 // RFC 3261 §7.3.1: only fields whose value is a list may come more than once.
-const AT_MOST_ONCE = ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Type"];
+const AT_MOST_ONCE = ["from", "to", "call-id", "cseq", "max-forwards", "content-type"];
 
 function checkMessage(message: SipMessage, limits: ParserLimits): void {
   const { headers } = message;
-  for (const name of AT_MOST_ONCE) {
-    if (headers.count(name) > 1) throw syntaxError(`There is more than one ${name}`);
-  }
+  const repeated = headers.firstRepeated(AT_MOST_ONCE);
+  if (repeated !== undefined) throw syntaxError(`There is more than one ${repeated}`);
   if (message.vias.length > limits.vias) throw syntaxError(TOO_MANY_VIAS);
   if (message.topmostVia.protocol !== "SIP/2.0")
     throw syntaxError("The Via's protocol is not SIP/2.0");

@@ -2,7 +2,8 @@
  * What can be saved of a request that is refused, so that it can be answered (RFC 3261 §8.2.6.2).
  * As linear as the parser, and never throws: whatever cannot be read is left out.
  */
-import { Headers, headerKey } from "./headers.ts";
+import { headerKey } from "./header-names.ts";
+import { Headers } from "./headers.ts";
 import type { HeaderField } from "./headers.ts";
 import { PARSER_LIMITS } from "./limits.ts";
 import type { ParserLimits } from "./limits.ts";
