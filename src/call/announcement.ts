@@ -1,9 +1,10 @@
 import type { Timer } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import { tryParseAnnouncement } from "../dialplan/announce.ts";
-import type { Exchange, MediaLeg, MediaSession, ServiceEndpoint } from "../media/session.ts";
+import type { Exchange, MediaLeg, ServiceEndpoint } from "../media/session.ts";
 import { announcementSound, type FailureAnnouncement } from "../media/sound/announcements.ts";
 import { loadSoundFile } from "../media/sound/sound-file.ts";
+import type { CallerOffers } from "./caller-offers.ts";
 import type { CallContext } from "./context.ts";
 import { SERVICE_LEG } from "./service-leg.ts";
 
@@ -20,7 +21,7 @@ const SAMPLES_PER_MS = 8;
  */
 export class Announcement {
   readonly #context: CallContext;
-  readonly #media: MediaSession;
+  readonly #offers: CallerOffers;
   readonly #callerLeg: MediaLeg;
   readonly #progress: (sdp: string) => void;
   readonly #onOver: () => void;
@@ -30,29 +31,26 @@ export class Announcement {
 
   constructor(options: {
     readonly context: CallContext;
-    readonly media: MediaSession;
+    readonly offers: CallerOffers;
     readonly callerLeg: MediaLeg;
     /** Sends the 183. */
     readonly progress: (sdp: string) => void;
     readonly onOver: () => void;
   }) {
     this.#context = options.context;
-    this.#media = options.media;
+    this.#offers = options.offers;
     this.#callerLeg = options.callerLeg;
     this.#progress = options.progress;
     this.#onOver = options.onOver;
   }
 
-  /**
-   * @param announce a name of an announcement, or a file
-   * @param offer the caller's
-   */
-  async start(announce: string, reason: EndReason, offer: string): Promise<void> {
+  /** @param announce a name of an announcement, or a file */
+  async start(announce: string, reason: EndReason): Promise<void> {
     if (this.#state !== "new") return;
     this.#state = "playing";
     try {
       const sound = await soundOf(announce, reason, this.#context.country);
-      await this.#play(sound, offer);
+      await this.#play(sound);
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       this.#context.logger.warn("an announcement could not be played", { announce, detail });
@@ -67,7 +65,7 @@ export class Announcement {
     this.#service?.close();
   }
 
-  async #play(sound: Buffer, offer: string): Promise<void> {
+  async #play(sound: Buffer): Promise<void> {
     const service = await this.#context.media.createService(
       "play",
       { onFinished: () => this.#finish(), onDigit() {} },
@@ -83,8 +81,7 @@ export class Announcement {
       answerer: SERVICE_LEG,
       branch: "announcement",
     };
-    const toService = await this.#media.offer(exchange, offer);
-    const answer = await this.#media.answer(exchange, await service.answer(toService));
+    const answer = await this.#offers.inTurn(() => this.#offers.serve(service, exchange));
     if (this.#isOver()) return;
     const lengthMs = Math.min(sound.length / SAMPLES_PER_MS, LONGEST_MS);
     this.#timer = this.#context.clock.after(lengthMs + SLACK_MS, () => this.#finish());

@@ -60,6 +60,7 @@ export class Attempt {
   #exchange: Exchange;
   #state: AttemptState = "offering";
   #invite: OutgoingInvite | undefined;
+  #callerOffer: () => string | undefined = () => undefined;
   #callerSdp: string | undefined;
   #localSdp: string | undefined;
 
@@ -121,6 +122,11 @@ export class Attempt {
     return this.#state;
   }
 
+  /** What the caller offered when the callee was called. */
+  get callerSdp(): string | undefined {
+    return this.#callerSdp;
+  }
+
   /** What the callee has last been sent; undefined when it is asked for an offer. */
   get localSdp(): string | undefined {
     return this.#localSdp;
@@ -136,8 +142,10 @@ export class Attempt {
     return this.#invite;
   }
 
-  /** @param callerSdp the caller's offer; undefined asks the callee for one (late offer) */
-  async start(callerSdp: string | undefined): Promise<void> {
+  /** @param callerOffer what the caller offers now; undefined asks the callee for one (late offer) */
+  async start(callerOffer: () => string | undefined): Promise<void> {
+    const callerSdp = callerOffer();
+    this.#callerOffer = callerOffer;
     this.#callerSdp = callerSdp;
     let sdp: string | undefined;
     if (callerSdp !== undefined) {
@@ -231,7 +239,7 @@ export class Attempt {
     };
     this.#state = "offering";
     void this.#media.dropBranch(branch);
-    await this.start(this.#callerSdp);
+    await this.start(this.#callerOffer);
   }
 
   #fail(reason: EndReason, canFailOver: boolean): void {

@@ -1,3 +1,4 @@
+import type { MediaDirection } from "../media/direction.ts";
 import type { Exchange, MediaLeg } from "../media/session.ts";
 import type { Dialog } from "../signaling/engine.ts";
 import type { CallerIdentity } from "./presentation.ts";
@@ -6,6 +7,8 @@ import type { CallerIdentity } from "./presentation.ts";
 export interface EndSdps {
   readonly remoteSdp: string | undefined;
   readonly localSdp: string | undefined;
+  /** What the far end last said of itself; undefined: nothing but `sendrecv`. */
+  readonly direction?: MediaDirection | undefined;
 }
 
 /** An end of a call as other calls see it. */

@@ -1,3 +1,4 @@
+import { isReceiving } from "../media/direction.ts";
 import type { Exchange, MediaSession } from "../media/session.ts";
 import type { CallContext } from "./context.ts";
 import type { DialogEnd } from "./dialog-end.ts";
@@ -66,6 +67,12 @@ export class CallSounds {
   /** @returns whether one was running */
   stopRecording(): boolean {
     return this.#recordings.stop();
+  }
+
+  /** A caller may have put the call on hold before it was answered. */
+  onConnected(caller: DialogEnd, callee: DialogEnd | undefined): void {
+    const isHeld = callee !== undefined && !isReceiving(caller.direction);
+    if (isHeld) this.onChange(caller, callee, { isClosed: false });
   }
 
   /** The direction of an end may have changed. */

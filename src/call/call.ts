@@ -222,6 +222,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
         identity: options.identity,
         isStandIn: taken?.caller !== undefined,
         headersFor: taken?.headersFor,
+        offer: () => this.#progress.offers.sdp,
       },
     });
   }
@@ -231,6 +232,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
       onCancelled: (reason = CANCELLED) => this.#end(reason, "caller"),
       infoPackages: infoPackagesOf(this.#callerLeg),
       onRequest: (request) => this.#onInfo(this.#callerLeg, request),
+      onReinvite: (offer) => this.#progress.offers.receive(offer),
     });
     if (callStarted.hasSubscribers) callStarted.publish(this.view());
     const takeover = this.#takeover;
@@ -334,10 +336,9 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
         keeper: this.#keeper,
         takeover: this.#takeover,
         callee,
-        exchange: attempt.exchange,
+        attempt,
         sdp,
         progress: this.#progress,
-        callerOffer: this.#invite.sdp,
         isOver: () => this.#state !== "answering",
         onMoved: (why) => this.#story.note("media moved", why),
       }),
@@ -360,7 +361,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
         return "";
       }
       this.#service = service;
-      const answer = await sdpForCaller(this.#media, service, exchange, this.#invite.sdp);
+      const answer = await sdpForCaller(this.#media, service, exchange, this.#progress.offers);
       return this.#takeover?.bring(exchange, service.sdp ?? "") ?? answer;
     });
   }
@@ -375,21 +376,19 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
 
   onExhausted(reason: EndReason, announce: string | undefined): void {
     const by = this.#story.hasCallee ? "callee" : "gateway";
-    const offer = this.#invite.sdp;
-    const isHeard = offer !== undefined && this.#takeover === undefined;
-    if (announce === undefined || !isHeard || this.#state === "ended") {
+    if (announce === undefined || this.#isLateOffer || this.#takeover || this.#state === "ended") {
       this.#end(reason, by);
       return;
     }
     this.#story.note("announcement", tryParseAnnouncement(announce) ?? "file");
     this.#announcement = new Announcement({
       context: this.#context,
-      media: this.#media,
+      offers: this.#progress.offers,
       callerLeg: this.#callerLeg,
       progress: (sdp) => this.#progress.send(183, sdp),
       onOver: () => this.#end(reason, by),
     });
-    void this.#announcement.start(announce, completeReason(reason), offer);
+    void this.#announcement.start(announce, completeReason(reason));
   }
 
   onHangUp(): void {
@@ -570,7 +569,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
   async #join(negotiate: () => Promise<string>): Promise<void> {
     let sdp: string;
     try {
-      sdp = await negotiate();
+      sdp = await this.#progress.offers.conclude(negotiate);
     } catch (error) {
       this.#end(reasonOfMediaError(error), "gateway");
       return;
@@ -584,13 +583,15 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
     }
     if (this.#takeover !== undefined) this.#completeTakeover(this.#takeover);
     this.#caller = this.#newEnd("caller", this.#callerLeg, dialog, this.#identity, {
-      remoteSdp: this.#takeover?.callerSdp ?? this.#invite.sdp,
+      remoteSdp: this.#takeover?.callerSdp ?? this.#progress.offers.sdp,
       localSdp: sdp,
+      direction: this.#progress.offers.direction,
     });
     this.#state = "connected";
     this.#story.answered();
     this.#noteMedia();
     if (this.#isRecorded === true) this.record("start");
+    this.#sounds.onConnected(this.#caller, this.#callee);
     this.#publishChange();
     this.#keeper.onJoined();
     if (this.#hangsUpAtOnce) this.#end(NORMAL_CLEARING, "gateway");

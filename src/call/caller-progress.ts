@@ -10,20 +10,19 @@ import type {
   ProvisionalResponse,
 } from "../signaling/engine.ts";
 import type { Attempt } from "./attempt.ts";
+import { CallerOffers } from "./caller-offers.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
 
 /** What the caller hears of the callees before one has answered: ringing, and early media. */
 export class CallerProgress {
+  /** What the caller itself wants before it is answered. */
+  readonly offers: CallerOffers;
   readonly #invite: IncomingInvite;
   readonly #media: MediaSession;
   readonly #logger: Logger;
   readonly #fields: ExtraHeaders;
   #early: Attempt | undefined;
-  #sdp: string | undefined;
-  /** What plays was last agreed on with this SDP of the callee's. */
-  #calleeSdp: string | undefined;
   #agreed: string | undefined;
-  #joining: Promise<void> = Promise.resolve();
   #lastStatus = 0;
 
   /** @param fields of each response */
@@ -37,6 +36,7 @@ export class CallerProgress {
     this.#media = media;
     this.#logger = logger;
     this.#fields = fields;
+    this.offers = new CallerOffers(invite, media, logger);
   }
 
   /** Whose early media plays. */
@@ -44,9 +44,9 @@ export class CallerProgress {
     return this.#early;
   }
 
-  /** SDP last sent to the caller in a provisional response. */
+  /** SDP last sent to the caller, in a provisional response or in answer to an offer of its own. */
   get sdp(): string | undefined {
-    return this.#sdp;
+    return this.offers.told;
   }
 
   /** The callee's last offer that has been answered before it answered the call. */
@@ -54,17 +54,18 @@ export class CallerProgress {
     return this.#agreed;
   }
 
-  /** Resolves when no early media is being joined. Never throws. */
+  /** Resolves when no early media is being joined or changed. Never throws. */
   settled(): Promise<void> {
-    return this.#joining;
+    return this.offers.settled();
   }
 
   send(status: number, sdp: string | undefined): void {
-    const isNews = status !== this.#lastStatus || sdp !== this.#sdp;
+    const { told } = this.offers;
+    const isNews = status !== this.#lastStatus || sdp !== told;
     // Once early media plays, a 180 without SDP must not stop it.
-    if (!isNews || (this.#sdp !== undefined && sdp === undefined)) return;
+    if (!isNews || (told !== undefined && sdp === undefined)) return;
     this.#lastStatus = status;
-    this.#sdp = sdp;
+    this.offers.told = sdp;
     this.#invite.progress(status, {
       ...(sdp !== undefined && { sdp }),
       headers: this.#fields,
@@ -73,7 +74,7 @@ export class CallerProgress {
 
   /** The caller has lost its early dialog: ringing begins anew. */
   restart(): void {
-    this.#sdp = undefined;
+    this.offers.restart();
     this.#lastStatus = 0;
   }
 
@@ -94,18 +95,22 @@ export class CallerProgress {
     },
   ): void {
     if (sdp === undefined || !caller.isHeard) this.send(status === 183 ? 180 : status, undefined);
-    else this.#joining = this.#join(attempt, sdp, caller.isOpen);
+    else void this.offers.inTurn(() => this.#join(attempt, sdp, caller.isOpen));
   }
 
   /**
    * Answers an offer of the callee's before it answers the call (RFC 3311 §5.2): it sends from
    * elsewhere, or with other codecs. The caller is not asked, so what it has must hold: else 488.
    */
-  async answerOffer(attempt: Attempt, offer: IncomingReinvite): Promise<void> {
-    await this.#joining;
-    const [callerSdp, told] = [this.#invite.sdp, this.#sdp];
+  answerOffer(attempt: Attempt, offer: IncomingReinvite): Promise<void> {
+    return this.offers.inTurn(() => this.#answerInTurn(attempt, offer));
+  }
+
+  async #answerInTurn(attempt: Attempt, offer: IncomingReinvite): Promise<void> {
+    const { sdp: callerSdp, told } = this.offers;
+    const said = this.offers.saidBy(attempt);
     if (
-      attempt !== this.#early ||
+      said === undefined ||
       callerSdp === undefined ||
       told === undefined ||
       offer.sdp === undefined
@@ -122,12 +127,12 @@ export class CallerProgress {
     try {
       const toCaller = await this.#media.offer(back, offer.sdp);
       if (!isSamePlace(told, toCaller)) {
-        await this.#media.answer(attempt.exchange, this.#calleeSdp ?? "");
+        await this.#media.answer(attempt.exchange, said);
         offer.reject(488);
         return;
       }
       const answer = await this.#media.answer(back, answerAgain(callerSdp, told));
-      this.#calleeSdp = offer.sdp;
+      this.offers.calleeSaid(attempt, offer.sdp);
       this.#agreed = offer.sdp;
       attempt.answered(answer);
       offer.accept(answer);
@@ -144,9 +149,8 @@ export class CallerProgress {
     isOpen: (stage: "ringing" | "joining") => boolean,
   ): Promise<void> {
     try {
-      const answer = await this.#media.answer(attempt.exchange, sdp);
+      const answer = await this.offers.bring(attempt, sdp);
       this.#early = attempt;
-      this.#calleeSdp = sdp;
       this.#agreed = undefined;
       // The callee may have answered meanwhile. Its answer waits its turn in the media session, so
       // the caller still hears of the two in their order.

@@ -62,7 +62,7 @@ export class DialogEnd implements CallEnd, DialogHandler {
   /** Where packets are lost, as the browser there was last told. */
   toldSegment: Segment | undefined;
   /** What it last said of itself, in an offer or an answer. */
-  direction: MediaDirection = "sendrecv";
+  direction: MediaDirection;
   readonly #owner: DialogEndOwner;
   readonly #context: CallContext;
   readonly #index: EndIndex<DialogEnd>;
@@ -90,6 +90,7 @@ export class DialogEnd implements CallEnd, DialogHandler {
     this.identity = options.identity;
     this.remoteSdp = options.sdps.remoteSdp;
     this.localSdp = options.sdps.localSdp;
+    this.direction = options.sdps.direction ?? "sendrecv";
     this.#index = options.index;
     this.#index.add(this);
     this.dialog.attach(this);

@@ -82,6 +82,8 @@ interface Target {
 interface Caller {
   readonly invite: IncomingInvite;
   readonly leg: MediaLeg;
+  /** What it offers now. */
+  readonly offer: () => string | undefined;
   readonly identity: CallerIdentity;
   /** Its SDP stands in for one that it will be asked for when somebody answers. */
   readonly isStandIn: boolean;
@@ -115,7 +117,6 @@ export class Hunt implements AttemptHandler {
   readonly #handler: HuntHandler;
   readonly #caller: Caller;
   readonly #dialled: string;
-  readonly #callerSdp: string | undefined;
   /** Actions still to do when the stages are used up; the next one is at the front. */
   #actions: readonly Action[];
   #stages: Stage[] = [];
@@ -159,7 +160,6 @@ export class Hunt implements AttemptHandler {
     const { invite } = options.caller;
     const { action, route } = options.decision;
     this.#dialled = invite.calledNumber;
-    this.#callerSdp = invite.sdp;
     this.#actions = [action];
     this.#question = { call: options.id, to: invite.calledNumber, route };
   }
@@ -621,7 +621,7 @@ export class Hunt implements AttemptHandler {
     for (const attempt of attempts) this.#live.add(attempt);
     for (const attempt of attempts) {
       this.#handler.onAttempt(attempt);
-      void attempt.start(this.#callerSdp);
+      void attempt.start(this.#caller.offer);
     }
   }
 

@@ -1,5 +1,6 @@
 import { MediaError } from "../media/errors.ts";
-import type { Exchange, MediaSession } from "../media/session.ts";
+import type { MediaSession } from "../media/session.ts";
+import type { Attempt } from "./attempt.ts";
 import type { CallerProgress } from "./caller-progress.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { isNodeLost } from "./media-reason.ts";
@@ -18,18 +19,19 @@ export async function joinedAnswer(join: {
   /** Of a caller that comes from another call. */
   readonly takeover: Takeover | undefined;
   readonly callee: DialogEnd;
-  readonly exchange: Exchange;
+  readonly attempt: Attempt;
   /** What the callee has answered. */
   readonly sdp: string;
-  /** What the caller has got as early media. */
+  /** What the caller has got as early media, and what it offers. */
   readonly progress: CallerProgress;
-  /** undefined: its ACK will bring the answer to what the callee offers. */
-  readonly callerOffer: string | undefined;
   isOver(): boolean;
   onMoved(why: string): void;
 }): Promise<string> {
-  const { media, keeper, callee, exchange, sdp, progress, callerOffer } = join;
+  const { media, keeper, callee, attempt, sdp, progress } = join;
+  const { exchange } = attempt;
+  const callerOffer = progress.offers.sdp;
   if (join.takeover !== undefined) return join.takeover.bring(exchange, sdp);
+  // Its ACK will bring the answer to what the callee offers.
   if (callerOffer === undefined) {
     const { offerer, answerer } = exchange;
     return media.offer({ ...exchange, offerer: answerer, answerer: offerer }, sdp);
@@ -40,7 +42,7 @@ export async function joinedAnswer(join: {
     // An offer of its own before it answered is the last word.
     if (early !== undefined && sdp === progress.agreed) return early;
     try {
-      return await media.answer(exchange, sdp);
+      return await progress.offers.bring(attempt, sdp);
     } catch (error) {
       if (!isNodeLost(error)) throw error;
       keeper.move("its rtpengine was lost while it rang");

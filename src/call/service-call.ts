@@ -7,6 +7,7 @@ import type {
   ServiceHandler,
   ServiceKind,
 } from "../media/session.ts";
+import type { CallerOffers } from "./caller-offers.ts";
 import type { CallContext } from "./context.ts";
 import type { DialogEnd } from "./dialog-end.ts";
 import { SERVICE_LEG } from "./service-leg.ts";
@@ -53,11 +54,10 @@ export async function sdpForCaller(
   media: MediaSession,
   service: ServiceEndpoint,
   exchange: Exchange,
-  callerOffer: string | undefined,
+  offers: CallerOffers,
 ): Promise<string> {
-  if (callerOffer === undefined) return media.offer(exchange, await service.offer());
-  const toService = await media.offer(exchange, callerOffer);
-  return media.answer(exchange, await service.answer(toService));
+  if (offers.sdp === undefined) return media.offer(exchange, await service.offer());
+  return offers.serve(service, exchange);
 }
 
 /** Brings the caller's answer to a late offer, out of its ACK, to the service. @throws MediaError */

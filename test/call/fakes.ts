@@ -464,7 +464,7 @@ export function makeRig(
 
 /** Lets every promise that is ready run. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  for (let turn = 0; turn < 60; turn += 1) await Promise.resolve();
 }
 
 export const ANN: Party = { kind: "user", userId: "1001", instanceId: "1001-tab" };

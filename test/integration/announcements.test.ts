@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 
+import { Sipp } from "../harness/sipp.ts";
 import { Telephone } from "../harness/telephone.ts";
 import { measureTone, type Sound } from "../harness/tone.ts";
 import { waitFor } from "../harness/wait.ts";
 import { DeskCall } from "./desk-call.ts";
-import { reasonOf, useOffice, useRecords } from "./support.ts";
+import { DESK_HOST, reasonOf, useOffice, useRecords } from "./support.ts";
 
 const office = useOffice({
   plan: { country: "FR" },
@@ -79,6 +80,52 @@ describe("announcements before a failure", () => {
     const refusal = await call.refused();
     expect(refusal.statusCode).toBe(487);
     expect(await onlyRecord()).toMatchObject({ end: { sipStatus: 487, by: "caller" } });
+  });
+});
+
+describe("RFC 3311 and RFC 3262 §5 a caller that changes its media before it is answered", () => {
+  it("in PRACK, then in UPDATE: it is heard, and hears, where it said last", async () => {
+    const { gateway, desk } = office();
+    await using first = await Telephone.open(600);
+    await using second = await Telephone.open(800, "PCMA");
+    await using callee = await Telephone.open(1400);
+    await using sipp = await Sipp.start({
+      scenario: "uac-early-offers",
+      remote: gateway.sip,
+      service: "700",
+      localHost: DESK_HOST,
+      values: { prack_port: first.rtp.port, update_port: second.rtp.port },
+    });
+    const leg = await DeskCall.incoming(desk, "700");
+    callee.talk(leg.invite.body.toString());
+    leg.respond(183, { sdp: callee.sdp() });
+    const answer = await waitFor(
+      async () =>
+        (await sipp.messages()).find(
+          ({ direction, what, text }) =>
+            direction === "received" && what === "200" && /^CSeq: *3 UPDATE/im.test(text),
+        ),
+      { what: "the answer to the UPDATE", timeoutMs: 20_000, intervalMs: 50 },
+    );
+    expect(answer.text).toMatch(/^m=audio [1-9]\d* RTP\/AVP 8\b/m);
+    second.talk(answer.text);
+    const isHeardBothWays = async (): Promise<void> => {
+      const share = async (telephone: Telephone, hz: number): Promise<number> =>
+        measureTone(await telephone.listen(300), hz).share;
+      await expect.poll(() => share(second, 1400), { timeout: 20_000 }).toBeGreaterThan(0.8);
+      await expect.poll(() => share(callee, 800), { timeout: 20_000 }).toBeGreaterThan(0.8);
+    };
+    await isHeardBothWays();
+    expect(leg.unread).toEqual([]);
+    await leg.answer(callee.sdp());
+    await sipp.waitForMessage("sent", "ACK");
+    await isHeardBothWays();
+    // RFC 3261 §13.2.1: what was agreed on holds, so nobody is asked again.
+    expect(await sipp.received()).not.toContain("INVITE");
+    expect(leg.unread).toEqual([]);
+    await leg.bye();
+    expect(await sipp.finished()).toMatchObject({ successfulCalls: 1, failedCalls: 0 });
+    expect(await onlyRecord()).toMatchObject({ result: "success" });
   });
 });
 

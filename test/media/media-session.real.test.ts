@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { type AnsweringAttempt, CallerOffers } from "../../src/call/caller-offers.ts";
 import { SystemClock } from "../../src/core/clock.ts";
 import { silentLogger } from "../../src/core/logger.ts";
 import { createMediaEngine } from "../../src/media/media-engine.ts";
@@ -272,6 +273,60 @@ describe("a media session on a real rtpengine", () => {
     const hold = await session.offer(right, asteriskSdp("0 8 101", "sendonly"));
     expect(transportOf(hold)).toEqual(transportOf(b));
     expect(formatsOf(reply)).toEqual(["0", "101"]);
+    await session.close();
+  });
+
+  it("RFC 3311 a caller that moves while two ring: whoever answers in the end talks to it", async () => {
+    await using before = await RtpPeer.open();
+    await using after = await RtpPeer.open();
+    await using callee = await RtpPeer.open();
+    const session = engine.createSession({ policy: "narrow" });
+    const callerSdp = before.sdp("0 8 101");
+    const offers = new CallerOffers({ sdp: callerSdp }, session, silentLogger);
+    const [first, second] = [pairOf("rtp", "rtp", "b1"), pairOf("rtp", "rtp", "b2")];
+    const attempt = async (exchange: Exchange) => ({
+      exchange,
+      state: "ringing" as AnsweringAttempt["state"],
+      callerSdp,
+      localSdp: await session.offer(exchange, callerSdp),
+    });
+    const [heard, other] = [await attempt(first), await attempt(second)];
+    const offerAgain = (sdp: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        offers.receive({
+          method: "UPDATE",
+          sdp,
+          accept: resolve,
+          reject: (status) => reject(new Error(`refused with ${status}`)),
+        });
+      });
+    const told = await offers.bring(heard, callee.sdp("0 101"));
+    offers.told = told;
+    // Another codec than the callee's, who is not asked.
+    const moved = await offerAgain(after.sdp("8 101"));
+    expect([audioPortOf(moved), formatsOf(moved)]).toEqual([audioPortOf(told), ["8", "101"]]);
+    const held = await offerAgain(after.sdp("8 101", "inactive"));
+    expect(held).toContain("a=inactive\r\n");
+    // The one that was heard has gone: nobody is there to answer, and the caller goes on.
+    heard.state = "ended";
+    await session.dropBranch("b1");
+    const alone = await offerAgain(after.sdp("8 101"));
+    expect([audioPortOf(alone), formatsOf(alone)]).toEqual([audioPortOf(told), ["8", "101"]]);
+    expect(alone).toContain("a=sendrecv\r\n");
+    const final = await offers.bring(other, callee.sdp("0 101"));
+    expect([audioPortOf(final), formatsOf(final)]).toEqual([audioPortOf(told), ["8", "101"]]);
+    // The caller is where it said last, the callee where it was when it was called.
+    await waitFor(
+      () => {
+        after.send(audioPortOf(told), 8, Buffer.alloc(160, 0xd5));
+        callee.send(audioPortOf(other.localSdp), 0, Buffer.alloc(160, 0xff));
+        return after.received.length > 5 && callee.received.length > 5;
+      },
+      { what: "sound both ways", intervalMs: 20 },
+    );
+    expect(new Set(after.received.map(({ payloadType }) => payloadType))).toEqual(new Set([8]));
+    expect(new Set(callee.received.map(({ payloadType }) => payloadType))).toEqual(new Set([0]));
+    expect(before.received).toHaveLength(0);
     await session.close();
   });
 

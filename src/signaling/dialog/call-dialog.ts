@@ -328,7 +328,11 @@ export class CallDialog implements Dialog, DialogUsage {
       },
       onBegin: () => this.#reinviteQueue?.yield(),
       accept: (transaction, sdp, isLateOffer) => this.#acceptOffer(transaction, sdp, isLateOffer),
-      onEnd: () => this.#reinviteQueue?.pump(),
+      onEnd: () => {
+        // RFC 3262 §5: an offer in the PRACK that our 2xx waits for is answered before it.
+        this.#acceptance?.reliable?.pump();
+        this.#reinviteQueue?.pump();
+      },
     });
     return this.#incomingOffers;
   }
@@ -384,7 +388,7 @@ export class CallDialog implements Dialog, DialogUsage {
       this.#acks.isOwed ||
       this.#accepts.hasOffer ||
       this.#accepts.isFull ||
-      this.#state.name === "held"
+      (this.#state.name === "held" && this.#acceptance?.reliable?.holdsAccept === true)
     );
   }
 
@@ -421,16 +425,20 @@ export class CallDialog implements Dialog, DialogUsage {
       transaction.respond(ourResponse(request, 481)); // RFC 3262 §3
       return;
     }
-    // An offer now (RFC 3262 §5) would have to be answered before our 2xx, whose SDP is chosen.
-    const status = request.sdp === undefined ? 200 : 488;
-    transaction.respond(ourResponse(request, status));
-    reliable.pump();
+    if (request.sdp === undefined) transaction.respond(ourResponse(request, 200));
+    else this.#offers.receive("PRACK", transaction);
+    if (request.sdp === undefined || !this.#offers.isPending) reliable.pump();
   }
 
   #acceptOffer(transaction: ServerTransaction, sdp: string, isLateOffer: boolean): void {
     const { request } = transaction;
     this.#localSdp = sdp;
-    const fields = this.#refreshedBy(transaction);
+    // What would have been offered next is out of date.
+    if (this.#acceptance !== undefined) {
+      this.#acceptance = { ...this.#acceptance, nextOffer: undefined };
+    }
+    // RFC 3261 §12.2: of the three that bring an offer a PRACK alone refreshes nothing.
+    const fields = request.method === "PRACK" ? [] : this.#refreshedBy(transaction);
     const response = ourResponse(request, 200, { sdp, fields });
     if (request.method === "INVITE") this.#sendOk(transaction, response, isLateOffer);
     else respondTo(this.#context, this.peer, transaction, response);

@@ -50,10 +50,20 @@ export class IncomingOffers {
     } else if (this.#port.isOfferOpen()) {
       transaction.respond(ourResponse(request, 491)); // RFC 3261 §14.2, RFC 3311 §5.2
     } else if (this.#current !== undefined) {
-      transaction.respond(this.#busyResponse(transaction)); // RFC 3261 §14.2, RFC 3311 §5.2
+      this.putOff(transaction);
     } else {
       this.#begin(method, transaction);
     }
+  }
+
+  /**
+   * Another offer has no answer of ours yet: 500 with a Retry-After between 0 and 10 seconds
+   * (RFC 3261 §14.2, RFC 3311 §5.2).
+   */
+  putOff(transaction: ServerTransaction): void {
+    const seconds = Math.floor(this.#context.random() * 11);
+    const fields: readonly HeaderField[] = [["Retry-After", String(seconds)]];
+    transaction.respond(ourResponse(transaction.request, 500, { fields }));
   }
 
   /** The dialog has ended: pending requests still get their response (RFC 3261 §15.1.2). */
@@ -88,12 +98,5 @@ export class IncomingOffers {
   #respond(transaction: ServerTransaction, status: number, options: ResponseOptions): void {
     const response = ourResponse(transaction.request, status, options);
     respondTo(this.#context, this.#peer, transaction, response);
-  }
-
-  /** 500 with a Retry-After between 0 and 10 seconds. */
-  #busyResponse(transaction: ServerTransaction): ReturnType<typeof ourResponse> {
-    const seconds = Math.floor(this.#context.random() * 11);
-    const fields: readonly HeaderField[] = [["Retry-After", String(seconds)]];
-    return ourResponse(transaction.request, 500, { fields });
   }
 }

@@ -174,6 +174,8 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     const isWanted = supports(this.request, "199") && !requires(this.request, "100rel");
     const hasProgressed = this.#provisional !== undefined || this.#reliable !== undefined;
     if (this.#state === "ended" || !isWanted || !hasProgressed) return false;
+    // What has been offered there goes with it.
+    this.#offers.cancel();
     respondTo(this.#context, this.peer, this.#transaction, this.#response(199, { reason }));
     this.#repeat?.cancel();
     this.#reliable?.stop();
@@ -258,7 +260,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
         return;
       case "INVITE":
         // RFC 3261 §14.2: a second INVITE before the final response to the first.
-        transaction.respond(ourResponse(request, 500, { fields: [["Retry-After", "2"]] }));
+        this.#offers.putOff(transaction);
         return;
       case "INFO":
         this.#onInfo(request, transaction);
@@ -353,7 +355,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
       transaction.respond(ourResponse(request, 200, { fields: [this.#contactField()] }));
     } else if (this.#answer === undefined || this.#reliable?.holdsAccept === true) {
       // RFC 3311 §5.2: the offer of the INVITE has no answer yet.
-      transaction.respond(ourResponse(request, 500, { fields: [["Retry-After", "2"]] }));
+      this.#offers.putOff(transaction);
     } else {
       this.#offers.receive("UPDATE", transaction);
     }

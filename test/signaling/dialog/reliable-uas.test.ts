@@ -3,7 +3,9 @@ import { PeerDialog, SipPeer } from "../../harness/sip-peer.ts";
 import { TestEngine, sdpOf } from "../../harness/signaling-engine.ts";
 import type { InviteLog } from "../../harness/signaling-engine.ts";
 import type { ReliableUse } from "../../../src/signaling/dialog/leg-terms.ts";
+import type { IncomingReinvite } from "../../../src/signaling/engine.ts";
 import type { SipRequest, SipResponse } from "../../../src/signaling/message/message.ts";
+import { waitFor } from "../../harness/wait.ts";
 
 const peers: SipPeer[] = [];
 let engine: TestEngine;
@@ -203,6 +205,40 @@ describe("RFC 3262 §5 offer and answer", () => {
     await dialog.expect("bye");
   });
 
+  it.each(["accepted", "refused"] as const)(
+    "answer an offer in the PRACK that the 2xx waits for first: %s",
+    async (outcome) => {
+      const { request, log } = await call();
+      log.invite.progress(183, { sdp: sdpOf("4711") });
+      const early = await pbx.expectResponse(183);
+      // What holds in the end is not what was said early: it would be offered next.
+      const dialog = log.accept(sdpOf("4711").replace("RTP/AVP 0", "RTP/AVP 8"));
+      const far = prack(request, early, sdpOf("second"));
+      const { reinvite } = await dialog.expect("reinvite");
+      expect([reinvite.method, reinvite.sdp]).toEqual(["PRACK", sdpOf("second")]);
+      far.request("UPDATE", { body: sdpOf("third") });
+      await pbx.expectResponse(500, "UPDATE");
+      expect(pbx.unread).toHaveLength(0);
+      if (outcome === "accepted") reinvite.accept(sdpOf("second-answer"));
+      else reinvite.reject(488);
+      const answer = await pbx.expectResponse(outcome === "accepted" ? 200 : 488, "PRACK");
+      expect(answer.sdp).toBe(outcome === "accepted" ? sdpOf("second-answer") : undefined);
+      expect((await pbx.expectResponse(200, "INVITE")).sdp).toBeUndefined();
+      far.request("ACK", { cseq: 1 });
+      await dialog.expect("confirmed");
+      if (outcome === "refused") {
+        const correction = await pbx.expectRequest("INVITE");
+        expect(correction.sdp).toContain("RTP/AVP 8");
+        pbx.respond(correction, 200, { body: sdpOf("theirs") });
+        await pbx.expectRequest("ACK");
+      }
+      expect(pbx.unread).toHaveLength(0);
+      far.request("BYE");
+      await pbx.expectResponse(200, "BYE");
+      await dialog.expect("bye");
+    },
+  );
+
   it("do not hold it for a response without SDP, whose PRACK still gets 200", async () => {
     const { request, log } = await call();
     log.invite.progress(180);
@@ -343,7 +379,9 @@ describe("RFC 3262 §5 offer and answer", () => {
     log.invite.progress(183, { sdp: sdpOf("answer") });
     const early = await pbx.expectResponse(183);
     PeerDialog.asCaller(pbx, request, early).request("UPDATE", { body: sdpOf("second") });
-    expect((await pbx.expectResponse(500, "UPDATE")).headers.has("Retry-After")).toBe(true);
+    const seconds = (await pbx.expectResponse(500, "UPDATE")).headers.get("Retry-After");
+    expect(Number(seconds)).toBeGreaterThanOrEqual(0);
+    expect(Number(seconds)).toBeLessThanOrEqual(10);
     await finish({ request, log });
   });
 });
@@ -363,6 +401,23 @@ describe("RFC 3261 §8.2.2.3 and §21.4.16 100rel that does not fit", () => {
 });
 
 describe("RFC 6228 §5 199", () => {
+  it("takes an offer with it that has no answer yet", async () => {
+    const { request, log } = await call({ headers: [["Supported", "199, 100rel"]] });
+    const offers: IncomingReinvite[] = [];
+    log.invite.attach({ onCancelled() {}, onReinvite: (offer) => offers.push(offer) });
+    log.invite.progress(183, { sdp: sdpOf("answer") });
+    const far = prack(request, await pbx.expectResponse(183));
+    await pbx.expectResponse(200, "PRACK");
+    far.request("UPDATE", { body: sdpOf("second") });
+    await waitFor(() => offers.length === 1, { what: "the offer" });
+    log.invite.endEarlyDialog?.({ sipStatus: 503 });
+    await pbx.expectResponse(487, "UPDATE");
+    await pbx.expectResponse(199);
+    offers[0]?.accept(sdpOf("too late"));
+    expect(pbx.unread).toHaveLength(0);
+    await finish({ request, log });
+  });
+
   it("ends the early dialog of a fork that died, and another To-tag goes on", async () => {
     const { request, log } = await call({ headers: [["Supported", "199"]] });
     log.invite.progress(183, { sdp: sdpOf("first") });
