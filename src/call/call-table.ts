@@ -232,7 +232,7 @@ export class CallTable implements EngineHandler {
       release: () => {
         for (const release of releases) release();
       },
-      onEnded: () => this.#onCallEnded(id),
+      onEnded: (ended) => this.#onCallEnded(ended),
       surroundings: this.#surroundings,
       taken: taken && { ...taken, onHandover },
     });
@@ -372,8 +372,9 @@ export class CallTable implements EngineHandler {
     return this.#callerOf(end.dialog, end.identity);
   }
 
-  #onCallEnded(id: string): void {
-    this.#calls.delete(id);
+  #onCallEnded(call: Call): void {
+    this.#calls.delete(call.id);
+    this.#ringing.forget(call);
     if (this.#calls.size > 0) return;
     const waiting = this.#onIdle;
     this.#onIdle = [];

@@ -22,16 +22,28 @@ interface Ringing {
 
 /** What rings, by our INVITE, for those who name its early dialog in Replaces (RFC 3891 §3). */
 export class RingingIndex {
-  readonly #ringing = new WeakMap<OutgoingInvite, Ringing>();
+  readonly #ringing = new Map<OutgoingInvite, Ringing>();
+  readonly #invites = new Map<RingingCall, Set<OutgoingInvite>>();
 
   add(call: RingingCall, attempt: Attempt): void {
-    if (attempt.invite !== undefined) this.#ringing.set(attempt.invite, { call, attempt });
+    const { invite } = attempt;
+    if (invite === undefined) return;
+    this.#ringing.set(invite, { call, attempt });
+    const invites = this.#invites.get(call);
+    if (invites === undefined) this.#invites.set(call, new Set([invite]));
+    else invites.add(invite);
   }
 
   /** @returns undefined when it rings no more */
   find(invite: OutgoingInvite): Ringing | undefined {
     const ringing = this.#ringing.get(invite);
     return ringing?.attempt.state === "ringing" ? ringing : undefined;
+  }
+
+  /** The call is over. An INVITE is remembered half a minute longer, and must not keep it. */
+  forget(call: RingingCall): void {
+    for (const invite of this.#invites.get(call) ?? []) this.#ringing.delete(invite);
+    this.#invites.delete(call);
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { browserSdp } from "../harness/browser-sdp.ts";
+import { callsInMemory, countingCalls } from "../harness/calls-in-memory.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { waitFor } from "../harness/wait.ts";
 import type { IncomingCall } from "../harness/ws-call.ts";
@@ -19,6 +20,7 @@ import {
 } from "./support.ts";
 const office = useOffice({
   routes: [{ name: "short", to: "_79X", do: { dial: "desk", timeout: "1s" } }],
+  gateway: { env: countingCalls() },
 });
 
 const theRecord = useRecords(office);
@@ -449,5 +451,12 @@ describe("sipp as the trunk", () => {
     await leg.cancelled();
     expect(await sipp.finished()).toMatchObject({ code: 0, successfulCalls: 1 });
     expect(await theRecord()).toMatchObject({ end: { sipStatus: 487, by: "caller" } });
+  });
+});
+
+describe("after all of these calls", () => {
+  // SIP remembers their INVITEs for half a minute (RFC 6026 §8), and must not keep more by it.
+  it("the gateway keeps none in memory", async () => {
+    expect(await callsInMemory(office().gateway)).toBe(0);
   });
 });
