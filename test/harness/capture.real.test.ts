@@ -16,10 +16,11 @@ describe("capture on the loopback", () => {
     await new Promise<void>((resolve) => {
       socket.send("hello there", port, "127.0.0.1", () => socket.close(() => resolve()));
     });
-    const packets = await capture.stop();
-    const mine = packets.filter((packet) => packet.destination.port === port);
-    expect(mine.map((packet) => packet.payload.toString())).toEqual(["hello there"]);
-    expect(mine[0]?.source.host).toBe("127.0.0.1");
+    for (const packets of [await capture.soFar(), await capture.soFar(), await capture.stop()]) {
+      const mine = packets.filter((packet) => packet.destination.port === port);
+      expect(mine.map((packet) => packet.payload.toString())).toEqual(["hello there"]);
+      expect(mine[0]?.source.host).toBe("127.0.0.1");
+    }
   });
 
   it.each([

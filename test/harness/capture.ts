@@ -27,6 +27,7 @@ export class Capture implements AsyncDisposable {
   readonly #directory: string;
   readonly #file: string;
   readonly #beaconPort: number;
+  #marks = 0;
 
   /**
    * Starts to capture; from its return on nothing is missed.
@@ -53,18 +54,29 @@ export class Capture implements AsyncDisposable {
     this.#file = file;
   }
 
+  /** Every datagram until now, in order; the capture goes on. */
+  async soFar(): Promise<readonly UdpPacket[]> {
+    this.#marks += 1;
+    await this.#beacon(`offhook capture at mark ${this.#marks}.`);
+    return this.#packetsOf(await readFile(this.#file));
+  }
+
   /** Ends the capture and gives every datagram in order. */
   async stop(): Promise<readonly UdpPacket[]> {
     await this.#beacon("offhook capture ends");
     await this.#child.stop("SIGINT");
-    const packets = parsePcap(await readFile(this.#file));
+    const packets = this.#packetsOf(await readFile(this.#file));
     await removeDirectory(this.#directory);
-    return packets.filter((packet) => packet.destination.port !== this.#beaconPort);
+    return packets;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#child.stop("SIGKILL");
     await removeDirectory(this.#directory);
+  }
+
+  #packetsOf(file: Buffer): readonly UdpPacket[] {
+    return parsePcap(file).filter((packet) => packet.destination.port !== this.#beaconPort);
   }
 
   /** Sends a datagram until it stands in the file: everything before it does too. */
