@@ -1,22 +1,70 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Files that mostly wait, for the timers of SIP. */
-const WAITING = [
+/** Files that wait for minutes of a clock and do next to nothing meanwhile. */
+const SLEEPING = [
   "test/browser/killed-browser.test.ts",
-  "test/browser/outcomes.test.ts",
   "test/browser/silent-peer.test.ts",
   "test/integration/asterisk-timers.test.ts",
-  "test/integration/lost-connection.test.ts",
-  "test/integration/media-timeout.test.ts",
+  "test/integration/attack-memory.test.ts",
+];
+/**
+ * Files that mostly wait: for the timers of SIP, and for sound that plays. None of them has a bound
+ * on a time that a busy machine could break. The longest come first: they begin first.
+ */
+const WAITING = [
+  "test/browser/outcomes.test.ts",
   "test/integration/signaling-loss.test.ts",
   "test/integration/sip-races.test.ts",
+  "test/integration/fake-carrier.test.ts",
+  "test/integration/announcements.test.ts",
+  "test/integration/lost-connection.test.ts",
+  "test/integration/media-timeout.test.ts",
+  "test/integration/shutdown.test.ts",
+  "test/integration/trunk-registration.test.ts",
+  "test/harness/baresip.real.test.ts",
+  "test/harness/capture.real.test.ts",
+  "test/integration/transfer.test.ts",
+  "test/integration/hangup-matrix.test.ts",
+  "test/integration/dtmf-matrix.test.ts",
+  "test/harness/sipp.real.test.ts",
+  "test/media/digits.real.test.ts",
+  "test/harness/asterisk.real.test.ts",
+  "test/integration/topology.test.ts",
+  "test/integration/linphone.test.ts",
+  "test/integration/pass-through.test.ts",
 ];
+/** Files that take so little of the machine that two at once, on two cores, do not notice each other. */
+const LIGHT = [
+  "test/integration/pass-through-pace.test.ts",
+  "test/media/services.real.test.ts",
+  "test/integration/hold-and-recording.test.ts",
+  "test/media/opus-digits.real.test.ts",
+  "test/integration/trunk-media.test.ts",
+  "test/integration/echo-loop.test.ts",
+];
+/** Those that run at once. */
+const AT_ONCE = [...SLEEPING, ...WAITING, ...LIGHT];
+
+/** Lets files that run at once begin in the order of their list. */
+class ListedOrder extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number =>
+      AT_ONCE.findIndex((path) => moduleId.endsWith(path));
+    const projects = Map.groupBy(await super.sort(files), ({ project }) => project.name);
+    return [...projects.values()].flatMap((group) =>
+      group.toSorted((one, other) => rank(one) - rank(other)),
+    );
+  }
+}
+
 const outcomeFile = process.env["OFFHOOK_TEST_OUTCOME"];
 
 /**
- * Four projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
+ * Six projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
  * with sound in them, so their files run one after another: two of them at once on a small machine
- * would measure each other. Those of `waiting` run at once.
+ * would measure each other. Those of `waiting` run at once, those of `light` two at once, and those
+ * of `sleeping` beside `unit`.
  */
 export default defineConfig({
   test: {
@@ -26,6 +74,7 @@ export default defineConfig({
         ? ["default"]
         : ["default", ["./scripts/setup/vitest-reporter.mjs", { file: outcomeFile }]],
     passWithNoTests: false,
+    sequence: { sequencer: ListedOrder },
     projects: [
       {
         extends: true,
@@ -42,6 +91,18 @@ export default defineConfig({
           ],
           testTimeout: 10_000,
           hookTimeout: 10_000,
+          maxWorkers: "100%",
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "sleeping",
+          include: SLEEPING,
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+          maxWorkers: 4,
+          sequence: { groupOrder: 4 },
         },
       },
       {
@@ -58,9 +119,20 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "light",
+          include: LIGHT,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 5 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/**/*.real.test.ts"],
-          exclude: WAITING,
+          exclude: AT_ONCE,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
@@ -72,7 +144,9 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
-          exclude: WAITING,
+          // Tests of one file that may run at once say so themselves.
+          maxConcurrency: 2,
+          exclude: AT_ONCE,
           testTimeout: 90_000,
           hookTimeout: 90_000,
           fileParallelism: false,

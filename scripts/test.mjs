@@ -83,16 +83,20 @@ async function runAll() {
       outcomes.push({ passed: isGood ? 1 : 0, failed: isGood ? 0 : 1, skipped: 0 });
     }
   }
-  outcomes.push(await runTests(root, ["unit"], { filters }));
-  await chroots;
   const wrapper = await ownNetwork();
+  const withPeers = (/** @type {string} */ project, isBeside = false) =>
+    runTests(root, [project], { filters, wrapper: wrapper ?? [], isBeside });
+  // What waits for minutes and does nothing meanwhile does so beside the unit tests.
+  const asleep = wrapper === undefined ? [] : [chroots.then(() => withPeers("sleeping", true))];
+  outcomes.push(...(await Promise.all([runTests(root, ["unit"], { filters }), ...asleep])));
+  await chroots;
   if (wrapper === undefined) {
     say("skipped: integration and browser tests: they need root, or unprivileged user namespaces,");
     say("  for a network of their own. Run them with: sudo npm test");
-    outcomes.push({ passed: 0, failed: 0, skipped: 3 });
+    outcomes.push({ passed: 0, failed: 0, skipped: 5 });
   } else {
-    for (const project of ["waiting", "integration", "browser"]) {
-      outcomes.push(await runTests(root, [project], { filters, wrapper }));
+    for (const project of ["waiting", "light", "integration", "browser"]) {
+      outcomes.push(await withPeers(project));
     }
   }
   return sum(outcomes);

@@ -51,12 +51,13 @@ export function readOutcome(report, code, isFiltered) {
 }
 
 /**
- * Runs vitest projects and shows their output as it comes.
+ * Runs vitest projects and shows their output: as it comes, or once they have ended, when others
+ * show theirs meanwhile.
  *
  * @param {string} root
  * @param {readonly string[]} projects
- * @param {{ filters: readonly string[], wrapper?: readonly string[] }} options wrapper: a command
- *   that vitest runs inside
+ * @param {{ filters: readonly string[], wrapper?: readonly string[], isBeside?: boolean }} options
+ *   wrapper: a command that vitest runs inside; isBeside: others show their output meanwhile
  * @returns {Promise<Outcome>}
  */
 export async function runTests(root, projects, options) {
@@ -75,11 +76,12 @@ export async function runTests(root, projects, options) {
     ...options.filters,
   ];
   const [command = "", ...args] = [...(options.wrapper ?? []), ...vitest];
-  const { code } = await run(command, args, {
+  const { code, output } = await run(command, args, {
     cwd: root,
-    isShown: true,
+    isShown: options.isBeside !== true,
     env: { ...process.env, OFFHOOK_TEST_OUTCOME: file },
   });
+  if (output !== "") say(output.trimEnd());
   const outcome = readOutcome(tryRead(file), code, options.filters.length > 0);
   for (const reason of outcome.reasons) say(`  skipped: ${reason}`);
   const mark = outcome.failed === 0 ? "✓" : "✗";

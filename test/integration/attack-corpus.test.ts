@@ -1,201 +1,50 @@
-import { createSocket } from "node:dgram";
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { randomToken } from "../../src/core/ids.ts";
-import { buildResponse } from "../../src/signaling/message/build.ts";
-import type { SipRequest } from "../../src/signaling/message/message.ts";
-import { parseMessage } from "../../src/signaling/message/parser.ts";
-import { serializeMessage } from "../../src/signaling/message/serializer.ts";
-import { exchange, signIn } from "../conformance/exchange.ts";
-import type { Outcome } from "../conformance/exchange.ts";
-import { udpLine, webSocketLine } from "../conformance/line.ts";
-import type { Line } from "../conformance/line.ts";
-import { type Gateway, startGateway } from "../harness/gateway.ts";
-import { expectNoTransactions, expectNothingLeft } from "../harness/gateway-state.ts";
-import { chromiumSdp } from "../media/samples.ts";
-import { viaPortOf } from "../conformance/stands.ts";
-import { corpus } from "../signaling/message/corpus.ts";
+import type { Gateway } from "../harness/gateway.ts";
+import { expectNothingLeft } from "../harness/gateway-state.ts";
+import {
+  attack,
+  ATTACKS,
+  CARRIED,
+  FarLeg,
+  problemsOf,
+  startAttacked,
+  withBrowserOffer,
+} from "./attack-stage.ts";
 
 /** The attacks on a whole gateway, with the leg behind it watched. */
 
-const NEAR_HOST = "127.0.44.21";
-const FAR_HOST = "127.0.44.22";
-const ASKER = { user: "1000", domain: "gw.test" };
-const PASSWORD = "password-of-the-caller";
 const PROBE_MS = 100;
-
-const ANSWERS: ReadonlyMap<string, number> = new Map([
-  ["INVITE", 486],
-  ["SUBSCRIBE", 489],
-]);
-
-/** The leg behind the gateway: what comes is written down, an INVITE answered 486, a SUBSCRIBE 489. */
-class FarLeg {
-  readonly invites: SipRequest[] = [];
-  readonly raw: string[] = [];
-  readonly #socket = createSocket("udp4");
-
-  async open(): Promise<number> {
-    await new Promise<void>((resolve) => {
-      this.#socket.bind(0, FAR_HOST, resolve);
-    });
-    this.#socket.on("message", (octets, { address, port }) => {
-      const message = parseMessage(octets);
-      if (message.kind !== "request" || message.method === "ACK") return;
-      if (message.method === "INVITE") this.invites.push(message);
-      const status = ANSWERS.get(message.method) ?? 200;
-      if (status !== 200) this.raw.push(octets.toString("latin1"));
-      const response = buildResponse(message, status, { toTag: randomToken(8) });
-      this.#socket.send(serializeMessage(response), port, address);
-    });
-    return this.#socket.address().port;
-  }
-
-  /** What has come since the last time. */
-  take(): { readonly invites: readonly SipRequest[]; readonly raw: readonly string[] } {
-    return { invites: this.invites.splice(0), raw: this.raw.splice(0) };
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-}
 
 let gateway: Gateway;
 const far = new FarLeg();
 
 beforeAll(async () => {
-  const port = await far.open();
-  gateway = await startGateway({
-    // A small heap is collected often: what its process takes then is what is really held.
-    env: { NODE_OPTIONS: "--max-old-space-size=96 --max-semi-space-size=4" },
-    config: {
-      domain: ASKER.domain,
-      users: {
-        "1000": { name: "Caller", password: PASSWORD, numbers: ["+15550199"] },
-        "1001": { name: "CEO", password: "password-of-the-ceo" },
-      },
-      trunks: {
-        near: { peer: `sip:${NEAR_HOST}:5070` },
-        far: { peer: `sip:${FAR_HOST}:${port}` },
-      },
-      dialplan: {
-        routes: [
-          { name: "premium", to: "_00882.", do: { reject: 403 } },
-          { name: "out", to: "2000", do: { dial: "far" } },
-        ],
-      },
-    },
-  });
+  gateway = await startAttacked(far);
 });
 
+// That every transaction ends too is in attack-memory.test.ts, where it is waited for anyway.
 afterAll(async () => {
   await expectNothingLeft(gateway);
-  await expectNoTransactions(gateway);
   far.close();
   await gateway.stop();
 });
 
-const STANDS = {
-  trunk: (octets) => udpLine({ host: NEAR_HOST, port: viaPortOf({ octets }) }, gateway.sip),
-  browser: async () => {
-    const line = await webSocketLine(gateway.wsUrl);
-    await signIn(line, ASKER, PASSWORD);
-    return line;
-  },
-} as const satisfies Readonly<Record<string, (octets: Buffer) => Promise<Line>>>;
-
-type StandName = keyof typeof STANDS;
-
-async function send(stand: StandName, octets: Buffer, isAnswered: boolean): Promise<Outcome> {
-  const open = (): Promise<Line> => STANDS[stand](octets);
-  const line = await open();
-  const outcome = await exchange({
-    line,
-    octets,
-    asker: ASKER,
-    isAnswered,
-    reopen: open,
-  });
-  await line.close();
-  return outcome;
-}
-
-interface Row {
-  readonly file: string;
-  /** null: no answer. */
-  readonly trunk: number | null;
-  readonly browser: number | null;
-  /** Stands from which the call reaches the other leg. */
-  readonly reaches: readonly StandName[];
-}
-
-/** What this gateway does other than the engine alone, which knows no route. */
-const THROUGH = { trunk: 486, browser: 488, reaches: ["trunk"] } as const;
-const BAD_SDP = { trunk: 488, browser: 488, reaches: [] } as const;
-const CALLS: readonly (readonly [name: string, row: Omit<Row, "file">])[] = [
-  ["smuggle-01", THROUGH],
-  ["smuggle-03", THROUGH],
-  ["smuggle-07", THROUGH],
-  ["identity-01", THROUGH],
-  // A From of another user on the connection of 1000 is challenged again.
-  ["identity-03", { trunk: 486, browser: 401, reaches: ["trunk"] }],
-  ["inject-03", THROUGH],
-  // A trunk is trusted with its media addresses; a browser has none but those of ICE.
-  ["inject-09", THROUGH],
-  ["inject-11", THROUGH],
-  ["inject-13", THROUGH],
-  ["inject-15", { trunk: 405, browser: 401, reaches: [] }],
-  ["inject-17", THROUGH],
-  ["auth-05", THROUGH],
-  ["auth-11", { trunk: 405, browser: 401, reaches: [] }],
-  // A user's subscription goes where a call would; a trunk's goes nowhere.
-  ["auth-13", { trunk: 404, browser: 489, reaches: [] }],
-  ["redos-07", { trunk: 513, browser: 488, reaches: [] }],
-  ["route-01", THROUGH],
-  ["route-07", { trunk: 403, browser: 403, reaches: [] }],
-  ["sdp-01", BAD_SDP],
-  ["sdp-03", THROUGH],
-  ["sdp-05", BAD_SDP],
-  ["sdp-07", THROUGH],
-  ["syntax-09", THROUGH],
-];
-
-const ATTACKS = corpus("gateway-attacks/").map((entry) => {
-  const name = entry.file.replace("gateway-attacks/", "");
-  const call = CALLS.find(([prefix]) => name.startsWith(prefix))?.[1];
-  const { trunk, browser } = entry.answers;
-  return { name, octets: entry.octets, ...(call ?? { trunk, browser, reaches: [] }) };
-});
-
-function problems(): readonly string[] {
-  return gateway
-    .logs()
-    .filter(({ fields }) => Number(fields.get("level")) >= 50 || fields.get("level") === "error")
-    .map(({ text }) => text);
-}
-
-function pssKilobytes(): number {
-  const text = readFileSync(`/proc/${gateway.pid}/smaps_rollup`, "utf8");
-  return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1]);
-}
-
 describe.each(["trunk", "browser"] as const)("every attack from a %s", (stand) => {
-  it.each(ATTACKS)("$name", async (attack) => {
-    const expected = attack[stand];
-    const outcome = await send(stand, attack.octets, expected !== null);
+  it.each(ATTACKS)("$name", async ({ octets, reaches, ...answers }) => {
+    const expected = answers[stand];
+    const outcome = await attack(gateway, stand, octets, expected !== null);
     expect(outcome.statuses).toEqual(expected === null ? [] : [expected]);
     expect(outcome.strays).toEqual([]);
     expect(outcome.probeStatus).toBe(200);
     let { probeMs } = outcome;
     for (let again = 0; again < 2 && probeMs >= PROBE_MS; again += 1) {
-      ({ probeMs } = await send(stand, attack.octets, expected !== null));
+      ({ probeMs } = await attack(gateway, stand, octets, expected !== null));
     }
     expect(probeMs).toBeLessThan(PROBE_MS);
     const { invites, raw } = far.take();
-    expect(invites.length > 0).toBe(attack.reaches.some((name) => name === stand));
+    expect(invites.length > 0).toBe(reaches.some((name) => name === stand));
     for (const text of raw) expectClean(text);
-    expect(problems()).toEqual([]);
+    expect(problemsOf(gateway)).toEqual([]);
   });
 });
 
@@ -210,22 +59,9 @@ function expectClean(text: string): void {
   expect(Number(/^content-length: *(\d+)/im.exec(head)?.[1])).toBe(body.length);
 }
 
-/** A file with the offer of a browser in the place of its own. */
-function withBrowserOffer(octets: Buffer): Buffer {
-  const [head = ""] = octets.toString("latin1").split("\r\n\r\n", 1);
-  const offer = chromiumSdp();
-  const length = `Content-Length: ${Buffer.byteLength(offer)}`;
-  return Buffer.from(`${head.replace(/Content-Length: \d+/, length)}\r\n\r\n${offer}`, "latin1");
-}
-
 describe("what a browser's call carries to the trunk", () => {
-  const files = ATTACKS.filter(
-    ({ name, browser, reaches }) =>
-      browser === 488 && reaches.length > 0 && !name.startsWith("sdp"),
-  );
-
-  it.each(files)("$name", async ({ octets }) => {
-    const outcome = await send("browser", withBrowserOffer(octets), true);
+  it.each(CARRIED)("$name", async ({ octets }) => {
+    const outcome = await attack(gateway, "browser", withBrowserOffer(octets), true);
     expect(outcome.statuses).toEqual([486]);
     const { invites, raw } = far.take();
     expect(invites).toHaveLength(1);
@@ -235,31 +71,4 @@ describe("what a browser's call carries to the trunk", () => {
     expect(invites[0]?.from.displayName).not.toContain("onerror");
     expect(invites[0]?.headers.has("P-Asserted-Identity")).toBe(false);
   });
-});
-
-describe("what is too large or takes long, a thousand times over", () => {
-  const heavy = ATTACKS.filter(({ name }) => /^(?:size|redos)-/.test(name));
-
-  async function round(count: number): Promise<void> {
-    const open = (): Promise<Line> => udpLine({ host: NEAR_HOST, port: 5070 }, gateway.sip);
-    const line = await open();
-    for (let index = 0; index < count; index += 1) {
-      for (const { octets } of heavy) {
-        await exchange({ line, octets, asker: ASKER, isAnswered: true, reopen: open });
-      }
-    }
-    await line.close();
-    await expectNoTransactions(gateway);
-  }
-
-  it("leaves no memory behind", async () => {
-    // Twice the same: the first time takes what the second time may use again.
-    await round(500);
-    const before = pssKilobytes();
-    await round(500);
-    const grownKilobytes = pssKilobytes() - before;
-    process.stdout.write(`memory after 500 more rounds: ${grownKilobytes} kB more\n`);
-    expect(grownKilobytes).toBeLessThan(20_000);
-    expect(problems()).toEqual([]);
-  }, 180_000);
 });
