@@ -101,8 +101,6 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
   #announcement: Announcement | undefined;
   /** The exchange that joined the two ends; its branch serves every later one. */
   #exchange: Exchange | undefined;
-  /** Whether the caller's offer is still to come, in its ACK. */
-  readonly #isLateOffer: boolean;
   #isRenegotiating = false;
   #hangsUpAtOnce = false;
   /** Whether the route wants the call recorded; undefined: it does not say. */
@@ -129,7 +127,6 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
     this.#invite = invite;
     this.#release = options.release;
     this.#onEnded = options.onEnded;
-    this.#isLateOffer = invite.sdp === undefined;
     const trunk = invite.party.kind === "trunk" ? context.trunk(invite.party.trunkId) : undefined;
     this.#callerLeg = {
       ...(taken?.caller?.end.leg ?? callerLeg(invite, trunk, context)),
@@ -232,12 +229,12 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
       onCancelled: (reason = CANCELLED) => this.#end(reason, "caller"),
       infoPackages: infoPackagesOf(this.#callerLeg),
       onRequest: (request) => this.#onInfo(this.#callerLeg, request),
-      onReinvite: (offer) => this.#progress.offers.receive(offer),
+      ...this.#progress.offers.handler,
     });
     if (callStarted.hasSubscribers) callStarted.publish(this.view());
     const takeover = this.#takeover;
-    if (takeover?.callee === undefined) this.#hunt.start();
-    else this.#takeOver(takeover, takeover.callee);
+    if (takeover?.callee !== undefined) this.#takeOver(takeover, takeover.callee);
+    else this.#progress.offers.begin(this.#callerLeg, () => this.#hunt.start());
   }
 
   /** Ends the call from our side: an operator, or the end of a drain. */
@@ -304,7 +301,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
     this.#surroundings.ringing.add(this, attempt);
     if (this.#story.attemptRang(attempt, response.status)) this.#publishChange();
     this.#progress.onProgress(attempt, response, {
-      isHeard: !this.#isLateOffer && this.#takeover === undefined,
+      isHeard: !this.#progress.offers.isLate && this.#takeover === undefined,
       isOpen: (stage) => this.#state === (stage === "ringing" ? "hunting" : "answering"),
     });
   }
@@ -348,7 +345,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
   onService(choice: ServiceChoice): void {
     this.#state = "answering";
     const isStandIn = this.#takeover?.caller !== undefined;
-    const exchange = serviceExchange(this.#callerLeg, this.#isLateOffer, isStandIn);
+    const exchange = serviceExchange(this.#callerLeg, this.#progress.offers.isLate, isStandIn);
     this.#exchange = exchange;
     this.#story.serviceChosen(choice.kind);
     void this.#join(async () => {
@@ -376,7 +373,8 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
 
   onExhausted(reason: EndReason, announce: string | undefined): void {
     const by = this.#story.hasCallee ? "callee" : "gateway";
-    if (announce === undefined || this.#isLateOffer || this.#takeover || this.#state === "ended") {
+    const isHeard = !this.#progress.offers.isLate && this.#takeover === undefined;
+    if (announce === undefined || !isHeard || this.#state === "ended") {
       this.#end(reason, by);
       return;
     }
@@ -402,7 +400,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
     if (sdp === undefined) return;
     const exchange = this.#exchange;
     if (end.remoteSdp !== undefined) this.#onLateAnswer(end, sdp);
-    else if (end.role === "caller" && this.#isLateOffer && exchange !== undefined) {
+    else if (end.role === "caller" && this.#progress.offers.isLate && exchange !== undefined) {
       end.remoteSdp = sdp;
       void this.#acknowledgeLate(exchange, sdp);
     }
@@ -595,7 +593,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
     this.#publishChange();
     this.#keeper.onJoined();
     if (this.#hangsUpAtOnce) this.#end(NORMAL_CLEARING, "gateway");
-    if (!this.#isLateOffer) this.#departure.onCallerReady(this.#caller);
+    if (!this.#progress.offers.isLate) this.#departure.onCallerReady(this.#caller);
   }
 
   /** Brings the caller's answer to a late offer to the callee, in our ACK, or to the service. */

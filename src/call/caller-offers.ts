@@ -2,14 +2,19 @@ import type { Logger } from "../core/logger.ts";
 import { speechCodecsOf } from "../media/codecs.ts";
 import { directionOf, withDirection, type MediaDirection } from "../media/direction.ts";
 import { MediaError } from "../media/errors.ts";
+import { withFirstSpeech } from "../media/promised-codec.ts";
 import { isSoundInPlace } from "../media/same-transport.ts";
-import type { Exchange, MediaSession, ServiceEndpoint } from "../media/session.ts";
+import type { Exchange, MediaLeg, MediaSession, ServiceEndpoint } from "../media/session.ts";
 import { offersVideo } from "../media/video.ts";
-import type { IncomingInvite, IncomingReinvite } from "../signaling/engine.ts";
+import type {
+  IncomingInvite,
+  IncomingInviteHandler,
+  IncomingReinvite,
+} from "../signaling/engine.ts";
 import type { Attempt } from "./attempt.ts";
 import { answerFor, offerForPeer } from "./hold.ts";
 import { reasonOfMediaError } from "./media-reason.ts";
-import { answerOfNobody, NOBODY_LEG } from "./nobody.ts";
+import { answerOfNobody, FIRST_LEG, NOBODY_LEG, OFFER_OF_NOBODY } from "./nobody.ts";
 
 /** What is to be known of an attempt whose callee speaks before or as it answers. */
 export type AnsweringAttempt = Pick<Attempt, "exchange" | "state" | "callerSdp" | "localSdp">;
@@ -33,27 +38,56 @@ interface Fitted {
  * hold, else 488, and everything stays as it was. Whoever answers later is brought to the newest
  * offer.
  *
+ * A caller that brings no offer and takes nothing but reliable responses is offered something by us,
+ * before anybody is called; its answer is then what it offers.
+ *
  * It owns the order in which the caller's media is changed before the call is answered.
  */
 export class CallerOffers {
-  readonly #invite: Pick<IncomingInvite, "sdp">;
+  readonly #invite: Pick<IncomingInvite, "sdp" | "needsEarlyOffer" | "progress">;
   readonly #media: MediaSession;
   readonly #logger: Logger;
   readonly #fitted = new WeakMap<AnsweringAttempt, Fitted>();
   #sdp: string | undefined;
   #answerer: Answerer | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Our offer in place of a late one: what follows its answer. */
+  #begun: { readonly exchange: Exchange; readonly hunt: () => void } | undefined;
+  /** What the caller was last told is an offer of ours, and the answer to nothing. */
+  #isToldOffer = false;
   /** Counts the early dialogs of the caller. */
   #round = 0;
 
   /** What the caller has last been sent before the call is answered. */
   told: string | undefined;
 
-  constructor(invite: Pick<IncomingInvite, "sdp">, media: MediaSession, logger: Logger) {
+  constructor(
+    invite: Pick<IncomingInvite, "sdp" | "needsEarlyOffer" | "progress">,
+    media: MediaSession,
+    logger: Logger,
+  ) {
     this.#invite = invite;
     this.#media = media;
     this.#logger = logger;
     this.#sdp = invite.sdp;
+  }
+
+  /** What the engine tells of the caller's SDPs. */
+  get handler(): Required<Pick<IncomingInviteHandler, "onReinvite" | "onEarlyAnswer">> {
+    return {
+      onReinvite: (offer) => this.receive(offer),
+      onEarlyAnswer: (sdp) => void this.inTurn(() => this.#onEarlyAnswer(sdp)),
+    };
+  }
+
+  /** Whether what the caller wants is still to come, in its ACK. */
+  get isLate(): boolean {
+    return this.#sdp === undefined;
+  }
+
+  /** Whether the caller has agreed on something with us, and hears nobody. */
+  get isSilent(): boolean {
+    return this.#isToldOffer && this.#answerer?.kind === "nobody";
   }
 
   /** The newest offer; undefined with a late one. */
@@ -64,6 +98,23 @@ export class CallerOffers {
   /** Of the newest offer, where the caller has changed its mind since its INVITE. */
   get direction(): MediaDirection | undefined {
     return this.#sdp === undefined || !this.#isNew ? undefined : directionOf(this.#sdp);
+  }
+
+  /**
+   * Makes a caller that needs it an offer of ours (RFC 3262 §5), so that it hears what becomes of its
+   * call. Not one that encrypts: its keys have to be those of the answer to its offer.
+   *
+   * @param hunt begins to look for a callee: at once, or when that caller has answered
+   */
+  begin(leg: MediaLeg, hunt: () => void): void {
+    const isPlain = leg.kind === "rtp" && (leg.srtp ?? "off") === "off";
+    if (this.#invite.needsEarlyOffer !== true || !isPlain) {
+      hunt();
+      return;
+    }
+    const exchange = { offerer: FIRST_LEG, answerer: leg, branch: FIRST_LEG.tag };
+    this.#begun = { exchange, hunt };
+    void this.inTurn(() => this.#offerFirst(exchange, hunt));
   }
 
   /** Runs what changes the caller's media, one after the other. */
@@ -151,6 +202,30 @@ export class CallerOffers {
     return this.#sdp !== this.#invite.sdp;
   }
 
+  async #offerFirst(exchange: Exchange, hunt: () => void): Promise<void> {
+    try {
+      this.told = await this.#media.offer(exchange, OFFER_OF_NOBODY, "sendrecv");
+      this.#isToldOffer = true;
+      this.#invite.progress(183, { sdp: this.told });
+    } catch {
+      // It is a late offer like any other, then: whoever answers makes it.
+      hunt();
+    }
+  }
+
+  async #onEarlyAnswer(sdp: string): Promise<void> {
+    const begun = this.#begun;
+    if (begun === undefined) return;
+    this.#begun = undefined;
+    const { exchange } = begun;
+    // It sends its first choice, whoever answers in the end.
+    this.#sdp = withFirstSpeech(sdp);
+    this.#becomes({ kind: "nobody", exchange: withNobody(exchange.answerer) });
+    // One that cannot be used fails the call once it is offered to somebody.
+    await this.#media.answer(exchange, sdp).catch(() => {});
+    begun.hunt();
+  }
+
   /** Never throws. */
   async #take(offer: IncomingReinvite): Promise<void> {
     const { sdp } = offer;
@@ -160,7 +235,7 @@ export class CallerOffers {
       offer.reject(488);
       return;
     }
-    if (sdp === before) {
+    if (sdp === before && !this.#isToldOffer) {
       offer.accept(told);
       return;
     }
@@ -173,6 +248,7 @@ export class CallerOffers {
       this.#sdp = sdp;
       this.told = answer;
       this.#becomes(answerer);
+      this.#isToldOffer = false;
       offer.accept(answer);
     } catch (error) {
       const reason = reasonOfMediaError(error);
@@ -188,11 +264,8 @@ export class CallerOffers {
   #whoAnswers(): Answerer | undefined {
     const answerer = this.#answerer;
     if (answerer?.kind !== "callee" || answerer.attempt.state !== "ended") return answerer;
-    const { exchange } = answerer.attempt;
-    return {
-      kind: "nobody",
-      exchange: { ...exchange, answerer: NOBODY_LEG, branch: NOBODY_LEG.tag },
-    };
+    const { offerer, policy } = answerer.attempt.exchange;
+    return { kind: "nobody", exchange: { ...withNobody(offerer), policy } };
   }
 
   /** @returns the SDP for the caller, as rtpengine makes it */
@@ -254,4 +327,8 @@ export class CallerOffers {
     if (before?.kind !== "nobody" || answerer?.kind === "nobody") return;
     void this.#media.dropBranch(before.exchange.branch);
   }
+}
+
+function withNobody(caller: MediaLeg): Exchange {
+  return { offerer: caller, answerer: NOBODY_LEG, branch: NOBODY_LEG.tag };
 }

@@ -61,11 +61,12 @@ export class CallerProgress {
 
   send(status: number, sdp: string | undefined): void {
     const { told } = this.offers;
-    const isNews = status !== this.#lastStatus || sdp !== told;
+    const isNews = status !== this.#lastStatus || (sdp !== undefined && sdp !== told);
+    const isHearing = told !== undefined && !this.offers.isSilent;
     // Once early media plays, a 180 without SDP must not stop it.
-    if (!isNews || (told !== undefined && sdp === undefined)) return;
+    if (!isNews || (isHearing && sdp === undefined)) return;
     this.#lastStatus = status;
-    this.offers.told = sdp;
+    if (sdp !== undefined) this.offers.told = sdp;
     this.#invite.progress(status, {
       ...(sdp !== undefined && { sdp }),
       headers: this.#fields,

@@ -1,5 +1,5 @@
 import type { Codec } from "./codecs.ts";
-import { codecsOf, isSpeech, isTelephoneEvent } from "./codecs.ts";
+import { codecsOf, isSpeech, isTelephoneEvent, speechCodecsOf } from "./codecs.ts";
 import type { NgReply } from "./ng-client.ts";
 import type { Sdp } from "./sdp.ts";
 import { formatSdp, parseSdp } from "./sdp.ts";
@@ -48,6 +48,18 @@ function keeps({ sdp }: NgReply, promised: string): boolean {
   if (typeof sdp !== "string") return true;
   const audio = parseSdp(sdp).media.find(({ type }) => type === "audio");
   return audio !== undefined && codecsOf(audio).find(isSpeech)?.key === promised;
+}
+
+/**
+ * An SDP with its first speech codec alone, and its events: what its sender sends, once it has chosen
+ * among ours.
+ *
+ * @throws MediaError when it cannot be read
+ */
+export function withFirstSpeech(text: string): string {
+  const [first] = speechCodecsOf(text);
+  const sdp = first === undefined ? undefined : withSpeech(parseSdp(text), first);
+  return sdp === undefined ? text : formatSdp(sdp, { id: "0", version: 0 });
 }
 
 function withSpeech(sdp: Sdp, promised: string): Sdp | undefined {

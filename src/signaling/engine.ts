@@ -207,6 +207,11 @@ export interface IncomingInvite {
   readonly replacesInvite?: OutgoingInvite | undefined;
   /** The offer; undefined with a late offer. */
   readonly sdp: string | undefined;
+  /**
+   * A late offer whose caller takes provisional responses reliably or not at all: it hears of nothing
+   * before the first of them has brought our offer, which `onEarlyAnswer` answers (RFC 3262 §5).
+   */
+  readonly needsEarlyOffer?: boolean;
   attach(handler: IncomingInviteHandler): void;
   /**
    * Sends a 101 to 198, reliably where the caller and the terms of its leg want it (RFC 3262). All
@@ -243,6 +248,8 @@ export interface IncomingInviteHandler {
    * answered the first one. Without this method it gets 488.
    */
   onReinvite?(reinvite: IncomingReinvite): void;
+  /** The answer to our offer in a reliable response, in the PRACK of that. */
+  onEarlyAnswer?(sdp: string): void;
   /** An INFO of the caller's before we answer. Without this method it gets 491. */
   onRequest?(request: IncomingRequest): void;
 }

@@ -46,14 +46,19 @@ afterEach(async () => {
   expect(rig.clock.pendingTimers, "timers left").toBe(0);
 });
 
-async function place(action: Action, sdp: string | undefined = "caller-offer"): Promise<void> {
+async function place(action: Action, sdp?: string | { readonly late: boolean }): Promise<void> {
   for (const id of ["1002", "1003"]) rig.engine.register(id);
   table = new CallTable({
     context: rig.context,
     decide: () => ({ route: "test", action, trace: [] }),
     groupsOf: () => [],
   });
-  invite = new ScriptedInvite({ party: OFFICE, to: "600", sdp });
+  const early = typeof sdp === "string" ? sdp : "caller-offer";
+  invite = new ScriptedInvite({
+    party: OFFICE,
+    to: "600",
+    ...(typeof sdp === "object" ? { sdp: undefined, needsEarlyOffer: sdp.late } : { sdp: early }),
+  });
   table.onInvite(invite);
   await settle();
 }
@@ -212,7 +217,7 @@ describe("RFC 3311 §5.2 an offer that cannot be answered here", () => {
 
   it.each([
     ["with no answer of ours", async () => place(dial("office"))],
-    ["with a late offer", async () => place(dial("office"), undefined)],
+    ["with a late offer", async () => place(dial("office"), { late: false })],
   ] as const)("comes %s: 488", async (_what, enter) => {
     await enter();
     expect(await offers("moved")).toEqual({ rejected: 488 });
@@ -349,6 +354,83 @@ describe("an offer of the caller's that crosses", () => {
     ]);
     await offers("moved-again");
     expect(callee.rejected ?? callee.accepted).toBeDefined();
+  });
+});
+
+describe("RFC 3262 §5 a caller without an offer that takes reliable responses alone", () => {
+  /** Our offer has gone out, and has its answer. */
+  async function agree(action: Action, answer = "late-answer"): Promise<void> {
+    await place(action, { late: true });
+    expect(rig.engine.sent, "nobody is called yet").toHaveLength(0);
+    expect(invite.statuses).toEqual([183]);
+    expect(invite.responses[0]?.sdp).toContain("offer(v=0");
+    invite.handler?.onEarlyAnswer?.(answer);
+    await settle();
+  }
+
+  it("is offered something by us, then hears the ringing, and is answered without a word more", async () => {
+    await agree(dial("office"));
+    expect(rig.engine.at(0).options.sdp).toBe("offer(late-answer)");
+    await rings(0);
+    await rings(0);
+    expect(invite.statuses).toEqual([183, 180]);
+    await answers(0);
+    expect(rig.media.log).toEqual(["answer caller>callee-1 callee-1 callee-answer", "drop nobody"]);
+    expect(invite.statuses).toEqual([183, 180, 200]);
+  });
+
+  it("RFC 3311 §5.1 may offer again while it rings, even what it has answered", async () => {
+    await agree(dial("office"));
+    await rings(0);
+    const log = (sdp: string): readonly string[] => [
+      `offer caller>nobody nobody ${sdp}`,
+      `answer caller>nobody nobody offer(${sdp})`,
+    ];
+    expect(await offers("late-answer")).toEqual({ accepted: "answer(offer(late-answer))" });
+    expect(rig.media.log).toEqual(log("late-answer"));
+    expect(await offers("moved")).toEqual({ accepted: "answer(offer(moved))" });
+    expect(rig.media.log).toEqual(log("moved"));
+    await answers(0);
+    expect(rig.media.log.slice(0, 2)).toEqual([
+      "offer caller>callee-1 callee-1 moved",
+      "answer caller>callee-1 callee-1 callee-answer",
+    ]);
+    expect(invite.responses.at(-1)).toMatchObject({ status: 200, sdp: "answer(callee-answer)" });
+  });
+
+  it("hears early media, an announcement, and a service", async () => {
+    await agree({ ...dial("office"), then: [{ kind: "echo" }] } as Action);
+    await rings(0, "early");
+    expect(invite.responses.at(-1)).toMatchObject({ status: 183, sdp: "answer(early)" });
+    rig.engine.at(0).handler.onFailed(refusal(503));
+    await settle();
+    expect(rig.media.log).toContain("offer caller>service service late-answer");
+    expect(invite.responses.at(-1)?.status).toBe(200);
+  });
+
+  it("is refused when nobody can use what it answers", async () => {
+    rig.media.failOn = (line) =>
+      line.endsWith(" useless") ? new OffhookError("ERR_OFFHOOK_MEDIA_SDP", "no codec") : undefined;
+    await agree(dial("office"), "useless");
+    expect(invite.statuses).toEqual([183, 488]);
+    expect(rig.engine.sent).toHaveLength(0);
+  });
+
+  it("is a late offer like any other when rtpengine makes none: whoever answers does", async () => {
+    rig.media.failOn = (line) =>
+      line.includes("early-offer")
+        ? new OffhookError("ERR_OFFHOOK_MEDIA_REFUSED", "no")
+        : undefined;
+    await place(dial("office"), { late: true });
+    expect(invite.statuses).toEqual([]);
+    expect(rig.engine.at(0).options.sdp).toBeUndefined();
+  });
+
+  it("hangs up before it has answered: nobody is called", async () => {
+    await place(dial("office"), { late: true });
+    invite.cancel();
+    await settle();
+    expect(rig.engine.sent).toHaveLength(0);
   });
 });
 

@@ -330,6 +330,7 @@ export class ScriptedInvite implements IncomingInvite {
   readonly calledNumber: string;
   readonly callerIdentity = { user: "+4930999", displayName: "Caller" };
   readonly sdp: string | undefined;
+  readonly needsEarlyOffer: boolean;
   readonly calledInstance: CalledInstance | undefined;
   readonly request: SipRequest;
   readonly responses: { status: number; sdp: string | undefined; options: ResponseOptions }[] = [];
@@ -341,6 +342,8 @@ export class ScriptedInvite implements IncomingInvite {
     party: Party;
     to: string;
     sdp?: string | undefined;
+    /** Default false. */
+    needsEarlyOffer?: boolean;
     calledInstance?: CalledInstance | undefined;
     /** Default `in-1`. */
     callId?: string;
@@ -354,6 +357,7 @@ export class ScriptedInvite implements IncomingInvite {
     this.party = options.party;
     this.calledInstance = options.calledInstance;
     this.calledNumber = options.to;
+    this.needsEarlyOffer = options.needsEarlyOffer ?? false;
     this.sdp = "sdp" in options ? options.sdp : "caller-offer";
     this.request = new SipRequest(
       "INVITE",

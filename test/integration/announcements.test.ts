@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 
+import type { SipResponse } from "../../src/signaling/message/message.ts";
+import { audioPortOf } from "../harness/rtpengine.ts";
+import { PeerDialog } from "../harness/sip-peer.ts";
 import { Sipp } from "../harness/sipp.ts";
 import { Telephone } from "../harness/telephone.ts";
 import { measureTone, type Sound } from "../harness/tone.ts";
@@ -20,6 +23,16 @@ const onlyRecord = useRecords(office);
 
 /** The longest run of a tone in what was heard, in milliseconds. */
 const run = (sound: Sound, hz: number): number => measureTone(sound, hz).longestMs;
+
+/** Each of them hears its tone from now on. */
+async function expectToneBothWays(
+  ...ends: readonly (readonly [telephone: Telephone, hz: number])[]
+): Promise<void> {
+  for (const [telephone, hz] of ends) {
+    const share = async (): Promise<number> => measureTone(await telephone.listen(300), hz).share;
+    await expect.poll(share, { timeout: 20_000 }).toBeGreaterThan(0.8);
+  }
+}
 
 describe("announcements before a failure", () => {
   it("the special information tone and words, in early media, then 404 with its cause", async () => {
@@ -109,22 +122,55 @@ describe("RFC 3311 and RFC 3262 §5 a caller that changes its media before it is
     );
     expect(answer.text).toMatch(/^m=audio [1-9]\d* RTP\/AVP 8\b/m);
     second.talk(answer.text);
-    const isHeardBothWays = async (): Promise<void> => {
-      const share = async (telephone: Telephone, hz: number): Promise<number> =>
-        measureTone(await telephone.listen(300), hz).share;
-      await expect.poll(() => share(second, 1400), { timeout: 20_000 }).toBeGreaterThan(0.8);
-      await expect.poll(() => share(callee, 800), { timeout: 20_000 }).toBeGreaterThan(0.8);
-    };
-    await isHeardBothWays();
+    await expectToneBothWays([second, 1400], [callee, 800]);
     expect(leg.unread).toEqual([]);
     await leg.answer(callee.sdp());
     await sipp.waitForMessage("sent", "ACK");
-    await isHeardBothWays();
+    await expectToneBothWays([second, 1400], [callee, 800]);
     // RFC 3261 §13.2.1: what was agreed on holds, so nobody is asked again.
     expect(await sipp.received()).not.toContain("INVITE");
     expect(leg.unread).toEqual([]);
     await leg.bye();
     expect(await sipp.finished()).toMatchObject({ successfulCalls: 1, failedCalls: 0 });
+    expect(await onlyRecord()).toMatchObject({ result: "success" });
+  });
+});
+
+describe("RFC 3262 §5 a late offer of a caller that requires 100rel", () => {
+  it("ours comes first; it hears the ringing, moves, and talks where it said last", async () => {
+    const { gateway, desk } = office();
+    await using first = await Telephone.open(600);
+    await using second = await Telephone.open(800, "PCMA");
+    await using callee = await Telephone.open(1400);
+    const call = DeskCall.dial(desk, gateway, "700", {
+      sdp: "late",
+      headers: [["Require", "100rel"]],
+    });
+    const offer = await call.expectResponse(183, "INVITE");
+    const far = PeerDialog.asCaller(desk, call.invite, offer);
+    const acknowledge = async (response: SipResponse, body?: string): Promise<void> => {
+      far.request("PRACK", {
+        headers: [["RAck", `${response.headers.get("RSeq")} 1 INVITE`]],
+        ...(body !== undefined && { body }),
+      });
+      await call.expectResponse(200, "PRACK");
+    };
+    await acknowledge(offer, first.sdp());
+    const leg = await DeskCall.incoming(desk, "700");
+    leg.respond(180);
+    await acknowledge(await call.expectResponse(180, "INVITE"));
+    far.request("UPDATE", { body: second.sdp() });
+    const answer = (await call.expectResponse(200, "UPDATE")).body.toString();
+    expect(audioPortOf(answer)).toBe(audioPortOf(offer.body.toString()));
+    await leg.answer(callee.sdp());
+    expect((await call.answered()).body.toString()).toBe("");
+    second.talk(answer);
+    callee.talk(leg.invite.body.toString());
+    await expectToneBothWays([second, 1400], [callee, 800]);
+    expect(call.unread).toEqual([]);
+    far.request("BYE");
+    await call.expectResponse(200, "BYE");
+    await leg.hungUp();
     expect(await onlyRecord()).toMatchObject({ result: "success" });
   });
 });

@@ -282,7 +282,7 @@ describe("a media session on a real rtpengine", () => {
     await using callee = await RtpPeer.open();
     const session = engine.createSession({ policy: "narrow" });
     const callerSdp = before.sdp("0 8 101");
-    const offers = new CallerOffers({ sdp: callerSdp }, session, silentLogger);
+    const offers = new CallerOffers({ sdp: callerSdp, progress() {} }, session, silentLogger);
     const [first, second] = [pairOf("rtp", "rtp", "b1"), pairOf("rtp", "rtp", "b2")];
     const attempt = async (exchange: Exchange) => ({
       exchange,

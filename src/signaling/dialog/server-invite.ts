@@ -81,8 +81,10 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   /** The last provisional response, sent again every minute (RFC 3261 §13.3.1.1). */
   #provisional: SipResponse | undefined;
   #reliable: ReliableProvisionals | undefined;
-  /** Our SDP as the caller has it reliably: the answer to its offer (RFC 3262 §5). */
+  /** Our SDP as the caller has it reliably: the answer to its offer (RFC 3262 §5), or our offer. */
   #answer: string | undefined;
+  /** What has become of our offer, when the INVITE brought none. */
+  #ownOffer: "none" | "sent" | "answered" = "none";
   /** What the 2xx has made, while it waits for a PRACK. */
   #accepted: CallDialog | undefined;
   #repeat: Timer | undefined;
@@ -117,7 +119,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.replacesInvite = extras.replacesInvite;
     this.#dialog = DialogState.ofServer(request, this.#localTag, peer.followsRoutes);
     this.#offers = new IncomingOffers(context, peer, {
-      isOfferOpen: () => this.#answer === undefined,
+      isOfferOpen: () => this.#answer === undefined || this.#ownOffer === "sent",
       handler: () => {
         const handler = this.#handler;
         return handler?.onReinvite === undefined
@@ -149,13 +151,19 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     return this.peer.party;
   }
 
+  get needsEarlyOffer(): boolean {
+    return (
+      this.sdp === undefined && this.#terms.reliable !== "off" && requires(this.request, "100rel")
+    );
+  }
+
   attach(handler: IncomingInviteHandler): void {
     if (this.#state === "proceeding") this.#handler = handler;
   }
 
   progress(status: number, options: ResponseOptions = {}): void {
     if (this.#state === "ended" || status <= 100 || status >= 199) return;
-    switch (this.#reliability) {
+    switch (this.#reliabilityOf(options)) {
       case "none":
         this.#provisional = this.#response(status, options);
         this.#sendProvisional();
@@ -193,7 +201,9 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   accept(sdp: string, options: ResponseOptions = {}): Dialog | undefined {
     if (this.#state === "ended") return undefined;
     const answer = this.#answer;
-    const isCorrection = answer !== undefined && !isSameDescription(answer, sdp);
+    // What has been agreed on is within our offer, whatever else that had.
+    const isCorrection =
+      answer !== undefined && this.#ownOffer === "none" && !isSameDescription(answer, sdp);
     this.#end();
     const dialog = new CallDialog(this.#context, {
       state: this.#dialog,
@@ -218,7 +228,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
         const { sdp: _replaced, ...rest } = options;
         return this.#response(200, answer === undefined ? { ...rest, sdp } : rest, own);
       },
-      isOffer: this.sdp === undefined,
+      isOffer: this.sdp === undefined && answer === undefined,
       reliable: this.#reliable,
       nextOffer: isCorrection ? nextOfferOf(answer, sdp) : undefined,
     });
@@ -295,12 +305,12 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   onStrayAccept(_response: SipResponse): void {}
 
   /** How the caller gets a provisional response. */
-  get #reliability(): "none" | "reliable" | "impossible" {
-    const isRequired = requires(this.request, "100rel");
+  #reliabilityOf({ sdp }: ResponseOptions): "none" | "reliable" | "impossible" {
     if (this.#terms.reliable === "off" || !supports(this.request, "100rel")) return "none";
-    if (this.sdp !== undefined) return "reliable";
-    // RFC 3262 §5: to a late offer the first reliable response must bring ours, and there is none.
-    return isRequired ? "impossible" : "none";
+    if (this.sdp !== undefined || this.#answer !== undefined) return "reliable";
+    if (!this.needsEarlyOffer) return "none";
+    // RFC 3262 §5: to a late offer the first reliable response must bring ours.
+    return sdp === undefined ? "impossible" : "reliable";
   }
 
   #sendReliably(status: number, options: ResponseOptions): void {
@@ -312,7 +322,10 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.#reliable.send((rseq) => {
       const { sdp, ...rest } = options;
       const isAnswer = sdp !== undefined && this.#answer === undefined;
-      if (isAnswer) this.#answer = sdp;
+      if (isAnswer) {
+        this.#answer = sdp;
+        if (this.sdp === undefined) this.#ownOffer = "sent";
+      }
       return this.#response(status, isAnswer ? options : rest, [
         ["Require", "100rel"],
         ["RSeq", String(rseq)],
@@ -328,12 +341,25 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
 
   #onPrack(request: SipRequest, transaction: ServerTransaction): void {
     const reliable = this.#reliable;
+    const { sdp } = request;
+    const isAnswerAwaited = this.#ownOffer === "sent";
+    if (isAnswerAwaited && sdp === undefined) {
+      transaction.respond(ourResponse(request, 400)); // RFC 3262 §5: it must bring the answer
+      return;
+    }
     if (reliable?.acknowledge(request) !== true) {
       transaction.respond(ourResponse(request, 481)); // RFC 3262 §3
       return;
     }
+    if (isAnswerAwaited && sdp !== undefined) {
+      this.#ownOffer = "answered";
+      transaction.respond(ourResponse(request, 200));
+      this.#handler?.onEarlyAnswer?.(sdp);
+      reliable.pump();
+      return;
+    }
     // RFC 3262 §5: once our answer has gone out reliably, its PRACK may bring another offer.
-    if (request.sdp !== undefined) this.#offers.receive("PRACK", transaction);
+    if (sdp !== undefined) this.#offers.receive("PRACK", transaction);
     else transaction.respond(ourResponse(request, 200));
     reliable.pump();
   }
@@ -353,8 +379,11 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     } else if (request.sdp === undefined) {
       this.#dialog.refreshTarget(request);
       transaction.respond(ourResponse(request, 200, { fields: [this.#contactField()] }));
-    } else if (this.#answer === undefined || this.#reliable?.holdsAccept === true) {
-      // RFC 3311 §5.2: the offer of the INVITE has no answer yet.
+    } else if (
+      this.#answer === undefined ||
+      (this.#ownOffer !== "sent" && this.#reliable?.holdsAccept === true)
+    ) {
+      // RFC 3311 §5.2: the offer of the INVITE has no answer yet. One of ours makes it 491.
       this.#offers.putOff(transaction);
     } else {
       this.#offers.receive("UPDATE", transaction);
@@ -364,6 +393,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   #acceptOffer(transaction: ServerTransaction, sdp: string): void {
     const { request } = transaction;
     this.#answer = sdp;
+    this.#ownOffer = "none";
     this.#dialog.refreshTarget(request);
     const fields: readonly HeaderField[] = [this.#contactField(), ["Allow", ALLOW]];
     respondTo(this.#context, this.peer, transaction, ourResponse(request, 200, { sdp, fields }));

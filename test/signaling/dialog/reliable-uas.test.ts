@@ -315,6 +315,59 @@ describe("RFC 3262 §5 offer and answer", () => {
     await pbx.expectResponse(487, "INVITE");
   });
 
+  it("bring our offer to a late offer where they are required, and its answer in the PRACK", async () => {
+    const { request, log } = await call({ body: "", headers: [["Require", "100rel"]] });
+    const told: string[] = [];
+    log.invite.attach({
+      onCancelled() {},
+      onEarlyAnswer: (sdp) => told.push(sdp),
+      onReinvite: (offer) => offer.accept(sdpOf("second-answer")),
+    });
+    expect(log.invite.needsEarlyOffer).toBe(true);
+    log.invite.progress(183, { sdp: sdpOf("our offer") });
+    const early = await pbx.expectResponse(183);
+    expect(early.sdp).toBe(sdpOf("our offer"));
+    const far = PeerDialog.asCaller(pbx, request, early);
+    // RFC 3311 §5.2: our offer has no answer yet.
+    far.request("UPDATE", { body: sdpOf("too early") });
+    await pbx.expectResponse(491, "UPDATE");
+    const rack = [["RAck", `${rseqOf(early)} 1 INVITE`]] as const;
+    far.request("PRACK", { headers: rack });
+    await pbx.expectResponse(400, "PRACK");
+    far.request("PRACK", { headers: rack, body: sdpOf("answer") });
+    expect((await pbx.expectResponse(200, "PRACK")).sdp).toBeUndefined();
+    expect(told).toEqual([sdpOf("answer")]);
+    log.invite.progress(180);
+    const ringing = await pbx.expectResponse(180);
+    far.request("PRACK", { headers: [["RAck", `${rseqOf(ringing)} 1 INVITE`]] });
+    await pbx.expectResponse(200, "PRACK");
+    far.request("UPDATE", { body: sdpOf("second") });
+    expect((await pbx.expectResponse(200, "UPDATE")).sdp).toBe(sdpOf("second-answer"));
+    const dialog = log.accept(sdpOf("second-answer"));
+    expect((await pbx.expectResponse(200, "INVITE")).sdp).toBeUndefined();
+    far.request("ACK", { cseq: 1 });
+    expect((await dialog.expect("confirmed")).sdp).toBeUndefined();
+    expect(pbx.unread).toHaveLength(0);
+    far.request("BYE");
+    await pbx.expectResponse(200, "BYE");
+    await dialog.expect("bye");
+  });
+
+  it("are answered once: what holds in the end of our offer is not offered again", async () => {
+    const { request, log } = await call({ body: "", headers: [["Require", "100rel"]] });
+    log.invite.progress(183, { sdp: sdpOf("our offer") });
+    const far = prack(request, await pbx.expectResponse(183), sdpOf("answer"));
+    await pbx.expectResponse(200, "PRACK");
+    const dialog = log.accept(sdpOf("our offer").replace("RTP/AVP 0", "RTP/AVP 8"));
+    expect((await pbx.expectResponse(200, "INVITE")).sdp).toBeUndefined();
+    far.request("ACK", { cseq: 1 });
+    await dialog.expect("confirmed");
+    expect(pbx.unread).toHaveLength(0);
+    far.request("BYE");
+    await pbx.expectResponse(200, "BYE");
+    await dialog.expect("bye");
+  });
+
   it("send nothing reliably to a late offer, and nothing at all where it is required", async () => {
     const optional = await call({ body: "" });
     optional.log.invite.progress(180);
