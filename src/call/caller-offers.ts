@@ -55,6 +55,7 @@ export class CallerOffers {
   #begun: { readonly exchange: Exchange; readonly hunt: () => void } | undefined;
   /** What the caller was last told is an offer of ours, and the answer to nothing. */
   #isToldOffer = false;
+  #hasHeard = false;
   /** Counts the early dialogs of the caller. */
   #round = 0;
 
@@ -85,9 +86,9 @@ export class CallerOffers {
     return this.#sdp === undefined;
   }
 
-  /** Whether the caller has agreed on something with us, and hears nobody. */
-  get isSilent(): boolean {
-    return this.#isToldOffer && this.#answerer?.kind === "nobody";
+  /** Whether the caller has been joined to somebody, or to a sound of ours. */
+  get hasHeard(): boolean {
+    return this.#hasHeard;
   }
 
   /** The newest offer; undefined with a late one. */
@@ -196,6 +197,7 @@ export class CallerOffers {
     this.#sdp = this.#invite.sdp;
     this.told = undefined;
     this.#becomes(undefined);
+    this.#hasHeard = false;
   }
 
   get #isNew(): boolean {
@@ -324,6 +326,7 @@ export class CallerOffers {
   #becomes(answerer: Answerer | undefined): void {
     const before = this.#answerer;
     this.#answerer = answerer;
+    if (answerer !== undefined && answerer.kind !== "nobody") this.#hasHeard = true;
     if (before?.kind !== "nobody" || answerer?.kind === "nobody") return;
     void this.#media.dropBranch(before.exchange.branch);
   }

@@ -62,7 +62,7 @@ export class CallerProgress {
   send(status: number, sdp: string | undefined): void {
     const { told } = this.offers;
     const isNews = status !== this.#lastStatus || (sdp !== undefined && sdp !== told);
-    const isHearing = told !== undefined && !this.offers.isSilent;
+    const isHearing = told !== undefined && this.offers.hasHeard;
     // Once early media plays, a 180 without SDP must not stop it.
     if (!isNews || (isHearing && sdp === undefined)) return;
     this.#lastStatus = status;

@@ -164,8 +164,9 @@ export class Hunt implements AttemptHandler {
     this.#question = { call: options.id, to: invite.calledNumber, route };
   }
 
+  /** Does nothing once it has been cancelled. */
   start(): void {
-    this.#next();
+    if (!this.#isOver) this.#next();
   }
 
   /** Gives everything up; no callback follows. Places taken at trunks are given back. */

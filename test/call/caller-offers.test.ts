@@ -381,7 +381,6 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
 
   it("RFC 3311 §5.1 may offer again while it rings, even what it has answered", async () => {
     await agree(dial("office"));
-    await rings(0);
     const log = (sdp: string): readonly string[] => [
       `offer caller>nobody nobody ${sdp}`,
       `answer caller>nobody nobody offer(${sdp})`,
@@ -390,6 +389,9 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
     expect(rig.media.log).toEqual(log("late-answer"));
     expect(await offers("moved")).toEqual({ accepted: "answer(offer(moved))" });
     expect(rig.media.log).toEqual(log("moved"));
+    // It still hears of the ringing.
+    await rings(0);
+    expect(invite.statuses).toEqual([183, 180]);
     await answers(0);
     expect(rig.media.log.slice(0, 2)).toEqual([
       "offer caller>callee-1 callee-1 moved",
@@ -426,8 +428,12 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
     expect(rig.engine.at(0).options.sdp).toBeUndefined();
   });
 
-  it("hangs up before it has answered: nobody is called", async () => {
+  it.each([
+    ["before it has answered", () => {}],
+    ["as it answers", () => invite.handler?.onEarlyAnswer?.("late-answer")],
+  ] as const)("hangs up %s: nobody is called", async (_when, before) => {
     await place(dial("office"), { late: true });
+    before();
     invite.cancel();
     await settle();
     expect(rig.engine.sent).toHaveLength(0);
