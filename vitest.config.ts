@@ -34,17 +34,8 @@ const WAITING = [
   "test/integration/linphone.test.ts",
   "test/integration/pass-through.test.ts",
 ];
-/** Files that take so little of the machine that two at once, on two cores, do not notice each other. */
-const LIGHT = [
-  "test/integration/pass-through-pace.test.ts",
-  "test/media/services.real.test.ts",
-  "test/integration/hold-and-recording.test.ts",
-  "test/media/opus-digits.real.test.ts",
-  "test/integration/trunk-media.test.ts",
-  "test/integration/echo-loop.test.ts",
-];
 /** Those that run at once. */
-const AT_ONCE = [...SLEEPING, ...WAITING, ...LIGHT];
+const AT_ONCE = [...SLEEPING, ...WAITING];
 
 /** Lets files that run at once begin in the order of their list. */
 class ListedOrder extends BaseSequencer {
@@ -61,10 +52,9 @@ class ListedOrder extends BaseSequencer {
 const outcomeFile = process.env["OFFHOOK_TEST_OUTCOME"];
 
 /**
- * Six projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
+ * Five projects. `unit` needs nothing but Node; `integration` and `browser` start real programs
  * with sound in them, so their files run one after another: two of them at once on a small machine
- * would measure each other. Those of `waiting` run at once, those of `light` two at once, and those
- * of `sleeping` beside `unit`.
+ * would measure each other. Those of `waiting` run at once, those of `sleeping` beside `unit`.
  */
 export default defineConfig({
   test: {
@@ -91,7 +81,6 @@ export default defineConfig({
           ],
           testTimeout: 10_000,
           hookTimeout: 10_000,
-          maxWorkers: "100%",
         },
       },
       {
@@ -119,17 +108,6 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: "light",
-          include: LIGHT,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          maxWorkers: 2,
-          sequence: { groupOrder: 5 },
-        },
-      },
-      {
-        extends: true,
-        test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts", "test/**/*.real.test.ts"],
           exclude: AT_ONCE,
@@ -144,8 +122,6 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
-          // Tests of one file that may run at once say so themselves.
-          maxConcurrency: 2,
           exclude: AT_ONCE,
           testTimeout: 90_000,
           hookTimeout: 90_000,

@@ -47,7 +47,7 @@ export class CallerOffers {
   readonly #invite: Pick<IncomingInvite, "sdp" | "needsEarlyOffer" | "progress">;
   readonly #media: MediaSession;
   readonly #logger: Logger;
-  readonly #fitted = new WeakMap<AnsweringAttempt, Fitted>();
+  readonly #fitted = new Map<AnsweringAttempt, Fitted>();
   #sdp: string | undefined;
   #answerer: Answerer | undefined;
   #turn: Promise<unknown> = Promise.resolve();

@@ -121,8 +121,7 @@ const allOf = (...looks: readonly string[]): string => `async (state) => {
   return found;
 }`;
 
-// Two at once (`maxConcurrency`), a page each: they measure neither time nor sound.
-describe.concurrent("every state of the phone", () => {
+describe("every state of the phone", () => {
   it(
     "breaks no rule of WCAG 2.2 AA, has *End call* in sight, and puts the keyboard's place inside " +
       "the phone: light, 1280 × 800, en",
