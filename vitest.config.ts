@@ -14,7 +14,6 @@ const SLEEPING = [
  */
 const WAITING = [
   "test/browser/outcomes.test.ts",
-  "test/integration/signaling-loss.test.ts",
   "test/integration/sip-races.test.ts",
   "test/integration/fake-carrier.test.ts",
   "test/integration/announcements.test.ts",

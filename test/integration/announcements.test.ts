@@ -167,7 +167,8 @@ describe("RFC 3262 §5 a late offer of a caller that requires 100rel", () => {
     second.talk(answer);
     callee.talk(leg.invite.body.toString());
     await expectToneBothWays([second, 1400], [callee, 800]);
-    expect(call.unread).toEqual([]);
+    // A busy gateway says 100 first, or says something provisional again.
+    expect(call.unread.filter((name) => !name.startsWith("1"))).toEqual([]);
     far.request("BYE");
     await call.expectResponse(200, "BYE");
     await leg.hungUp();
