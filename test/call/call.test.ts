@@ -5,28 +5,11 @@ import type { CallRecord } from "../../src/call/record.ts";
 import type { EndReason } from "../../src/core/end-reason.ts";
 import { OffhookError } from "../../src/core/errors.ts";
 import type { Action } from "../../src/dialplan/decision.ts";
-import type {
-  CalledInstance,
-  IncomingReinvite,
-  InviteFailure,
-  Party,
-} from "../../src/signaling/engine.ts";
+import type { CalledInstance, IncomingReinvite, Party } from "../../src/signaling/engine.ts";
+import { dial, refused } from "./actions.ts";
 import { ANN, makeRig, OFFICE, ScriptedInvite, settle, type Rig } from "./fakes.ts";
 
 const RING_BOB: Action = { kind: "ring", users: ["1002"], timeoutMs: 20_000, then: [] };
-const dial = (...trunks: string[]): Action => ({
-  kind: "dial",
-  trunks,
-  number: "600",
-  callerNumber: undefined,
-  timeoutMs: 60_000,
-  then: [],
-});
-const refused = (status: number): InviteFailure => ({
-  cause: "response",
-  reason: { sipStatus: status },
-  reasonPhrase: `status ${status}`,
-});
 
 let rig: Rig;
 let records: CallRecord[];
@@ -164,7 +147,7 @@ describe("a call from a web user to a web user", () => {
   });
 
   it("goes on with `then` after a refusal", async () => {
-    const { invite } = await place({ ...RING_BOB, then: [dial("office")] });
+    const { invite } = await place({ ...RING_BOB, then: [dial(["office"])] });
     rig.engine.at(0).handler.onFailed(refused(486));
     await settle();
     expect(rig.engine.at(1).options.target).toMatchObject({ kind: "trunk", trunkId: "office" });
@@ -302,7 +285,7 @@ describe("hang-up in every state", () => {
 
 describe("early media", () => {
   it("joins a 183 with SDP and keeps it through a later 180", async () => {
-    const { invite } = await place(dial("office"));
+    const { invite } = await place(dial(["office"]));
     const { handler } = rig.engine.at(0);
     handler.onProvisional({ status: 183, reasonPhrase: "", sdp: "early", remoteTag: "t" });
     await settle();
@@ -316,7 +299,7 @@ describe("early media", () => {
   });
 
   it("refuses an offer of a callee that is not heard", async () => {
-    const { invite } = await place(dial("office"));
+    const { invite } = await place(dial(["office"]));
     const { request, outcome } = reinvite("moved");
     rig.engine.at(0).handler.onReinvite?.(request, "t");
     await settle();
@@ -331,7 +314,7 @@ describe("early media", () => {
 
 describe("trunks", () => {
   it("a trunk that fails is followed by the next one", async () => {
-    const { invite } = await place(dial("office", "backup"));
+    const { invite } = await place(dial(["office", "backup"]));
     rig.engine.at(0).handler.onFailed(refused(503));
     await settle();
     expect(rig.engine.at(1).options.target).toMatchObject({ trunkId: "backup" });
@@ -343,7 +326,7 @@ describe("trunks", () => {
   });
 
   it("a callee who is busy is not called again through the next trunk", async () => {
-    const { invite } = await place(dial("office", "backup"));
+    const { invite } = await place(dial(["office", "backup"]));
     rig.engine.at(0).handler.onFailed(refused(486));
     await settle();
     expect(rig.engine.sent).toHaveLength(1);
@@ -363,7 +346,7 @@ describe("trunks", () => {
     ["declined", refused(603), 603],
     ["not found", refused(404), 404],
   ] as const)("%s", async (_name, failure, status) => {
-    const { invite } = await place(dial("office"));
+    const { invite } = await place(dial(["office"]));
     rig.engine.at(0).handler.onFailed(failure);
     await settle();
     expect(invite.statuses).toEqual([status]);
@@ -373,7 +356,7 @@ describe("trunks", () => {
     rig = makeRig({ maxCallsOfTrunk: 1 });
     rig.engine.register("1002");
     const incoming = await connect(RING_BOB, { party: OFFICE });
-    const { invite } = await place(dial("office"));
+    const { invite } = await place(dial(["office"]));
     expect(invite.statuses).toEqual([503]);
     incoming.caller.handler?.onBye(undefined);
     await settle();

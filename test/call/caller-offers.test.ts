@@ -4,28 +4,9 @@ import { answerOfNobody } from "../../src/call/nobody.ts";
 import { OffhookError } from "../../src/core/errors.ts";
 import type { Action } from "../../src/dialplan/decision.ts";
 import { parseSdp } from "../../src/media/sdp.ts";
-import type { IncomingReinvite, InviteFailure } from "../../src/signaling/engine.ts";
+import type { IncomingReinvite } from "../../src/signaling/engine.ts";
+import { dial, refused, ring } from "./actions.ts";
 import { makeRig, OFFICE, type Rig, ScriptedInvite, settle } from "./fakes.ts";
-
-const ring = (...users: string[]): Action => ({
-  kind: "ring",
-  users,
-  timeoutMs: 20_000,
-  then: [],
-});
-const dial = (...trunks: string[]): Action => ({
-  kind: "dial",
-  trunks,
-  number: "600",
-  callerNumber: undefined,
-  timeoutMs: 60_000,
-  then: [],
-});
-const refusal = (status: number): InviteFailure => ({
-  cause: "response",
-  reason: { sipStatus: status },
-  reasonPhrase: `status ${status}`,
-});
 
 let rig: Rig;
 let table: CallTable;
@@ -114,7 +95,7 @@ const STATES: readonly {
   {
     name: "one callee is heard",
     enter: async () => {
-      await place(dial("office"));
+      await place(dial(["office"]));
       await rings(0, "early");
     },
     log: ["offer caller>callee-1 callee-1 moved", "answer caller>callee-1 callee-1 early"],
@@ -123,7 +104,7 @@ const STATES: readonly {
   {
     name: "several ring, the second is heard",
     enter: async () => {
-      await place(ring("1002", "1003"));
+      await place(ring(["1002", "1003"]));
       await rings(0);
       await rings(1, "early");
     },
@@ -133,9 +114,9 @@ const STATES: readonly {
   {
     name: "who was heard has gone, and the next one rings",
     enter: async () => {
-      await place(dial("office", "backup"));
+      await place(dial(["office", "backup"]));
       await rings(0, "early");
-      rig.engine.at(0).handler.onFailed(refusal(503));
+      rig.engine.at(0).handler.onFailed(refused(503));
       await settle();
       await rings(1);
     },
@@ -205,7 +186,7 @@ describe.each(STATES)("a caller that offers again while $name", ({ enter, log, a
 describe("RFC 3311 §5.2 an offer that cannot be answered here", () => {
   it("would have to be shown to the callee: 488, and what was agreed on is made again", async () => {
     const sdp = (port: number): string => `v=0\nm=audio ${port} RTP/AVP 0\n`;
-    await place(dial("office"), sdp(5000));
+    await place(dial(["office"]), sdp(5000));
     await rings(0, "early");
     expect(await offers(sdp(6000))).toEqual({ rejected: 488 });
     expect(rig.media.log).toEqual([
@@ -216,8 +197,8 @@ describe("RFC 3311 §5.2 an offer that cannot be answered here", () => {
   });
 
   it.each([
-    ["with no answer of ours", async () => place(dial("office"))],
-    ["with a late offer", async () => place(dial("office"), { late: false })],
+    ["with no answer of ours", async () => place(dial(["office"]))],
+    ["with a late offer", async () => place(dial(["office"]), { late: false })],
   ] as const)("comes %s: 488", async (_what, enter) => {
     await enter();
     expect(await offers("moved")).toEqual({ rejected: 488 });
@@ -227,7 +208,7 @@ describe("RFC 3311 §5.2 an offer that cannot be answered here", () => {
 
 describe("whoever comes after the caller's newest offer", () => {
   it("the callee that is heard answers: nothing is asked of anybody", async () => {
-    await place(dial("office"));
+    await place(dial(["office"]));
     await rings(0, "early");
     await offers("moved");
     await answers(0, "early");
@@ -248,7 +229,7 @@ describe("whoever comes after the caller's newest offer", () => {
   });
 
   it("another one that has rung answers: it is brought to the newest offer", async () => {
-    await place(ring("1002", "1003"));
+    await place(ring(["1002", "1003"]));
     await rings(0, "early");
     await offers("moved");
     await answers(1, "other");
@@ -260,7 +241,7 @@ describe("whoever comes after the caller's newest offer", () => {
   });
 
   it("another one that has rung is heard, then answers: it is brought once", async () => {
-    await place(ring("1002", "1003"));
+    await place(ring(["1002", "1003"]));
     await rings(0, "early");
     await offers("moved");
     rig.media.log.length = 0;
@@ -271,12 +252,12 @@ describe("whoever comes after the caller's newest offer", () => {
   });
 
   it("the next trunk is offered the newest, and nobody stands in any more", async () => {
-    await place(dial("office", "backup", "third"));
+    await place(dial(["office", "backup", "third"]));
     await rings(0, "early");
-    rig.engine.at(0).handler.onFailed(refusal(503));
+    rig.engine.at(0).handler.onFailed(refused(503));
     await settle();
     await offers("moved");
-    rig.engine.at(1).handler.onFailed(refusal(503));
+    rig.engine.at(1).handler.onFailed(refused(503));
     await settle();
     expect(rig.engine.at(2).options.sdp).toBe("offer(moved)");
     await answers(2);
@@ -285,11 +266,11 @@ describe("whoever comes after the caller's newest offer", () => {
   });
 
   it("a service of ours answers the newest", async () => {
-    await place({ ...dial("office"), then: [{ kind: "echo" }] } as Action);
+    await place(dial(["office"], { then: [{ kind: "echo" }] }));
     await rings(0, "early");
     await offers("moved");
     rig.media.log.length = 0;
-    rig.engine.at(0).handler.onFailed(refusal(503));
+    rig.engine.at(0).handler.onFailed(refused(503));
     await settle();
     expect(rig.media.log).toContain("offer caller>service service moved");
     expect(invite.responses.at(-1)).toMatchObject({
@@ -299,11 +280,11 @@ describe("whoever comes after the caller's newest offer", () => {
   });
 
   it("RFC 6228 the next early dialog begins with the INVITE's offer again", async () => {
-    await place(dial("office", "backup"));
+    await place(dial(["office", "backup"]));
     invite.hasEarlyDialogs = true;
     await rings(0, "early");
     await offers("moved");
-    rig.engine.at(0).handler.onFailed(refusal(503));
+    rig.engine.at(0).handler.onFailed(refused(503));
     await settle();
     expect(rig.engine.at(1).options.sdp).toBe("offer(caller-offer)");
     expect(await offers("moved")).toEqual({ rejected: 488 });
@@ -312,7 +293,7 @@ describe("whoever comes after the caller's newest offer", () => {
 
 describe("an offer of the caller's that crosses", () => {
   it("the callee's 200: it is answered first, and the call has its answer", async () => {
-    await place(dial("office"));
+    await place(dial(["office"]));
     await rings(0, "early");
     rig.engine.answer(0, "final");
     const outcome = offered("moved");
@@ -327,7 +308,7 @@ describe("an offer of the caller's that crosses", () => {
   });
 
   it("the callee's early offer: one after the other, each with the newest of the other side", async () => {
-    await place(dial("office"));
+    await place(dial(["office"]));
     await rings(0, "early");
     rig.media.log.length = 0;
     const outcome = offered("moved");
@@ -369,7 +350,7 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
   }
 
   it("is offered something by us, then hears the ringing, and is answered without a word more", async () => {
-    await agree(dial("office"));
+    await agree(dial(["office"]));
     expect(rig.engine.at(0).options.sdp).toBe("offer(late-answer)");
     await rings(0);
     await rings(0);
@@ -380,7 +361,7 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
   });
 
   it("RFC 3311 §5.1 may offer again while it rings, even what it has answered", async () => {
-    await agree(dial("office"));
+    await agree(dial(["office"]));
     const log = (sdp: string): readonly string[] => [
       `offer caller>nobody nobody ${sdp}`,
       `answer caller>nobody nobody offer(${sdp})`,
@@ -401,10 +382,10 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
   });
 
   it("hears early media, an announcement, and a service", async () => {
-    await agree({ ...dial("office"), then: [{ kind: "echo" }] } as Action);
+    await agree(dial(["office"], { then: [{ kind: "echo" }] }));
     await rings(0, "early");
     expect(invite.responses.at(-1)).toMatchObject({ status: 183, sdp: "answer(early)" });
-    rig.engine.at(0).handler.onFailed(refusal(503));
+    rig.engine.at(0).handler.onFailed(refused(503));
     await settle();
     expect(rig.media.log).toContain("offer caller>service service late-answer");
     expect(invite.responses.at(-1)?.status).toBe(200);
@@ -413,7 +394,7 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
   it("is refused when nobody can use what it answers", async () => {
     rig.media.failOn = (line) =>
       line.endsWith(" useless") ? new OffhookError("ERR_OFFHOOK_MEDIA_SDP", "no codec") : undefined;
-    await agree(dial("office"), "useless");
+    await agree(dial(["office"]), "useless");
     expect(invite.statuses).toEqual([183, 488]);
     expect(rig.engine.sent).toHaveLength(0);
   });
@@ -423,7 +404,7 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
       line.includes("early-offer")
         ? new OffhookError("ERR_OFFHOOK_MEDIA_REFUSED", "no")
         : undefined;
-    await place(dial("office"), { late: true });
+    await place(dial(["office"]), { late: true });
     expect(invite.statuses).toEqual([]);
     expect(rig.engine.at(0).options.sdp).toBeUndefined();
   });
@@ -432,7 +413,7 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
     ["before it has answered", () => {}],
     ["as it answers", () => invite.handler?.onEarlyAnswer?.("late-answer")],
   ] as const)("hangs up %s: nobody is called", async (_when, before) => {
-    await place(dial("office"), { late: true });
+    await place(dial(["office"]), { late: true });
     before();
     invite.cancel();
     await settle();
@@ -442,7 +423,7 @@ describe("RFC 3262 §5 a caller without an offer that takes reliable responses a
 
 describe("RFC 3264 §8.4 a caller that holds before it is answered", () => {
   it("is told that nothing comes, and the callee hears music once it has answered", async () => {
-    await place(dial("office"));
+    await place(dial(["office"]));
     await rings(0, "a=sendrecv");
     expect(await offers("a=inactive")).toEqual({ accepted: "answer(a=sendrecv)" });
     // rtpengine plays to no one in an inactive pair.

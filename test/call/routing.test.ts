@@ -5,32 +5,11 @@ import type { CallContext } from "../../src/call/context.ts";
 import type { IdentityTerms } from "../../src/call/presentation.ts";
 import type { CallRecord } from "../../src/call/record.ts";
 import type { Action } from "../../src/dialplan/decision.ts";
-import type { InviteFailure, OutgoingInviteOptions } from "../../src/signaling/engine.ts";
+import type { OutgoingInviteOptions } from "../../src/signaling/engine.ts";
+import { dial, refused, ring } from "./actions.ts";
 import { ANN, makeRig, OFFICE, ScriptedInvite, settle, type Rig } from "./fakes.ts";
 
 // How a call carries out what the dialplan decides: orders, delays, outcomes, voicemail, hooks.
-
-const ring = (users: readonly string[], rest: object = {}): Action => ({
-  kind: "ring",
-  users,
-  timeoutMs: 20_000,
-  then: [],
-  ...rest,
-});
-const dial = (trunks: readonly string[], rest: object = {}): Action => ({
-  kind: "dial",
-  trunks,
-  number: "600",
-  callerNumber: undefined,
-  timeoutMs: 60_000,
-  then: [],
-  ...rest,
-});
-const refused = (status: number): InviteFailure => ({
-  cause: "response",
-  reason: { sipStatus: status },
-  reasonPhrase: `status ${status}`,
-});
 
 let rig: Rig;
 let records: CallRecord[];
