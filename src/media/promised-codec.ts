@@ -52,9 +52,7 @@ function keeps({ sdp }: NgReply, promised: string): boolean {
 
 /**
  * An SDP with its first speech codec alone, and its events: what its sender sends, once it has chosen
- * among ours.
- *
- * @throws MediaError when it cannot be read
+ * among ours. What cannot be read comes back as it is.
  */
 export function withFirstSpeech(text: string): string {
   const [first] = speechCodecsOf(text);
