@@ -9,7 +9,7 @@ import type { Logger } from "../core/logger.ts";
 import { encodeBencode } from "./bencode.ts";
 import type { NgValue } from "./bencode.ts";
 import { MediaError } from "./errors.ts";
-import { decodeNgDatagram } from "./ng-datagram.ts";
+import { cookieOf, decodeNgDatagram } from "./ng-datagram.ts";
 
 export type { NgValue } from "./bencode.ts";
 
@@ -317,15 +317,15 @@ export class NgClient {
   }
 
   #onDatagram(datagram: Buffer): void {
-    let cookie: string;
+    const cookie = cookieOf(datagram);
+    const waiting = this.#waiting.get(cookie);
     let data: unknown;
     try {
-      ({ cookie, data } = decodeNgDatagram(datagram));
+      data = decodeNgDatagram(datagram, waiting?.command);
     } catch {
       this.#brokenReplies += 1;
       return;
     }
-    const waiting = this.#waiting.get(cookie);
     if (waiting === undefined) {
       this.#strayReplies += 1;
       return;

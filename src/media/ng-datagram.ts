@@ -1,26 +1,34 @@
 import rtpengineClient from "rtpengine-client";
+import { decodeStatistics } from "./ng-statistics.ts";
 
-/** A reply: the cookie of its command, and what it says. */
-export interface NgDatagram {
-  readonly cookie: string;
-  readonly data: unknown;
+/** The length of a cookie in octets: that of a UUID's text. */
+const COOKIE_OCTETS = 36;
+
+/** The cookie with which a reply begins, if it is one. */
+export function cookieOf(datagram: Buffer): string {
+  return datagram.toString("latin1", 0, COOKIE_OCTETS);
 }
 
 /**
- * Reads a reply of rtpengine.
+ * Reads what a reply of rtpengine says. Of one to `query` or `delete` only the statistics that
+ * anybody asks for: it has some kilobytes of them, and each call is asked for them again and again.
  *
- * The decoder assigns keys as they come, so that one of the name `__proto__` would give a dictionary
- * another prototype, and values that nobody has sent. Such a reply is a broken one.
+ * The package's decoder assigns keys as they come, so that one of the name `__proto__` would give a
+ * dictionary another prototype, and values that nobody has sent. Such a reply is a broken one.
  *
+ * @param command what it is the reply to
  * @throws Error when it is none
  */
-export function decodeNgDatagram(datagram: Buffer): NgDatagram {
-  const { id: cookie, data } = rtpengineClient.Client.decodeMessage(datagram);
+export function decodeNgDatagram(datagram: Buffer, command?: string): unknown {
+  if (command === "query" || command === "delete") {
+    return decodeStatistics(datagram, COOKIE_OCTETS + 1);
+  }
+  const { data } = rtpengineClient.Client.decodeMessage(datagram);
   // The name may also stand in an SDP, where it does no harm.
   if (datagram.includes("9:__proto__") && hasForeignPrototype(data)) {
     throw new Error("a reply with a key __proto__");
   }
-  return { cookie, data };
+  return data;
 }
 
 function hasForeignPrototype(value: unknown): boolean {
