@@ -4,6 +4,7 @@ import type { CallContext } from "./call/context.ts";
 import { askHook } from "./call/hook.ts";
 import { CallLimits } from "./call/limits.ts";
 import { LiveFacts } from "./call/live-facts.ts";
+import { MediaPace } from "./call/media-pace.ts";
 import type { Config, SipListen } from "./config/config.ts";
 import { FileWatch } from "./config/file-watch.ts";
 import type { LoadResult } from "./config/load.ts";
@@ -289,7 +290,7 @@ export class Gateway implements GatewayView {
       holdMusic: holdMusic(config.media.music),
       recording: recordingSettings(config.recording),
       country: config.dialplan.country,
-      mediaTimeoutMs: config.media.timeoutMs,
+      mediaPace: new MediaPace(config.media.timeoutMs),
       user: (id) => this.#current.config.users.get(id),
       trunk: (id) => {
         const trunk = this.#current.config.trunks.get(id);

@@ -149,8 +149,8 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
     this.#keeper = new MediaKeeper({
       media: this.#media,
       clock: context.clock,
-      logger: context.logger.child({ call: options.id }),
-      timeoutMs: context.mediaTimeoutMs,
+      logger: log,
+      pace: context.mediaPace,
       ends: () => this.#ends(),
       reanchor: (ends, isUseless) => this.#reanchor(ends, isUseless),
       told: (event, detail) => {
@@ -162,7 +162,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
     });
     this.#digits = new DigitRelay({
       media: this.#media,
-      logger: context.logger.child({ call: options.id }),
+      logger: log,
       clock: context.clock,
       path: () => this.#digitPath(),
       onCarried: () => this.#noteMedia(),
@@ -586,6 +586,7 @@ export class Call implements HuntHandler, DialogEndOwner, TransferringCall, Ring
       direction: this.#progress.offers.direction,
     });
     this.#state = "connected";
+    this.#surroundings.ringing.forget(this);
     this.#story.answered();
     this.#noteMedia();
     if (this.#isRecorded === true) this.record("start");

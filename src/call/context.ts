@@ -7,6 +7,7 @@ import type { HeaderRules } from "./header-policy.ts";
 import type { HookQuestion } from "./hook.ts";
 import type { CallLimits } from "./limits.ts";
 import type { LiveFacts } from "./live-facts.ts";
+import type { MediaPace } from "./media-pace.ts";
 import type { IdentityTerms } from "./presentation.ts";
 import type { HoldMusic, RecordingSettings } from "./sounds.ts";
 import type { UserSettingsStore } from "./user-settings.ts";
@@ -28,8 +29,7 @@ export interface CallContext {
   readonly recording: RecordingSettings;
   /** ISO 3166 code: whose tones and language callers hear; undefined: those of ITU-T E.180. */
   readonly country: string | undefined;
-  /** How long an end that should send may be silent before the call is dead, milliseconds. */
-  readonly mediaTimeoutMs: number;
+  readonly mediaPace: MediaPace;
   user(userId: string): { readonly name: string; readonly numbers: readonly string[] } | undefined;
   trunk(trunkId: string): TrunkTerms | undefined;
   /** The SIP domain of the web users. */

@@ -6,6 +6,7 @@ import { directionOf } from "../media/direction.ts";
 import type { LegHealth, MediaSession } from "../media/session.ts";
 import type { CallMediaFact } from "./channels.ts";
 import type { Peer } from "./renegotiation.ts";
+import type { MediaPace } from "./media-pace.ts";
 import type { ReanchorOutcome } from "./reanchor.ts";
 
 /** What the keeper needs of its call. */
@@ -13,8 +14,7 @@ export interface KeptCall {
   readonly media: MediaSession;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Milliseconds without a packet from an end that should send, after which the call is dead. */
-  readonly timeoutMs: number;
+  readonly pace: MediaPace;
   /** Both ends, once they are joined; undefined before and after. */
   ends(): readonly [Peer, Peer] | undefined;
   /**
@@ -44,14 +44,13 @@ const SOUND_CHECK_MS = 5000;
 const MAX_REPAIRS = 4;
 /** Between two tries to move: at once, then slower; an end may be busy or out of reach. */
 const RETRY_MS = [100, 300, 1000, 2000, 4000] as const;
-const LONGEST_POLL_MS = 15_000;
 
 /**
  * Keeps the sound of one call alive: moves it when its rtpengine is lost, negotiates it anew when no
  * sound comes after the answer, and ends the call when an end has been silent for too long.
  *
- * rtpengine is asked three times in the first seconds and every 15 s after that; nothing is done for
- * a packet or a message.
+ * rtpengine is asked three times in the first seconds and at the pace of all calls after that;
+ * nothing is done for a packet or a message.
  */
 export class MediaKeeper {
   readonly #call: KeptCall;
@@ -62,6 +61,8 @@ export class MediaKeeper {
   #repairs = 0;
   #retry: Timer | undefined;
   #check: Timer | undefined;
+  /** Takes the call out of the pace's count; undefined before its ends are joined. */
+  #unwatch: (() => void) | undefined;
   /** What was counted from each leg, and when that last became more. */
   readonly #heard = new Map<string, { packets: number; atMs: number }>();
   /** Legs whose DTLS has been done on this rtpengine: done again it may take its time. */
@@ -83,6 +84,7 @@ export class MediaKeeper {
 
   /** Both ends are joined. */
   onJoined(): void {
+    this.#unwatch ??= this.#call.pace.watch();
     this.#scheduleChecks();
     this.#tryMove();
   }
@@ -121,7 +123,9 @@ export class MediaKeeper {
   }
 
   close(): void {
+    if (this.#state === "closed") return;
     this.#state = "closed";
+    this.#unwatch?.();
     this.#retry?.cancel();
     this.#check?.cancel();
   }
@@ -182,8 +186,8 @@ export class MediaKeeper {
   #checkAfter(passedMs: number, instants: readonly number[]): void {
     this.#check?.cancel();
     const [next, ...later] = instants;
-    const pollMs = Math.min(LONGEST_POLL_MS, Math.max(1000, this.#call.timeoutMs / 4));
-    this.#check = this.#call.clock.after(next === undefined ? pollMs : next - passedMs, () => {
+    const afterMs = next === undefined ? this.#call.pace.pollMs : next - passedMs;
+    this.#check = this.#call.clock.after(afterMs, () => {
       void this.#onCheck(next ?? 0, later);
     });
   }
@@ -226,7 +230,7 @@ export class MediaKeeper {
         this.#heard.set(tag, { packets, atMs: nowMs });
         continue;
       }
-      if (nowMs - heard.atMs < this.#call.timeoutMs) continue;
+      if (nowMs - heard.atMs < this.#call.pace.timeoutMs) continue;
       const seconds = Math.round((nowMs - heard.atMs) / 1000);
       const who = end.kind === "service" ? "service" : end.end.role;
       const text = `No sound from the ${who} for ${seconds} s`;

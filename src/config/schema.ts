@@ -243,7 +243,7 @@ const mediaSchema = z.strictObject({
   }),
   timeout: duration("3s", "1h").optional().meta({
     description:
-      "A call ends when nothing has come for this long from an end that should send; never while it is held",
+      "A call ends when nothing has come for this long from an end that should send, and up to a quarter longer (with thousands of calls up to twice as long); never while it is held",
     default: "60s",
   }),
   address: oneOrMore(

@@ -6,6 +6,7 @@ import type { UserSettingsStore } from "../../src/call/user-settings.ts";
 import { NOTHING_SET, type UserSettings } from "../../src/dialplan/user-settings.ts";
 import { CallLimits } from "../../src/call/limits.ts";
 import { LiveFacts } from "../../src/call/live-facts.ts";
+import { MediaPace } from "../../src/call/media-pace.ts";
 import type {
   Exchange,
   LegHealth,
@@ -459,7 +460,7 @@ export function makeRig(
     holdMusic: limits.holdMusic,
     recording: { directory: "/nowhere", consent: limits.consent },
     country: undefined,
-    mediaTimeoutMs: 60_000,
+    mediaPace: new MediaPace(60_000),
     user: (userId) => ({ name: `User ${userId}`, numbers: [] }),
     trunk: () => ({ codecs: ["PCMU"] }),
   };
