@@ -137,7 +137,7 @@ export class Attempt {
     this.#localSdp = sdp;
   }
 
-  /** Our INVITE, once it has been sent. */
+  /** Our INVITE, once it has been sent and until it is answered. */
   get invite(): OutgoingInvite | undefined {
     return this.#invite;
   }
@@ -174,6 +174,8 @@ export class Attempt {
         onProvisional: (response) => this.#onProvisional(response),
         onAccepted: (dialog, answer) => {
           this.#state = "answered";
+          // A call lasts longer than what its INVITE has been.
+          this.#invite = undefined;
           this.#handler.onAnswered(this, dialog, answer);
         },
         onRequest: (request) => this.#handler.onInfo(this, request),

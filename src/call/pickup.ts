@@ -40,7 +40,10 @@ export class RingingIndex {
     return ringing?.attempt.state === "ringing" ? ringing : undefined;
   }
 
-  /** The call is over. An INVITE is remembered half a minute longer, and must not keep it. */
+  /**
+   * The call is answered or over: nothing of it rings. An INVITE is remembered half a minute longer
+   * than a call, and must not keep it; nor need a call keep what has rung for as long as it is up.
+   */
   forget(call: RingingCall): void {
     for (const invite of this.#invites.get(call) ?? []) this.#ringing.delete(invite);
     this.#invites.delete(call);

@@ -40,10 +40,10 @@ export class SystemClock implements Clock {
   }
 }
 
-/** Lets go of its action as soon as it is over: a cancelled timer must keep nothing else alive. */
+/** Lets go of all that it has as soon as it is over: a cancelled timer must keep nothing alive. */
 class SystemTimer implements Timer {
   readonly #live: { count: number };
-  readonly #handle: NodeJS.Timeout;
+  #handle: NodeJS.Timeout | undefined;
   #action: (() => void) | undefined;
 
   constructor(live: { count: number }, delayMs: number, action: () => void) {
@@ -54,7 +54,8 @@ class SystemTimer implements Timer {
   }
 
   cancel(): void {
-    if (this.#settle() !== undefined) clearTimeout(this.#handle);
+    const handle = this.#handle;
+    if (this.#settle() !== undefined) clearTimeout(handle);
   }
 
   static #fire(this: void, timer: SystemTimer): void {
@@ -66,6 +67,7 @@ class SystemTimer implements Timer {
     const action = this.#action;
     if (action === undefined) return undefined;
     this.#action = undefined;
+    this.#handle = undefined;
     this.#live.count -= 1;
     return action;
   }

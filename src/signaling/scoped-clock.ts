@@ -40,7 +40,8 @@ export class ScopedClock implements Clock {
 
 class ScopedTimer implements Timer {
   readonly #timers: Set<Timer>;
-  readonly #timer: Timer;
+  /** Undefined once it is over: who keeps this keeps no timer of Node's. */
+  #timer: Timer | undefined;
 
   constructor(
     clock: Clock,
@@ -54,6 +55,7 @@ class ScopedTimer implements Timer {
     // One closure for each timer: there are twenty of them in a call.
     this.#timer = clock.after(delayMs, () => {
       timers.delete(this);
+      this.#timer = undefined;
       try {
         action();
       } catch (cause) {
@@ -63,6 +65,8 @@ class ScopedTimer implements Timer {
   }
 
   cancel(): void {
-    if (this.#timers.delete(this)) this.#timer.cancel();
+    if (!this.#timers.delete(this)) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 }

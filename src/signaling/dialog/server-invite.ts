@@ -15,6 +15,7 @@ import type { HeaderField } from "../message/headers.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import { parseReason } from "../message/reason.ts";
 import type { ServerTransaction } from "../transaction/transaction.ts";
+import type { Flow } from "../transport/flow.ts";
 import { CallDialog } from "./call-dialog.ts";
 import { dialledNumber } from "./dialled-number.ts";
 import type { DialogContext } from "./dialog-context.ts";
@@ -60,7 +61,8 @@ export type InviteExtras = Partial<
  */
 export class ServerInvite implements IncomingInvite, DialogUsage {
   readonly peer: Peer;
-  readonly request: SipRequest;
+  /** Without its body once it is accepted: `sdp` is the same, and a call may last. */
+  request: SipRequest;
   readonly callId: string;
   readonly calledNumber: string;
   readonly callerIdentity: Identity;
@@ -70,7 +72,9 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   readonly replaces: Dialog | undefined;
   readonly replacesInvite: OutgoingInvite | undefined;
   readonly #context: DialogContext;
-  readonly #transaction: ServerTransaction;
+  readonly #flow: Flow;
+  /** Undefined after the final response: a call may last, and needs no more of it. */
+  #transaction: ServerTransaction | undefined;
   readonly #terms: LegTerms;
   readonly #offers: IncomingOffers;
   readonly #unwatch: () => void;
@@ -101,6 +105,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     const request = transaction.request;
     this.#context = context;
     this.#transaction = transaction;
+    this.#flow = transaction.flow;
     this.peer = peer;
     this.#terms = peer.terms ?? DEFAULT_TERMS;
     this.request = request;
@@ -184,7 +189,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     if (this.#state === "ended" || !isWanted || !hasProgressed) return false;
     // What has been offered there goes with it.
     this.#offers.cancel();
-    respondTo(this.#context, this.peer, this.#transaction, this.#response(199, { reason }));
+    this.#send(this.#response(199, { reason }));
     this.#repeat?.cancel();
     this.#reliable?.stop();
     this.#reliable = undefined;
@@ -199,7 +204,8 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   }
 
   accept(sdp: string, options: ResponseOptions = {}): Dialog | undefined {
-    if (this.#state === "ended") return undefined;
+    const transaction = this.#transaction;
+    if (transaction === undefined) return undefined;
     const answer = this.#answer;
     // What has been agreed on is within our offer, whatever else that had.
     const isCorrection =
@@ -217,7 +223,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     });
     this.#accepted = dialog;
     dialog.accept({
-      transaction: this.#transaction,
+      transaction,
       build: (fields) => {
         const own: readonly HeaderField[] = [
           ["Allow", ALLOW],
@@ -232,15 +238,17 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
       reliable: this.#reliable,
       nextOffer: isCorrection ? nextOfferOf(answer, sdp) : undefined,
     });
+    this.request = this.request.withoutBody();
     return dialog;
   }
 
   reject(status: number, options: ResponseOptions = {}): void {
-    if (this.#state === "ended" || status < 300) return;
+    const transaction = this.#transaction;
+    if (transaction === undefined || status < 300) return;
     const response = this.#response(status, options);
     this.#reliable?.stop();
     this.#end();
-    respondTo(this.#context, this.peer, this.#transaction, response);
+    respondTo(this.#context, this.peer, transaction, response);
   }
 
   onRequest(request: SipRequest, transaction: ServerTransaction): void {
@@ -314,9 +322,12 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   }
 
   #sendReliably(status: number, options: ResponseOptions): void {
+    const transaction = this.#transaction;
+    if (transaction === undefined) return;
     this.#reliable ??= new ReliableProvisionals(this.#context, {
       cseqNumber: this.request.cseq.number,
-      send: (response) => respondTo(this.#context, this.peer, this.#transaction, response),
+      // Also while the 2xx waits for its PRACK.
+      send: (response) => respondTo(this.#context, this.peer, transaction, response),
       onGaveUp: () => this.#onNoPrack(),
     });
     this.#reliable.send((rseq) => {
@@ -413,14 +424,18 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
   }
 
   #contactField(): HeaderField {
-    const { flow, request } = this.#transaction;
-    const { scheme } = request.uri;
-    return contactField(flow, this.#localTag, { scheme, host: this.#terms.contactHost });
+    const { scheme } = this.request.uri;
+    return contactField(this.#flow, this.#localTag, { scheme, host: this.#terms.contactHost });
+  }
+
+  #send(response: SipResponse): void {
+    if (this.#transaction === undefined) return;
+    respondTo(this.#context, this.peer, this.#transaction, response);
   }
 
   #sendProvisional(): void {
     if (this.#provisional === undefined) return;
-    respondTo(this.#context, this.peer, this.#transaction, this.#provisional);
+    this.#send(this.#provisional);
     this.#repeat?.cancel();
     this.#repeat = this.#context.clock.after(this.#context.limits.repeatProvisionalMs, () => {
       this.#sendProvisional();
@@ -460,8 +475,10 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     this.#flowLoss?.cancel();
     this.#unwatch();
     this.#offers.cancel();
+    this.#provisional = undefined;
     const { table } = this.#context;
-    table.settle(this.#transaction);
+    if (this.#transaction !== undefined) table.settle(this.#transaction);
+    this.#transaction = undefined;
     this.#context.onInviteEnd?.(this);
     table.delete(this.callId, this.#localTag, this.#dialog.remoteTag, this);
     table.end(this);

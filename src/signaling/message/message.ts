@@ -190,6 +190,14 @@ export class SipRequest extends MessageBase {
     request.#uri = this.#uri;
     return request;
   }
+
+  /** The same without its body: the octets of all that has come with it can go. */
+  withoutBody(): SipRequest {
+    const request = new SipRequest(this.method, this.requestUri, this.headers);
+    request.adopt(this, this.vias);
+    request.#uri = this.#uri;
+    return request;
+  }
 }
 
 /** A SIP response (RFC 3261 §7.2). */
