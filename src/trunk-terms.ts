@@ -24,13 +24,16 @@ export function trunkTerms(
       const targets = engine.trunkTargets(trunk.id);
       return targets.length > 0 && targets.every((target) => target.isAvoided);
     },
-    media: {
-      dtmf,
-      dtmfFallback,
-      srtp,
-      video: video && hasVideo,
-      addressFamily: familyOf(addressFamily, hosts),
-      isDirect: isDirectBy(nat, hosts),
+    // Asked for once a leg; the rest, several times a call.
+    get media() {
+      return {
+        dtmf,
+        dtmfFallback,
+        srtp,
+        video: video && hasVideo,
+        addressFamily: familyOf(addressFamily, hosts),
+        isDirect: isDirectBy(nat, hosts),
+      };
     },
   };
 }

@@ -48,10 +48,21 @@ export function createLogger(options: LoggerOptions = {}): Logger {
 }
 
 class MaskedLogger implements Logger {
-  readonly #pino: PinoLogger;
+  readonly #parent: PinoLogger;
+  readonly #fields: LogFields | undefined;
+  #own: PinoLogger | undefined;
 
-  constructor(pinoLogger: PinoLogger) {
-    this.#pino = pinoLogger;
+  /** @param fields what each line has beside those of the parent */
+  constructor(parent: PinoLogger, fields?: LogFields) {
+    this.#parent = parent;
+    this.#fields = fields;
+  }
+
+  /** Made when the first line is written: each call has a logger, and few calls a line of it. */
+  get #pino(): PinoLogger {
+    this.#own ??=
+      this.#fields === undefined ? this.#parent : this.#parent.child(maskFields(this.#fields));
+    return this.#own;
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -71,11 +82,11 @@ class MaskedLogger implements Logger {
   }
 
   child(fields: LogFields): Logger {
-    return new MaskedLogger(this.#pino.child(maskFields(fields)));
+    return new MaskedLogger(this.#pino, fields);
   }
 
   #write(level: Exclude<LogLevel, "silent">, message: string, fields: LogFields | undefined): void {
-    if (!this.#pino.isLevelEnabled(level)) return;
+    if (!this.#parent.isLevelEnabled(level)) return;
     if (fields === undefined) this.#pino[level](message);
     else this.#pino[level](maskFields(fields), message);
   }
