@@ -43,6 +43,8 @@ export interface GatewayOptions {
   /** The whole file as text instead of `config`. */
   readonly yaml?: string | ((ports: GatewayPorts) => string);
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Of its Node; V8's own are none that NODE_OPTIONS may have. Default none. */
+  readonly nodeFlags?: readonly string[];
   /** More arguments for `run`. */
   readonly args?: readonly string[];
   /** Milliseconds until it must be ready; default 20000. */
@@ -229,7 +231,14 @@ async function runGateway(start: {
   const { directory, configFile, ports, options } = start;
   const startedAt = performance.now();
   const main = join(PROJECT, "src/main.ts");
-  const args = [main, "run", "--config", configFile, ...(options.args ?? [])];
+  const args = [
+    ...(options.nodeFlags ?? []),
+    main,
+    "run",
+    "--config",
+    configFile,
+    ...(options.args ?? []),
+  ];
   const child = await Child.start(process.execPath, args, {
     name: "gateway",
     cwd: directory,

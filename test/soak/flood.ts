@@ -45,7 +45,7 @@ export async function flood(options: FloodOptions): Promise<FloodReport> {
   const { perSecond, seconds, calls: wanted, say = () => {} } = options;
   const trunk = await SipPeer.udp(undefined, TRUNK_HOST);
   await using gateway = await startGateway({
-    env: { NODE_OPTIONS: NODE_FLAGS.join(" ") },
+    nodeFlags: NODE_FLAGS,
     config: {
       trunks: { office: { peer: `sip:${TRUNK_HOST}:${trunk.local.port}` } },
       dialplan: { routes: [{ name: "echo", to: "*43", do: "echo" }] },

@@ -48,7 +48,7 @@ export async function overload(options: {
     ]),
   );
   await using gateway = await startGateway({
-    env: { NODE_OPTIONS: NODE_FLAGS.join(" ") },
+    nodeFlags: NODE_FLAGS,
     config: {
       domain: "bench.example.com",
       users,

@@ -45,7 +45,7 @@ export async function reconnect(options: ReconnectOptions): Promise<ReconnectRep
     ]),
   );
   await using gateway = await startGateway({
-    env: { NODE_OPTIONS: NODE_FLAGS.join(" ") },
+    nodeFlags: NODE_FLAGS,
     config: {
       domain: DOMAIN,
       users: { ...users, caller: { name: "Caller", password: "secret of the caller" } },
