@@ -3,6 +3,7 @@ import { setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { browserSdp } from "../harness/browser-sdp.ts";
 import { NODE_FLAGS } from "../../scripts/setup/node-flags.mjs";
 import { type Gateway, startGateway, type YamlValue } from "../harness/gateway.ts";
 import { Child, descendantsOf } from "../harness/process.ts";
@@ -67,7 +68,9 @@ export async function flood(options: FloodOptions): Promise<FloodReport> {
   ] as const;
   const calls: OutgoingCall[] = [];
   for (let index = 0; index < wanted; index += 1) {
-    calls.push(await callers[index % 2 === 0 ? 0 : 1].call("*43"));
+    // On hold: a call without sound would be ended before the flood is over.
+    const sdp = browserSdp({ direction: "inactive" });
+    calls.push(await callers[index % 2 === 0 ? 0 : 1].call("*43", { sdp }));
   }
   // What it allocates once, it allocates now.
   await runSender(gateway, perSecond, Math.min(1.5, seconds));
