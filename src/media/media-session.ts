@@ -340,6 +340,7 @@ export class RtpengineSession implements MediaSession, PooledSession {
     }
     const { dscp } = this.#options;
     const by = noteBrowser(this.#leg(offerer.tag), offerer, description);
+    if (exchange.isStandIn === true) this.#leg(offerer.tag).hasStandIn = true;
     const video = videoOfOffer(exchange, description, known);
     const command = withFlags(
       {
@@ -470,8 +471,8 @@ export class RtpengineSession implements MediaSession, PooledSession {
     const profile = profileOf({ sender: { ...sender, host }, receiver, hasVideo });
     const role = this.#left?.anchors.get(receiver.tag)?.anchor?.role;
     const { isIceLite } = this.#options;
-    const { moves } = this.#leg(receiver.tag);
-    return adaptProfile(profile, { kind: receiver.kind, moves, role, isIceLite });
+    const { moves, hasStandIn } = this.#leg(receiver.tag);
+    return adaptProfile(profile, { kind: receiver.kind, moves, role, hasStandIn, isIceLite });
   }
 
   #read(leg: MediaLeg, sdp: string): LegDescription {

@@ -64,6 +64,8 @@ export interface LegState {
   address: MediaAddress | undefined;
   /** The browser's ICE since its last restart. */
   ice: IceGeneration | undefined;
+  /** Whether its last SDP made the offer in its stead: toward it rtpengine is the controlled agent. */
+  hasStandIn: boolean;
 }
 
 /** The commands that are about a call. */
@@ -132,6 +134,7 @@ export function newLegState(): LegState {
     promised: undefined,
     address: undefined,
     ice: undefined,
+    hasStandIn: false,
   };
 }
 
@@ -143,6 +146,7 @@ export function forgetPath(leg: LegState): void {
   leg.fingerprint = undefined;
   leg.endpoint = undefined;
   leg.promised = undefined;
+  leg.hasStandIn = false;
   // RFC 8842 §4: another tls-id, another DTLS association.
   leg.tlsId = randomToken(24);
 }
@@ -171,7 +175,7 @@ const FINGERPRINT_HASHES = ["sha-256", "sha-384", "sha-512"] as const;
  * A profile as a call needs it: ICE-lite (RFC 8445 §2.5) where that is configured, in both
  * directions, for a plain leg has no ICE; and what a browser needs whose call has been moved.
  *
- * @param role rtpengine's role toward it before the move
+ * @param role rtpengine's role in DTLS toward it before the move
  */
 export function adaptProfile(
   profile: FlaggedArguments,
@@ -179,18 +183,25 @@ export function adaptProfile(
     readonly kind: LegKind;
     readonly moves: number;
     readonly role: string | undefined;
+    readonly hasStandIn: boolean;
     readonly isIceLite: boolean | undefined;
   },
 ): FlaggedArguments {
-  const { kind, moves, role, isIceLite } = call;
+  const { kind, moves, role, hasStandIn, isIceLite } = call;
   if (isIceLite === true) return { ...profile, "ICE-lite": "both", ...newHash(kind, moves) };
   if (kind !== "webrtc" || moves === 0) return profile;
   // A browser that is controlled stays on the dead path until that has been silent for 2.5 s, for no
   // sound comes over the new one before DTLS, and DTLS, which it begins, goes over the dead one
   // (measured with Chromium 156). Beside an ICE-lite agent it is the controlling one, and takes the
-  // new path at once (RFC 8445 §6.1.1).
-  const isClient = role === "passive";
-  return { ...profile, ...newHash(kind, moves), ...(isClient ? { "ICE-lite": "forward" } : {}) };
+  // new path at once (RFC 8445 §6.1.1). And where its old SDP has made an offer to the other end,
+  // rtpengine is controlled, as is the browser, which is asked: a conflict that ends for ever every
+  // other time, when the greater tie-breaker is the browser's (10.5 with Chromium 156).
+  const isControlling = role === "passive" || hasStandIn;
+  return {
+    ...profile,
+    ...newHash(kind, moves),
+    ...(isControlling ? { "ICE-lite": "forward" } : {}),
+  };
 }
 
 /**

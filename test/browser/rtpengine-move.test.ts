@@ -57,6 +57,26 @@ async function gapsOf(...watches: readonly ToneWatch[]): Promise<readonly number
   );
 }
 
+/** Notes of each connection that the page closes whether another one carried the call by then. */
+async function watchFarewells(phone: PhonePage): Promise<() => Promise<readonly boolean[]>> {
+  await phone.page.evaluate(`(() => {
+    const { prototype } = RTCPeerConnection;
+    const { close, setRemoteDescription } = prototype;
+    const known = new Set();
+    window.offhookFarewells = [];
+    prototype.setRemoteDescription = function (...parameters) {
+      known.add(this);
+      return setRemoteDescription.apply(this, parameters);
+    };
+    prototype.close = function () {
+      known.delete(this);
+      window.offhookFarewells.push([...known].some((one) => one.connectionState === "connected"));
+      return close.apply(this);
+    };
+  })()`);
+  return () => phone.page.evaluate<readonly boolean[]>("window.offhookFarewells");
+}
+
 describe("rtpengine is killed in a call", () => {
   it("of the browser to a trunk: sound is back both ways within 1.5 s", async () => {
     const { gateway, ann } = stage();
@@ -108,7 +128,8 @@ describe("rtpengine is killed in a call", () => {
     await phone.page.close();
   });
 
-  it("of two browsers: sound is back both ways within 1.5 s", async () => {
+  // Again and again: what a call is after a move has to bear the next one (RFC 8445 §7.3.1.1, roles).
+  it("of two browsers: sound is back both ways within 1.5 s, each of three times", async () => {
     const { gateway, ann, bob } = stage();
     const caller = await openPhone(ann, gateway, "1001");
     const callee = await openPhone(bob, gateway, "1002");
@@ -117,10 +138,16 @@ describe("rtpengine is killed in a call", () => {
     await callee.answer();
     await caller.waitForCall("connected");
     const watches = [await listen(caller, TONE_1002), await listen(callee, TONE_1001)];
-    killRtpengine(gateway);
-    const gaps = await gapsOf(...watches);
-    console.info(`killed, two browsers: ${gaps.join(" and ")} ms without sound`);
-    expect(Math.max(...gaps)).toBeLessThan(GAP_LIMIT_MS);
+    const farewells = await Promise.all([caller, callee].map((phone) => watchFarewells(phone)));
+    for (let time = 1; time <= 3; time += 1) {
+      for (const watch of watches) await watch.reset();
+      killRtpengine(gateway);
+      const gaps = await gapsOf(...watches);
+      console.info(`killed, two browsers: ${gaps.join(" and ")} ms without sound`);
+      expect(Math.max(...gaps)).toBeLessThan(GAP_LIMIT_MS);
+    }
+    // A word to the old port may disturb the handshake of the new connection, which may have that port.
+    for (const of of farewells) expect(await of()).toEqual([true, true, true]);
     await caller.end();
     await callee.waitForCall("ended");
     expect([...caller.errors, ...callee.errors]).toEqual([]);

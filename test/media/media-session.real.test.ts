@@ -227,6 +227,32 @@ describe("a media session on a real rtpengine", () => {
     await session.close();
   });
 
+  it("RFC 8445 §6.1.1 a call of two browsers that moves twice: no end has rtpengine's role", async () => {
+    const session = engine.createSession({ policy: "narrow" });
+    const pair = pairOf("webrtc", "webrtc");
+    const [caller, callee] = [
+      chromiumSdp({ formats: "0 101" }),
+      chromiumSdp({ formats: "0 101", setup: "active" }),
+    ];
+    await session.offer(pair, caller);
+    await session.answer(pair, callee);
+    // The phone answers a move with `passive` (RFC 8842 §5.3): rtpengine is another one's DTLS client then.
+    const moved = chromiumSdp({ formats: "0 101", setup: "passive" });
+    for (let time = 1; time <= 2; time += 1) {
+      const move = await session.move();
+      const there = { ...swapped(pair), isStandIn: true };
+      // Its agent is the controlling one as the other end seems to call.
+      await session.offer(there, callee);
+      await session.answer(there, moved);
+      const toCallee = await session.offer(pair, moved);
+      await session.answer(pair, moved);
+      await move.keep();
+      // Toward the other end it would be controlled, as is who answers a full agent.
+      expect(toCallee).toContain("a=ice-lite\r\n");
+    }
+    await session.close();
+  });
+
   it("183 with one codec, then 200 with another: the browser gets a codec both times", async () => {
     const session = engine.createSession({ policy: "narrow" });
     const pair = pairOf("webrtc", "rtp");

@@ -5,7 +5,10 @@
  * a new peer connection in the middle of a call: when the browser's network has changed, and when
  * the far end's DTLS fingerprint has.
  *
- * The old connection plays until the new one has its answer, and stays when that is refused.
+ * The old connection plays until the new one has its answer, and stays when that is refused. One that
+ * the gateway has moved away from is silent then, and closed a little later: it says good-bye to a
+ * port that its dead media relay had, and that the next relay may have given to the new connection.
+ * rtpengine 10.5 answers such a word, in the middle of a handshake, with its ClientHello.
  */
 import type { BodyAndContentType, SessionDescriptionHandler } from "sip.js";
 import { keepBundleGroup } from "./bundle-group.ts";
@@ -49,6 +52,8 @@ const GATHERING_MS = 10;
 const FIRST_CANDIDATE_MS = 200;
 /** The same where it must come from a TURN server. */
 const FIRST_RELAY_MS = 2_000;
+/** Longer than a handshake takes, and shorter than the gateway's patience with a silent old path. */
+const FAREWELL_MS = 3_000;
 const TONE_MS = 100;
 const TONE_GAP_MS = 70;
 
@@ -72,6 +77,8 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   #line: Line;
   /** The one that takes its place once the far end has agreed. */
   #next: Line | undefined;
+  /** The one that the gateway has moved away from, until it is closed. */
+  #left: RTCPeerConnection | undefined;
   /** Whether the next offer is to come from a new connection, and how that may reach the gateway. */
   #renewal: RTCIceTransportPolicy | undefined;
   #isHeld = false;
@@ -205,7 +212,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     await gatherCandidates(connection, renewal === "relay" ? FIRST_RELAY_MS : FIRST_CANDIDATE_MS);
     const description = connection.localDescription;
     if (description === null) throw new Error("The peer connection was closed meanwhile.");
-    if (isAnswer) this.#agreed();
+    if (isAnswer) this.#agreed("answer");
     return { body: description.sdp, contentType: "application/sdp" };
   }
 
@@ -225,7 +232,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     this.#isHeldByPeer = isHeldByPeer && !(type === "answer" && this.#isHeld);
     if (!isHeldByPeer && !this.#isHeld && !showsVideo(sdp)) this.#isVideoDeclined = false;
     await this.#current.connection.setRemoteDescription({ type, sdp });
-    if (type === "answer") this.#agreed();
+    if (type === "answer") this.#agreed("offer");
     this.#descriptions += 1;
     // The first description may be one-way without anybody holding: an announcement, say. And the
     // answer to our own hold is one-way by right.
@@ -287,6 +294,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   close(): void {
     this.#microphone.close();
     this.#discardNext();
+    this.#left?.close();
     this.#line.connection.close();
   }
 
@@ -332,9 +340,9 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     return this.#camera !== undefined || hasVideoSection(connection);
   }
 
-  /** Both sides have agreed. */
-  #agreed(): void {
-    this.#advance();
+  /** Both sides have agreed. @param ours which of the two descriptions is this side's */
+  #agreed(ours: "offer" | "answer"): void {
+    this.#advance(ours);
     const { connection } = this.#line;
     const theirs = picturesOf(connection);
     for (const track of this.remotePictures.getTracks()) {
@@ -345,7 +353,7 @@ export class DescriptionHandler implements SessionDescriptionHandler {
   }
 
   /** The new connection takes the place of the old one. */
-  #advance(): void {
+  #advance(ours: "offer" | "answer"): void {
     const next = this.#next;
     if (next === undefined) return;
     const old = this.#line;
@@ -353,7 +361,20 @@ export class DescriptionHandler implements SessionDescriptionHandler {
     this.#next = undefined;
     if (next.remoteStream.getTracks().length > 0) this.#events.onRemoteStream(next.remoteStream);
     this.#events.onConnectionState(next.sound.state);
-    old.connection.close();
+    if (ours === "offer") old.connection.close();
+    else this.#leave(old.connection);
+  }
+
+  /** Falls silent now, and closes when nobody listens any more. */
+  #leave(connection: RTCPeerConnection): void {
+    this.#left?.close();
+    this.#left = connection;
+    for (const sender of connection.getSenders()) sender.replaceTrack(null).catch(ignore);
+    setTimeout(() => {
+      if (this.#left !== connection) return;
+      connection.close();
+      this.#left = undefined;
+    }, FAREWELL_MS);
   }
 
   #discardNext(): void {
