@@ -8,7 +8,8 @@ export interface SocketAddress {
 
 /** `192.0.2.1:5060` or `[2001:db8::1]:5060`. */
 export function formatSocketAddress(address: SocketAddress): string {
-  return isIPv6(address.host)
+  // Of a literal address; each message has some of them printed.
+  return address.host.includes(":")
     ? `[${address.host}]:${address.port}`
     : `${address.host}:${address.port}`;
 }

@@ -38,6 +38,8 @@ const MAX_ADDRESSES = 256;
 export class TrunkTargets {
   readonly #options: TrunkTargetsOptions;
   #tiers: readonly Tier[] = [];
+  /** What the tiers come to; undefined until somebody asks. */
+  #all: readonly Target[] | undefined;
   #addresses = new AddressSet();
   #hosts: ReadonlySet<string> = new Set();
   /** Addresses of earlier look-ups, with the end of their time. */
@@ -72,12 +74,15 @@ export class TrunkTargets {
 
   /** The targets of a new request, by priority and by the dice of RFC 2782. */
   draw(): readonly Target[] {
-    return this.#ordered(this.#options.random);
+    this.#refresh();
+    return orderTargets(this.#tiers, this.#options.uri.host, this.#options.random);
   }
 
   /** All targets, in an order that stays. */
   get all(): readonly Target[] {
-    return this.#ordered(() => 0);
+    this.#refresh();
+    this.#all ??= orderTargets(this.#tiers, this.#options.uri.host, () => 0);
+    return this.#all;
   }
 
   /** Whether the name leads to this address, or did lately. */
@@ -92,10 +97,15 @@ export class TrunkTargets {
     );
   }
 
-  #ordered(random: () => number): readonly Target[] {
+  /** Looks the peer up when what is known has grown old. */
+  #refresh(): void {
     const now = this.#options.clock.monotonicMs();
     if (now >= this.#freshUntilMs && !this.#isStopped) void this.#lookUp();
-    return orderTargets(this.#tiers, this.#options.uri.host, random);
+  }
+
+  #know(tiers: readonly Tier[]): void {
+    this.#tiers = tiers;
+    this.#all = undefined;
   }
 
   async #lookUp(): Promise<void> {
@@ -112,7 +122,7 @@ export class TrunkTargets {
   #accept({ tiers, ttlMs }: Extract<Located, { readonly kind: "found" }>, now: number): void {
     if (this.#trouble !== undefined) this.#options.logger.info("a trunk's peer is found again");
     this.#trouble = undefined;
-    this.#tiers = tiers;
+    this.#know(tiers);
     this.#freshUntilMs = now + ttlMs;
     this.#staleUntilMs = now + MAX_STALE_MS;
     this.#remember(now);
@@ -122,7 +132,7 @@ export class TrunkTargets {
 
   #doWithout({ kind, detail }: Exclude<Located, { readonly kind: "found" }>, now: number): void {
     const { logger, uri } = this.#options;
-    if (now >= this.#staleUntilMs) this.#tiers = [];
+    if (now >= this.#staleUntilMs) this.#know([]);
     const isStale = this.#tiers.length > 0;
     if (this.#trouble !== detail) {
       logger.warn(

@@ -31,6 +31,7 @@ export function orderTargets(
 
 /** The weighted order of RFC 2782, "Usage rules". */
 export function byWeight(servers: readonly Server[], random: () => number): readonly Server[] {
+  if (servers.length < 2) return servers;
   // RFC 2782: those of weight 0 stand first, which gives them a very small chance.
   const left = servers.toSorted((one, other) => Number(one.weight > 0) - Number(other.weight > 0));
   const ordered: Server[] = [];
