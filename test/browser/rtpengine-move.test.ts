@@ -146,6 +146,18 @@ describe("rtpengine is killed in a call", () => {
       console.info(`killed, two browsers: ${gaps.join(" and ")} ms without sound`);
       expect(Math.max(...gaps)).toBeLessThan(GAP_LIMIT_MS);
     }
+    // What the last move has made of the call bears a hold by either side.
+    for (const [holder, held] of [
+      [caller, callee],
+      [callee, caller],
+    ] as const) {
+      await holder.hold();
+      await held.waitForCall("remote-hold");
+      await holder.hold();
+      await held.waitForCall("connected");
+      for (const watch of watches) await watch.reset();
+      for (const watch of watches) await watch.untilSteady(500);
+    }
     // A word to the old port may disturb the handshake of the new connection, which may have that port.
     for (const of of farewells) expect(await of()).toEqual([true, true, true]);
     await caller.end();
