@@ -1,3 +1,5 @@
+import { Chain, Link } from "./chain.ts";
+
 /** A timer that has been set. Cancelling twice, or after it fired, does nothing. */
 export interface Timer {
   cancel(): void;
@@ -13,14 +15,24 @@ export interface Clock {
   monotonicMs(): number;
   /** Milliseconds since the Unix epoch. */
   wallMs(): number;
-  /** Runs `action` once, `delayMs` milliseconds from now. */
+  /** Runs `action` once, `delayMs` milliseconds from now, never before. */
   after(delayMs: number, action: () => void): Timer;
   /** Timers set and neither fired nor cancelled: 0 when nothing is going on. */
   readonly pendingTimers: number;
 }
 
-/** The machine's clock. Its timers keep the process alive only as long as sockets do. */
+/** What `setTimeout` takes at most, in milliseconds. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * The machine's clock. Its timers keep the process alive; cancelled ones do not.
+ *
+ * A call sets twenty timers, nearly all of them for one of a handful of durations (RFC 3261 Table
+ * 4), and cancels most. So timers of one duration wait in one queue, in the order in which they
+ * were set, and only the first of them costs one of Node's.
+ */
 export class SystemClock implements Clock {
+  readonly #queues = new Map<number, TimerQueue>();
   readonly #live = { count: 0 };
 
   get pendingTimers(): number {
@@ -36,39 +48,102 @@ export class SystemClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    return new SystemTimer(this.#live, delayMs, action);
+    // Not a number, or nothing at all: as soon as can be, as `setTimeout` has it.
+    const duration = delayMs >= 1 ? Math.ceil(delayMs) : 1;
+    let queue = this.#queues.get(duration);
+    if (queue === undefined) {
+      queue = new TimerQueue(duration, this.#live, () => this.#queues.delete(duration));
+      this.#queues.set(duration, queue);
+    }
+    return queue.add(action);
   }
 }
 
-/** Lets go of all that it has as soon as it is over: a cancelled timer must keep nothing alive. */
-class SystemTimer implements Timer {
-  readonly #live: { count: number };
-  #handle: NodeJS.Timeout | undefined;
+/** Lets go of its action as soon as it is over: a cancelled timer must keep nothing alive. */
+class SystemTimer extends Link implements Timer {
+  readonly atMs: number;
+  readonly #queue: TimerQueue;
   #action: (() => void) | undefined;
 
-  constructor(live: { count: number }, delayMs: number, action: () => void) {
-    this.#live = live;
+  constructor(queue: TimerQueue, atMs: number, action: () => void) {
+    super();
+    this.atMs = atMs;
+    this.#queue = queue;
     this.#action = action;
-    live.count += 1;
-    this.#handle = setTimeout(SystemTimer.#fire, delayMs, this);
   }
 
   cancel(): void {
-    const handle = this.#handle;
-    if (this.#settle() !== undefined) clearTimeout(handle);
+    if (this.settle() !== undefined) this.#queue.onCancelled();
   }
 
-  static #fire(this: void, timer: SystemTimer): void {
-    timer.#settle()?.();
-  }
-
-  /** @returns the action when the timer was still live */
-  #settle(): (() => void) | undefined {
+  /** Takes it out of its queue. @returns the action when it was still to come */
+  settle(): (() => void) | undefined {
     const action = this.#action;
     if (action === undefined) return undefined;
     this.#action = undefined;
-    this.#handle = undefined;
-    this.#live.count -= 1;
+    this.#queue.remove(this);
     return action;
+  }
+}
+
+/** Timers of one duration: who was set first is due first. */
+class TimerQueue {
+  readonly #durationMs: number;
+  readonly #live: { count: number };
+  readonly #onUnused: () => void;
+  readonly #timers = new Chain<SystemTimer>();
+  #handle: NodeJS.Timeout | undefined;
+  #isFiring = false;
+
+  /** @param onUnused its time came and no timer was waiting: it is no longer needed */
+  constructor(durationMs: number, live: { count: number }, onUnused: () => void) {
+    this.#durationMs = durationMs;
+    this.#live = live;
+    this.#onUnused = onUnused;
+  }
+
+  add(action: () => void): SystemTimer {
+    const wasEmpty = this.#timers.first === undefined;
+    const timer = new SystemTimer(this, performance.now() + this.#durationMs, action);
+    this.#timers.add(timer);
+    this.#live.count += 1;
+    if (this.#handle === undefined) this.#arm(this.#durationMs);
+    else if (wasEmpty) this.#handle.ref();
+    return timer;
+  }
+
+  remove(timer: SystemTimer): void {
+    this.#timers.delete(timer);
+    this.#live.count -= 1;
+  }
+
+  /** Node's timer goes on, for whoever comes next; but nobody waits for it. */
+  onCancelled(): void {
+    if (this.#timers.first === undefined) this.#handle?.unref();
+  }
+
+  #arm(delayMs: number): void {
+    if (this.#isFiring) return;
+    const wholeMs = Math.min(MAX_TIMEOUT_MS, Math.max(1, Math.ceil(delayMs)));
+    this.#handle = setTimeout(() => this.#fire(), wholeMs);
+  }
+
+  #fire(): void {
+    this.#handle = undefined;
+    this.#isFiring = true;
+    try {
+      const nowMs = performance.now();
+      let timer = this.#timers.first;
+      while (timer !== undefined && timer.atMs <= nowMs) {
+        timer.settle()?.();
+        timer = this.#timers.first;
+      }
+    } finally {
+      // Also when an action has thrown: the others must come.
+      this.#isFiring = false;
+      const next = this.#timers.first;
+      if (next === undefined) this.#onUnused();
+      else this.#arm(next.atMs - performance.now());
+    }
   }
 }

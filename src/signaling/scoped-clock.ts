@@ -1,3 +1,4 @@
+import { Chain, Link } from "../core/chain.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 
@@ -8,7 +9,8 @@ import type { Logger } from "../core/logger.ts";
 export class ScopedClock implements Clock {
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #timers = new Set<Timer>();
+  readonly #timers = new Chain<ScopedTimer>();
+  #count = 0;
 
   constructor(clock: Clock, logger: Logger) {
     this.#clock = clock;
@@ -16,7 +18,7 @@ export class ScopedClock implements Clock {
   }
 
   get pendingTimers(): number {
-    return this.#timers.size;
+    return this.#count;
   }
 
   monotonicMs(): number {
@@ -28,45 +30,66 @@ export class ScopedClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): Timer {
-    return new ScopedTimer(this.#clock, this.#timers, delayMs, action, this.#logger);
+    const timer = new ScopedTimer(this, action);
+    this.#timers.add(timer);
+    this.#count += 1;
+    timer.start(this.#clock, delayMs);
+    return timer;
   }
 
   /** Cancels every timer that is left. */
   close(): void {
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
+    for (let timer = this.#timers.first; timer !== undefined; timer = this.#timers.first) {
+      timer.cancel();
+    }
+  }
+
+  remove(timer: ScopedTimer): void {
+    this.#timers.delete(timer);
+    this.#count -= 1;
+  }
+
+  failed(cause: unknown): void {
+    this.#logger.error("a timer of the SIP engine failed", { cause });
   }
 }
 
-class ScopedTimer implements Timer {
-  readonly #timers: Set<Timer>;
-  /** Undefined once it is over: who keeps this keeps no timer of Node's. */
+class ScopedTimer extends Link implements Timer {
+  readonly #scope: ScopedClock;
+  /** Undefined once it is over: who keeps this keeps nothing else. */
+  #action: (() => void) | undefined;
   #timer: Timer | undefined;
 
-  constructor(
-    clock: Clock,
-    timers: Set<Timer>,
-    delayMs: number,
-    action: () => void,
-    logger: Logger,
-  ) {
-    this.#timers = timers;
-    timers.add(this);
-    // One closure for each timer: there are twenty of them in a call.
-    this.#timer = clock.after(delayMs, () => {
-      timers.delete(this);
-      this.#timer = undefined;
-      try {
-        action();
-      } catch (cause) {
-        logger.error("a timer of the SIP engine failed", { cause });
-      }
-    });
+  constructor(scope: ScopedClock, action: () => void) {
+    super();
+    this.#scope = scope;
+    this.#action = action;
+  }
+
+  start(clock: Clock, delayMs: number): void {
+    this.#timer = clock.after(delayMs, () => this.#fire());
   }
 
   cancel(): void {
-    if (!this.#timers.delete(this)) return;
     this.#timer?.cancel();
+    this.#settle();
+  }
+
+  #fire(): void {
+    const action = this.#settle();
+    try {
+      action?.();
+    } catch (cause) {
+      this.#scope.failed(cause);
+    }
+  }
+
+  #settle(): (() => void) | undefined {
+    const action = this.#action;
+    if (action === undefined) return undefined;
+    this.#action = undefined;
     this.#timer = undefined;
+    this.#scope.remove(this);
+    return action;
   }
 }

@@ -1,0 +1,119 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { SystemClock } from "../../src/core/clock.ts";
+
+/** Resolves with the monotonic time at which the timer came. */
+function fired(clock: SystemClock, delayMs: number): Promise<number> {
+  return new Promise((resolve) => {
+    clock.after(delayMs, () => resolve(clock.monotonicMs()));
+  });
+}
+
+/** Runs lines in a process of their own, with a `clock`; how long it takes is a matter of them. */
+async function runAlone(...lines: readonly string[]): Promise<string> {
+  const module = new URL("../../src/core/clock.ts", import.meta.url).href;
+  const script = [`import { SystemClock } from ${JSON.stringify(module)};`];
+  script.push("const clock = new SystemClock();", ...lines);
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--input-type=module-typescript", "--eval", script.join("\n")],
+    { timeout: 20_000 },
+  );
+  return stdout;
+}
+
+describe("the machine's clock", () => {
+  it.each([0, 1, 7.2, 30])("runs what is due after %d ms, and never before", async (delayMs) => {
+    const clock = new SystemClock();
+    const startMs = clock.monotonicMs();
+    expect((await fired(clock, delayMs)) - startMs).toBeGreaterThanOrEqual(delayMs);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("takes a time that is none for one that has come", async () => {
+    const clock = new SystemClock();
+    await Promise.all([fired(clock, Number.NaN), fired(clock, -5)]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("keeps the order, of one duration as well as of several", async () => {
+    const clock = new SystemClock();
+    const order: string[] = [];
+    for (const name of ["a", "b", "c"]) clock.after(40, () => order.push(name));
+    clock.after(10, () => order.push("first"));
+    await fired(clock, 41);
+    expect(order).toEqual(["first", "a", "b", "c"]);
+  });
+
+  it("runs no timer that was cancelled, the first, the last, or one between", async () => {
+    const clock = new SystemClock();
+    const order: number[] = [];
+    const timers = [0, 1, 2, 3, 4].map((number) => clock.after(20, () => order.push(number)));
+    for (const number of [0, 2, 4]) timers[number]?.cancel();
+    timers[2]?.cancel();
+    expect(clock.pendingTimers).toBe(2);
+    await fired(clock, 21);
+    expect(order).toEqual([1, 3]);
+    timers[1]?.cancel();
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("is used again after all timers of a duration were cancelled", async () => {
+    const clock = new SystemClock();
+    clock.after(20, () => expect.unreachable()).cancel();
+    const startMs = clock.monotonicMs();
+    expect((await fired(clock, 20)) - startMs).toBeGreaterThanOrEqual(20);
+  });
+
+  it("waits anew for what a timer's action sets for the same duration", async () => {
+    const clock = new SystemClock();
+    const firstMs = await fired(clock, 15);
+    const again = await new Promise<number>((resolve) => {
+      clock.after(15, () => void fired(clock, 15).then(resolve));
+    });
+    expect(again - firstMs).toBeGreaterThanOrEqual(30);
+  });
+
+  it("lets an action cancel another that is due with it", async () => {
+    const clock = new SystemClock();
+    const order: string[] = [];
+    clock.after(10, () => {
+      order.push("canceller");
+      cancelled.cancel();
+    });
+    const cancelled = clock.after(10, () => order.push("cancelled"));
+    await fired(clock, 11);
+    expect(order).toEqual(["canceller"]);
+  });
+
+  it("costs one timer of Node's for all of one duration, and none afterwards", async () => {
+    const stdout = await runAlone(
+      "const count = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;",
+      "const timers = Array.from({ length: 1000 }, () => clock.after(20, () => {}));",
+      "console.log(count());",
+      "clock.after(30, () => setImmediate(() => console.log(count())));",
+    );
+    expect(stdout).toBe("1\n0\n");
+  });
+
+  it("keeps a process alive until its timers have come, and not for cancelled ones", async () => {
+    const stdout = await runAlone(
+      "clock.after(600_000, () => {}).cancel();",
+      "clock.after(50, () => console.log('came'));",
+      // Set, cancelled and set again: what counts is that one waits.
+      "clock.after(80, () => {}).cancel();",
+      "clock.after(80, () => console.log('came too'));",
+    );
+    expect(stdout).toBe("came\ncame too\n");
+  });
+
+  it("runs the others when an action throws", async () => {
+    const stdout = await runAlone(
+      "process.on('uncaughtException', (error) => console.log(error.message));",
+      "clock.after(20, () => { throw new Error('thrown'); });",
+      "clock.after(20, () => console.log('came'));",
+    );
+    expect(stdout).toBe("thrown\ncame\n");
+  });
+});
