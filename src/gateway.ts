@@ -1,11 +1,11 @@
 import { CallTable, handlerOf } from "./call/call-table.ts";
 import { callRefused } from "./call/channels.ts";
-import type { CallContext } from "./call/context.ts";
+import type { CallContext, TrunkTerms } from "./call/context.ts";
 import { askHook } from "./call/hook.ts";
 import { CallLimits } from "./call/limits.ts";
 import { LiveFacts } from "./call/live-facts.ts";
 import { MediaPace } from "./call/media-pace.ts";
-import type { Config, SipListen } from "./config/config.ts";
+import type { Config, SipListen, TrunkConfig } from "./config/config.ts";
 import { FileWatch } from "./config/file-watch.ts";
 import type { LoadResult } from "./config/load.ts";
 import { formatProblem } from "./config/problem.ts";
@@ -254,6 +254,7 @@ export class Gateway implements GatewayView {
       trunkState: (id) => this.#engine.trunkState(id),
       dayOf: (at) => this.#current.dialplan.clock.localTime(at).date,
     });
+    const terms = new WeakMap<TrunkConfig, TrunkTerms>();
     const context: CallContext = {
       domain: config.domain,
       facts: this.#facts,
@@ -294,9 +295,13 @@ export class Gateway implements GatewayView {
       user: (id) => this.#current.config.users.get(id),
       trunk: (id) => {
         const trunk = this.#current.config.trunks.get(id);
-        return trunk === undefined
-          ? undefined
-          : trunkTerms(trunk, this.#engine, config.media.video);
+        if (trunk === undefined) return undefined;
+        let known = terms.get(trunk);
+        if (known === undefined) {
+          known = trunkTerms(trunk, this.#engine, config.media.video);
+          terms.set(trunk, known);
+        }
+        return known;
       },
     };
     this.#calls = new CallTable({

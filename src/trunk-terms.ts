@@ -3,17 +3,29 @@ import type { TrunkTerms } from "./call/context.ts";
 import type { TrunkConfig } from "./config/config.ts";
 import type { EmbeddedEngine } from "./signaling/embedded-engine.ts";
 
-/** What calls with a trunk keep to, as its configuration and its servers' addresses say it. */
+/**
+ * What calls with a trunk keep to, as its configuration and its servers' addresses say it. Made once
+ * for a trunk: each call asks for it several times.
+ */
 export function trunkTerms(
   trunk: TrunkConfig,
-  engine: Pick<EmbeddedEngine, "trunkTargets">,
+  engine: Pick<EmbeddedEngine, "trunkTargets" | "trunkHosts">,
   /** `media.video` */
   hasVideo: boolean,
 ): TrunkTerms {
   const { identity, headers, transfer } = trunk;
   const { codecs, codecPolicy, dtmf, dtmfFallback, srtp, nat, video, addressFamily } = trunk;
-  const hosts = (): readonly string[] =>
-    engine.trunkTargets(trunk.id).map(({ address }) => hostOf(address));
+  const isDirect = isDirectBy(nat, () => engine.trunkHosts(trunk.id));
+  const mediaAt = (hosts: readonly string[]): NonNullable<TrunkTerms["media"]> => ({
+    dtmf,
+    dtmfFallback,
+    srtp,
+    video: video && hasVideo,
+    addressFamily: familyOf(addressFamily, hosts),
+    isDirect,
+  });
+  let hosts = engine.trunkHosts(trunk.id);
+  let media = mediaAt(hosts);
   return {
     codecs,
     codecPolicy,
@@ -24,16 +36,13 @@ export function trunkTerms(
       const targets = engine.trunkTargets(trunk.id);
       return targets.length > 0 && targets.every((target) => target.isAvoided);
     },
-    // Asked for once a leg; the rest, several times a call.
     get media() {
-      return {
-        dtmf,
-        dtmfFallback,
-        srtp,
-        video: video && hasVideo,
-        addressFamily: familyOf(addressFamily, hosts),
-        isDirect: isDirectBy(nat, hosts),
-      };
+      const now = engine.trunkHosts(trunk.id);
+      if (now !== hosts) {
+        hosts = now;
+        media = mediaAt(hosts);
+      }
+      return media;
     },
   };
 }
@@ -58,18 +67,12 @@ function isDirectBy(
 
 function familyOf(
   wanted: TrunkConfig["addressFamily"],
-  hosts: () => readonly string[],
+  hosts: readonly string[],
 ): "IP4" | "IP6" | undefined {
   if (wanted !== undefined) return wanted === "ipv6" ? "IP6" : "IP4";
   // A peer is reached, and reaches us, where its SIP is: without a word rtpengine would give it the
   // family of the other side.
-  const all = hosts();
-  if (all.length === 0) return undefined;
-  if (all.every((host) => isIPv6(host))) return "IP6";
-  return all.some((host) => isIPv6(host)) ? undefined : "IP4";
-}
-
-/** `192.0.2.1:5060` or `[2001:db8::1]:5060`. */
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+  if (hosts.length === 0) return undefined;
+  if (hosts.every((host) => isIPv6(host))) return "IP6";
+  return hosts.some((host) => isIPv6(host)) ? undefined : "IP4";
 }

@@ -6,7 +6,7 @@ import { toTrunkIdentity } from "../src/config/trunk-identity.ts";
 import { toTrunkTransfer } from "../src/config/trunk-transfer.ts";
 import { trunkTerms } from "../src/trunk-terms.ts";
 
-function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVideo = true) {
+function termsOf(keys: Partial<TrunkConfig>, hosts: readonly string[], hasVideo = true) {
   const trunk: TrunkConfig = {
     id: "office",
     peer: "sip:pbx.example.com",
@@ -24,15 +24,7 @@ function termsOf(keys: Partial<TrunkConfig>, addresses: readonly string[], hasVi
     terms: { reliable: "supported", session: undefined },
     ...keys,
   };
-  const targets = addresses.map((address) => ({
-    address,
-    transport: "UDP" as const,
-    state: "unknown" as const,
-    sinceMs: undefined,
-    reason: undefined,
-    isAvoided: false,
-  }));
-  return trunkTerms(trunk, { trunkTargets: () => targets }, hasVideo);
+  return trunkTerms(trunk, { trunkTargets: () => [], trunkHosts: () => hosts }, hasVideo);
 }
 
 describe("whether calls with a trunk may have video", () => {
@@ -46,10 +38,10 @@ describe("whether calls with a trunk may have video", () => {
 });
 
 describe("whether a trunk's packets come straight from the address in its SDP", () => {
-  const addresses = ["192.0.2.1:5060", "[2001:db8::1]:5060"];
+  const hosts = ["192.0.2.1", "2001:db8::1"];
 
   it("auto: when its signaling is there too", () => {
-    const { media } = termsOf({}, addresses);
+    const { media } = termsOf({}, hosts);
     expect(media?.isDirect?.("192.0.2.1")).toBe(true);
     expect(media?.isDirect?.("2001:db8::1")).toBe(true);
     // Behind a NAT, or media that goes its own way.
@@ -57,28 +49,28 @@ describe("whether a trunk's packets come straight from the address in its SDP", 
   });
 
   it("auto: also where a call came from", () => {
-    const leg = trunkLeg(termsOf({}, addresses), () => "198.51.100.7");
+    const leg = trunkLeg(termsOf({}, hosts), () => "198.51.100.7");
     expect(leg.isDirect?.("198.51.100.7")).toBe(true);
     expect(leg.isDirect?.("192.0.2.1")).toBe(true);
     expect(leg.isDirect?.("198.51.100.8")).toBe(false);
   });
 
   it("yes and no: as configured", () => {
-    expect(termsOf({ nat: "yes" }, addresses).media?.isDirect).toBeUndefined();
-    expect(termsOf({ nat: "no" }, addresses).media?.isDirect?.("10.0.0.5")).toBe(true);
+    expect(termsOf({ nat: "yes" }, hosts).media?.isDirect).toBeUndefined();
+    expect(termsOf({ nat: "no" }, hosts).media?.isDirect?.("10.0.0.5")).toBe(true);
   });
 });
 
 describe("the family of a trunk's media address", () => {
   it.each([
-    [undefined, ["192.0.2.1:5060"], "IP4"],
-    [undefined, ["[2001:db8::1]:5060"], "IP6"],
-    [undefined, ["192.0.2.1:5060", "[2001:db8::1]:5060"], undefined],
+    [undefined, ["192.0.2.1"], "IP4"],
+    [undefined, ["2001:db8::1"], "IP6"],
+    [undefined, ["192.0.2.1", "2001:db8::1"], undefined],
     [undefined, [], undefined],
-    ["ipv6", ["192.0.2.1:5060"], "IP6"],
-    ["ipv4", ["[2001:db8::1]:5060"], "IP4"],
-  ] as const)("%s, servers %j: %s", (wanted, addresses, family) => {
+    ["ipv6", ["192.0.2.1"], "IP6"],
+    ["ipv4", ["2001:db8::1"], "IP4"],
+  ] as const)("%s, servers %j: %s", (wanted, hosts, family) => {
     const keys = wanted === undefined ? {} : { addressFamily: wanted };
-    expect(termsOf(keys, addresses).media?.addressFamily).toBe(family);
+    expect(termsOf(keys, hosts).media?.addressFamily).toBe(family);
   });
 });

@@ -173,4 +173,6 @@ export interface EmbeddedEngine extends SignalingEngine {
   trunkRegistration(trunkId: string): RegistrationView | undefined;
   /** The servers of a trunk's peer; none of a trunk that does not exist. */
   trunkTargets(trunkId: string): readonly TargetView[];
+  /** The addresses of those servers, for every leg: the same array until there are others. */
+  trunkHosts(trunkId: string): readonly string[];
 }

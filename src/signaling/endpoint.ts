@@ -342,6 +342,10 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
     return this.#trunks.targetsOf(trunkId);
   }
 
+  trunkHosts(trunkId: string): readonly string[] {
+    return this.#trunks.hostsOf(trunkId);
+  }
+
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#transport.handleUpgrade(request, socket, head);
   }

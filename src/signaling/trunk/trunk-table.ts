@@ -30,6 +30,8 @@ export interface TrunkTableOptions extends TrunkContext {
   readonly transactions: Transactions;
 }
 
+const NO_HOSTS: readonly string[] = [];
+
 /** All trunks: by id for calls that go out, by address for calls that come in. */
 export class TrunkTable {
   readonly #trunks = new Map<string, Trunk>();
@@ -108,6 +110,11 @@ export class TrunkTable {
   /** The servers of a trunk's peer; none of a trunk that does not exist. */
   targetsOf(id: string): readonly TargetView[] {
     return this.#trunks.get(id)?.targetViews ?? [];
+  }
+
+  /** The addresses of those servers; the same array until there are others. */
+  hostsOf(id: string): readonly string[] {
+    return this.#trunks.get(id)?.targetHosts ?? NO_HOSTS;
   }
 
   stateOf(id: string): TrunkState {

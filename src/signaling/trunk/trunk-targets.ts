@@ -40,6 +40,7 @@ export class TrunkTargets {
   #tiers: readonly Tier[] = [];
   /** What the tiers come to; undefined until somebody asks. */
   #all: readonly Target[] | undefined;
+  #allHosts: readonly string[] | undefined;
   #addresses = new AddressSet();
   #hosts: ReadonlySet<string> = new Set();
   /** Addresses of earlier look-ups, with the end of their time. */
@@ -85,6 +86,13 @@ export class TrunkTargets {
     return this.#all;
   }
 
+  /** Their addresses, one for each; the same array until there are others. */
+  get allHosts(): readonly string[] {
+    const { all } = this;
+    this.#allHosts ??= all.map(({ remote }) => remote.host);
+    return this.#allHosts;
+  }
+
   /** Whether the name leads to this address, or did lately. */
   hasHost(host: string): boolean {
     return this.#addresses.has(host);
@@ -106,6 +114,7 @@ export class TrunkTargets {
   #know(tiers: readonly Tier[]): void {
     this.#tiers = tiers;
     this.#all = undefined;
+    this.#allHosts = undefined;
   }
 
   async #lookUp(): Promise<void> {

@@ -157,6 +157,11 @@ export class Trunk implements TrunkWays {
     return this.#targets.all;
   }
 
+  /** Their addresses; the same array until there are others. */
+  get targetHosts(): readonly string[] {
+    return this.#targets.allHosts;
+  }
+
   /** The same for people, with what is known of each. */
   get targetViews(): readonly TargetView[] {
     return this.targets.map((target) => ({
