@@ -1,3 +1,4 @@
+import { LazyMap } from "../core/lazy-map.ts";
 import type { Logger } from "../core/logger.ts";
 import { speechCodecsOf } from "../media/codecs.ts";
 import { directionOf, withDirection, type MediaDirection } from "../media/direction.ts";
@@ -47,7 +48,7 @@ export class CallerOffers {
   readonly #invite: Pick<IncomingInvite, "sdp" | "needsEarlyOffer" | "progress">;
   readonly #media: MediaSession;
   readonly #logger: Logger;
-  readonly #fitted = new Map<AnsweringAttempt, Fitted>();
+  readonly #fitted = new LazyMap<AnsweringAttempt, Fitted>();
   #sdp: string | undefined;
   #answerer: Answerer | undefined;
   #turn: Promise<unknown> = Promise.resolve();

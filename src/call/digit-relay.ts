@@ -1,3 +1,4 @@
+import { LazyMap } from "../core/lazy-map.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { DtmfWay, Exchange, LegKind, MediaLeg, MediaSession } from "../media/session.ts";
@@ -88,8 +89,8 @@ export class DigitRelay {
   readonly #onCarried: () => void;
   readonly #keys: KeyPresses;
   readonly #pictures: PictureUpdates;
-  readonly #lines = new Map<string, InfoLine>();
-  readonly #counts = new Map<string, DigitCounts>();
+  readonly #lines = new LazyMap<string, InfoLine>();
+  readonly #counts = new LazyMap<string, DigitCounts>();
 
   constructor(options: {
     readonly media: MediaSession;

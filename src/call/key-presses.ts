@@ -5,6 +5,7 @@
  * what a leg has done tells how long its next INFO waits for its event: a leg that sends INFO alone
  * waits once. An INFO whose event never comes is carried in the end, so no key is lost.
  */
+import { LazyMap } from "../core/lazy-map.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 
 /** From the end of an event to its INFO, at most. */
@@ -37,7 +38,7 @@ interface LegKeys {
 /** See the head of this file. */
 export class KeyPresses {
   readonly #clock: Clock;
-  readonly #legs = new Map<string, LegKeys>();
+  readonly #legs = new LazyMap<string, LegKeys>();
 
   constructor(clock: Clock) {
     this.#clock = clock;

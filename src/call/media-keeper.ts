@@ -1,3 +1,4 @@
+import { LazyMap } from "../core/lazy-map.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
 import { OffhookError } from "../core/errors.ts";
@@ -64,7 +65,7 @@ export class MediaKeeper {
   /** Takes the call out of the pace's count; undefined before its ends are joined. */
   #unwatch: (() => void) | undefined;
   /** What was counted from each leg, and when that last became more. */
-  readonly #heard = new Map<string, { packets: number; atMs: number }>();
+  readonly #heard = new LazyMap<string, { packets: number; atMs: number }>();
   /** Legs whose DTLS has been done on this rtpengine: done again it may take its time. */
   readonly #secured = new Set<string>();
 

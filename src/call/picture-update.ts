@@ -3,6 +3,7 @@
  * by RTCP in its place, so the request goes on as it came: another telephone knows it, and our phone
  * does. The way back is RTCP alone, which passes through rtpengine.
  */
+import { LazyMap } from "../core/lazy-map.ts";
 import type { Clock } from "../core/clock.ts";
 import type { MediaLeg } from "../media/session.ts";
 import type { IncomingRequest } from "../signaling/engine.ts";
@@ -30,7 +31,7 @@ export function isMediaControl({ request }: IncomingRequest): boolean {
 export class PictureUpdates {
   readonly #clock: Clock;
   /** When the last one of each leg went on. */
-  readonly #lastMs = new Map<string, number>();
+  readonly #lastMs = new LazyMap<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;

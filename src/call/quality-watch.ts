@@ -1,3 +1,4 @@
+import { LazyMap } from "../core/lazy-map.ts";
 import type { Clock } from "../core/clock.ts";
 import type { MediaReport, MediaSession, StreamQuality } from "../media/session.ts";
 import type { IncomingRequest } from "../signaling/engine.ts";
@@ -37,7 +38,7 @@ export class QualityWatch {
   /** The other leg of the call; undefined before it is answered. */
   readonly #farEndOf: (tag: string) => string | undefined;
   readonly #onChanged: (report: MediaReport) => void;
-  readonly #browsers = new Map<string, Browser>();
+  readonly #browsers = new LazyMap<string, Browser>();
   #legs: Readonly<Record<string, StreamQuality>> | undefined;
   #queriedMs = Number.NEGATIVE_INFINITY;
 

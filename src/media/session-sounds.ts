@@ -1,3 +1,4 @@
+import { LazyMap } from "../core/lazy-map.ts";
 import type { Clock } from "../core/clock.ts";
 import { subscribeCopy } from "./copies.ts";
 import { Playback, type SoundCommand } from "./playback.ts";
@@ -18,12 +19,12 @@ export class SessionSounds implements MediaSounds {
   readonly #clock: Clock;
   readonly #canReadFiles: boolean;
   /** By the tag of who hears it. */
-  readonly #playbacks = new Map<
+  readonly #playbacks = new LazyMap<
     string,
     { readonly playback: Playback; readonly play: PlayOptions }
   >();
   /** By the tag of the receiver. */
-  readonly #copies = new Map<string, Copy>();
+  readonly #copies = new LazyMap<string, Copy>();
   #hasCopies = false;
 
   constructor(options: {

@@ -36,6 +36,7 @@ import {
 } from "./responses.ts";
 import { REFER_OPTIONS } from "./server-refer.ts";
 import { SessionRefresh } from "./session-refresh.ts";
+import type { SessionRefreshPort } from "./session-refresh.ts";
 
 type State =
   /** Our 2xx waits for a PRACK (RFC 3262 §5). */
@@ -102,18 +103,7 @@ export class CallDialog implements Dialog, DialogUsage {
       offer: options.session,
       requests: this.#requests,
       far: this.#far,
-      port: {
-        isReady: () => this.#state.name === "confirmed",
-        localSdp: () => this.#localSdp,
-        reinvite: (sdp) => this.#reinvites.add(sdp, []),
-        updateFields: () => [["Allow", ALLOW], this.#supported],
-        onRefreshed: (response) => {
-          this.#dialog.refreshTarget(response);
-          this.#far.learn(response);
-        },
-        onRefused: (outcome) => this.#onRequestDone(outcome),
-        onExpired: () => this.#lose(EXPIRED), // RFC 4028 §10
-      },
+      port: () => this.#refreshPort(),
     });
     this.#unwatch = this.peer.watch({
       onFlowLost: () => this.#handler?.onFlowLost(),
@@ -495,6 +485,21 @@ export class CallDialog implements Dialog, DialogUsage {
       case "terminated":
         return;
     }
+  }
+
+  #refreshPort(): SessionRefreshPort {
+    return {
+      isReady: () => this.#state.name === "confirmed",
+      localSdp: () => this.#localSdp,
+      reinvite: (sdp) => this.#reinvites.add(sdp, []),
+      updateFields: () => [["Allow", ALLOW], this.#supported],
+      onRefreshed: (response) => {
+        this.#dialog.refreshTarget(response);
+        this.#far.learn(response);
+      },
+      onRefused: (outcome) => this.#onRequestDone(outcome),
+      onExpired: () => this.#lose(EXPIRED), // RFC 4028 §10
+    };
   }
 
   #lose(reason: EndReason): void {

@@ -1,3 +1,4 @@
+import { LazyMap } from "../../core/lazy-map.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { EndReason } from "../../core/end-reason.ts";
 import { randomToken } from "../../core/ids.ts";
@@ -88,7 +89,7 @@ export class ClientInvite implements OutgoingInvite, InviteUsage {
   /** By To-tag. */
   readonly #early = new Map<string, EarlyDialog>();
   /** 2xx of forks that lost, by To-tag: each is acknowledged and hung up once. */
-  readonly #lostForks = new Map<string, CallDialog>();
+  readonly #lostForks = new LazyMap<string, CallDialog>();
   readonly #unwatch: () => void;
   #state: State = { name: "calling" };
   #transaction: ClientTransaction | undefined;

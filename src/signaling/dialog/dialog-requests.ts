@@ -1,3 +1,4 @@
+import { LazyMap } from "../../core/lazy-map.ts";
 import type { EndReason } from "../../core/end-reason.ts";
 import type { ExtraHeaders } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
@@ -31,7 +32,7 @@ export class DialogRequests {
   readonly #dialog: DialogState;
   readonly #contactUser: string;
   /** On their way, each with what tells its sender that it was given up. */
-  readonly #exchanges = new Map<Exchange, () => void>();
+  readonly #exchanges = new LazyMap<Exchange, () => void>();
 
   constructor(context: DialogContext, peer: Peer, dialog: DialogState, contactUser: string) {
     this.#context = context;

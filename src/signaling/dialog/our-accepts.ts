@@ -1,3 +1,4 @@
+import { LazyMap } from "../../core/lazy-map.ts";
 import { AcceptRetransmission } from "./accept-retransmission.ts";
 import type { DialogContext } from "./dialog-context.ts";
 
@@ -13,7 +14,7 @@ const MAX_UNACKNOWLEDGED = 2;
 export class OurAccepts {
   readonly #context: DialogContext;
   /** By CSeq. */
-  readonly #waiting = new Map<number, Unacknowledged>();
+  readonly #waiting = new LazyMap<number, Unacknowledged>();
 
   constructor(context: DialogContext) {
     this.#context = context;

@@ -1,3 +1,4 @@
+import { LazyMap } from "../../core/lazy-map.ts";
 import type { DialogHandler, OutgoingReferHandler, OutgoingReferOptions } from "../engine.ts";
 import type { HeaderField } from "../message/headers.ts";
 import { formatNameAddr } from "../message/name-addr.ts";
@@ -35,8 +36,8 @@ export class ReferUsage {
   readonly #context: DialogContext;
   readonly #port: ReferPort;
   /** Subscriptions that we serve, by the CSeq of their REFER. */
-  readonly #served = new Map<number, ServedSubscription>();
-  readonly #sent = new Map<ClientRefer, Exchange>();
+  readonly #served = new LazyMap<number, ServedSubscription>();
+  readonly #sent = new LazyMap<ClientRefer, Exchange>();
   #hasServed = false;
 
   constructor(context: DialogContext, port: ReferPort) {

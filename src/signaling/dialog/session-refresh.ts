@@ -7,6 +7,7 @@ import type { ExchangeOutcome } from "./exchange.ts";
 import type { FarEnd } from "./far-end.ts";
 import type { SessionOffer } from "./session-terms.ts";
 import { SessionTimer } from "./session-timer.ts";
+import type { SessionTimerPort } from "./session-timer.ts";
 
 /** What keeping a session alive needs of its dialog. */
 export interface SessionRefreshPort {
@@ -28,10 +29,10 @@ export interface SessionRefreshPort {
  * Keeps a session alive (RFC 4028): runs its timer, and refreshes by UPDATE where the far end
  * allows it, else by a re-INVITE that changes nothing.
  */
-export class SessionRefresh {
+export class SessionRefresh implements SessionTimerPort {
   readonly #requests: DialogRequests;
   readonly #far: FarEnd;
-  readonly #port: SessionRefreshPort;
+  readonly #portOf: () => SessionRefreshPort;
   readonly #timer: SessionTimer;
 
   constructor(
@@ -40,16 +41,14 @@ export class SessionRefresh {
       readonly offer: SessionOffer;
       readonly requests: DialogRequests;
       readonly far: FarEnd;
-      readonly port: SessionRefreshPort;
+      /** Asked when it is needed: most calls end before their first refresh. */
+      readonly port: () => SessionRefreshPort;
     },
   ) {
     this.#requests = options.requests;
     this.#far = options.far;
-    this.#port = options.port;
-    this.#timer = new SessionTimer(context, options.offer, {
-      onRefreshDue: () => this.#refresh(),
-      onExpired: () => this.#port.onExpired(),
-    });
+    this.#portOf = options.port;
+    this.#timer = new SessionTimer(context, options.offer, this);
   }
 
   /** Of a re-INVITE or UPDATE of ours. */
@@ -81,8 +80,16 @@ export class SessionRefresh {
     this.#timer.stop();
   }
 
+  onRefreshDue(): void {
+    this.#refresh();
+  }
+
+  onExpired(): void {
+    this.#portOf().onExpired();
+  }
+
   #refresh(): void {
-    if (!this.#port.isReady()) this.#timer.onRefreshFailed();
+    if (!this.#portOf().isReady()) this.#timer.onRefreshFailed();
     else if (this.#far.allowsUpdate) this.#update();
     else this.#reinvite();
   }
@@ -90,7 +97,7 @@ export class SessionRefresh {
   /** RFC 4028 §7.4: an UPDATE without an offer. */
   #update(): void {
     const fields = (): readonly HeaderField[] => [
-      ...this.#port.updateFields(),
+      ...this.#portOf().updateFields(),
       ...this.#timer.requestFields,
     ];
     this.#requests.send("UPDATE", { fields }, (outcome) => this.#onUpdated(outcome));
@@ -98,20 +105,22 @@ export class SessionRefresh {
 
   /** RFC 4028 §7.4: what the far end has already, in the same version. */
   #reinvite(): void {
-    const sdp = this.#port.localSdp();
+    const sdp = this.#portOf().localSdp();
     if (sdp === undefined) {
       this.#timer.onRefreshFailed();
       return;
     }
-    void this.#port.reinvite(sdp).then((result) => {
-      if (!result.ok) this.#timer.onRefreshFailed();
-    });
+    void this.#portOf()
+      .reinvite(sdp)
+      .then((result) => {
+        if (!result.ok) this.#timer.onRefreshFailed();
+      });
   }
 
   #onUpdated(outcome: ExchangeOutcome): void {
     const status = outcome.kind === "response" ? outcome.response.statusCode : 408;
     if (outcome.kind === "response" && status < 300) {
-      this.#port.onRefreshed(outcome.response);
+      this.#portOf().onRefreshed(outcome.response);
       this.#timer.onAccepted(outcome.response);
     } else if (outcome.kind === "response" && this.#timer.onTooSmall(outcome.response)) {
       this.#refresh();
@@ -119,7 +128,7 @@ export class SessionRefresh {
       this.#far.refusedUpdate();
       this.#refresh();
     } else {
-      this.#port.onRefused(outcome);
+      this.#portOf().onRefused(outcome);
       this.#timer.onRefreshFailed();
     }
   }

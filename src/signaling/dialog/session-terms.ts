@@ -21,7 +21,9 @@ const MAX_DELTA_SECONDS = 0xffff_ffff;
 
 /** Reads Session-Expires; undefined when there is none or it is malformed. */
 export function sessionExpiresOf(message: SipMessage): SessionExpires | undefined {
-  const [interval, ...params] = (message.headers.get("Session-Expires") ?? "").split(";", 8);
+  const field = message.headers.get("Session-Expires");
+  if (field === undefined) return undefined;
+  const [interval, ...params] = field.split(";", 8);
   const seconds = tryParseDigits(interval?.trim() ?? "", MAX_DELTA_SECONDS);
   if (seconds === undefined || seconds === 0) return undefined;
   let refresher: Refresher | undefined;
