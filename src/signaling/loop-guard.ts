@@ -43,11 +43,15 @@ export class LoopGuard {
     const { request } = passage;
     // RFC 3261 §16.6 step 3; a B2BUA that began anew would make every loop endless.
     const hops = Math.min(request.maxForwards ?? DEFAULT_HOPS, DEFAULT_HOPS) - 1;
-    const fields: HeaderField[] = [["Max-Forwards", String(Math.max(0, hops))]];
-    if (target === "binding") return fields;
-    const own = `${this.#id}=${[...this.#passesOf(request), this.#passOf(passage)].join(".")}`;
-    const others = elementsOf(request).filter((element) => !element.startsWith(`${this.#id}=`));
-    return [...fields, [HOPS_FIELD, [own, ...others].slice(0, MAX_GATEWAYS).join(", ")]];
+    const forwards: HeaderField = ["Max-Forwards", String(Math.max(0, hops))];
+    if (target === "binding") return [forwards];
+    const elements = elementsOf(request);
+    const isOwn = (element: string): boolean => element.startsWith(`${this.#id}=`);
+    const before = elements.find(isOwn);
+    const pass = this.#passOf(passage);
+    const own = before === undefined ? `${this.#id}=${pass}` : `${before}.${pass}`;
+    const others = elements.filter((element) => !isOwn(element));
+    return [forwards, [HOPS_FIELD, [own, ...others].slice(0, MAX_GATEWAYS).join(", ")]];
   }
 
   #passesOf(request: SipRequest): readonly string[] {
@@ -71,8 +75,9 @@ function sideOf(party: Party): string {
 
 /** The elements that could be ours or another gateway's; whatever else stands there is dropped. */
 function elementsOf(request: SipRequest): readonly string[] {
-  return request.headers
-    .list(HOPS_FIELD)
+  const elements = request.headers.list(HOPS_FIELD);
+  if (elements.length === 0) return elements;
+  return elements
     .slice(0, MAX_GATEWAYS)
     .filter((element) => element.length <= MAX_ELEMENT_LENGTH && ELEMENT.test(element));
 }

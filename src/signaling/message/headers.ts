@@ -69,8 +69,9 @@ export class Headers implements Iterable<HeaderField> {
     const key = headerKey(name);
     const first = this.#keys.indexOf(key);
     if (first < 0) return NONE;
-    const found: string[] = [];
-    for (let index = first; index >= 0;) {
+    // Not an empty array to push into: V8 would make room for seventeen.
+    const found = [this.#values[first] ?? ""];
+    for (let index = this.#keys.indexOf(key, first + 1); index >= 0;) {
       found.push(this.#values[index] ?? "");
       index = this.#keys.indexOf(key, index + 1);
     }
@@ -114,6 +115,18 @@ export class Headers implements Iterable<HeaderField> {
   with(name: string, ...values: string[]): Headers {
     const key = checkedKey(name);
     const found = this.#keys.indexOf(key);
+    const [value] = values;
+    if (
+      value !== undefined &&
+      values.length === 1 &&
+      this.#names[found] === name &&
+      !this.#keys.includes(key, found + 1)
+    ) {
+      // One for one, such as a Via with `received`: the names stay.
+      const texts = [...this.#values];
+      texts[found] = checkValue(value);
+      return new Headers(this.#names, this.#keys, texts);
+    }
     const at = found < 0 ? this.#keys.length : found;
     const names = this.#names.slice(0, at);
     const keys = this.#keys.slice(0, at);

@@ -226,11 +226,9 @@ function required(headers: Headers, name: string): string {
 
 function readVias(headers: Headers): readonly Via[] {
   const lines = headers.getAll("Via");
-  const vias: Via[] = [];
-  for (const line of lines) {
-    for (const via of Via.parseList(line)) vias.push(via);
-  }
-  return vias;
+  const [first] = lines;
+  if (first !== undefined && lines.length === 1) return Via.parseList(first);
+  return lines.flatMap((line) => Via.parseList(line));
 }
 
 // RFC 3261 §25.1 callid; some send other visible characters, which can do no harm.
@@ -267,12 +265,11 @@ function skipDigits(text: string): number {
 
 function readContacts(headers: Headers): readonly NameAddr[] | "*" {
   const lines = headers.getAll("Contact");
-  if (lines.length === 1 && lines[0] === "*") return "*";
-  const contacts: NameAddr[] = [];
-  for (const line of lines) {
-    for (const contact of NameAddr.parseList(line)) contacts.push(contact);
+  const [first] = lines;
+  if (first !== undefined && lines.length === 1) {
+    return first === "*" ? first : NameAddr.parseList(first);
   }
-  return contacts;
+  return lines.flatMap((line) => NameAddr.parseList(line));
 }
 
 function readRoutes(headers: Headers, name: string): readonly NameAddr[] {

@@ -38,7 +38,7 @@ export function serverKey(request: SipRequest, flow: Flow, method: string): stri
   const scope = isBrowser ? flow.id : flow.remote.host;
   if (!isRfc2543(request)) {
     const sentBy = `${via.host.toLowerCase()}:${via.port ?? ""}`;
-    return [scope, via.branch ?? "", sentBy, method].join(SEPARATOR);
+    return `${scope}${SEPARATOR}${via.branch ?? ""}${SEPARATOR}${sentBy}${SEPARATOR}${method}`;
   }
   // The To-tag is no part of it: the ACK of a 300 to 699 has one that the INVITE had not.
   return [

@@ -362,7 +362,8 @@ export class TransactionLayer implements TransportHandler {
     const all = this.#byConnection.get(transaction.flow);
     if (all === undefined) return;
     all.delete(transaction);
-    if (all.size === 0) this.#byConnection.delete(transaction.flow);
+    // While it is open others will come; `onFlowClosed` ends it.
+    if (all.size === 0 && !transaction.flow.isOpen) this.#byConnection.delete(transaction.flow);
   }
 
   #freshBranch(): string {
