@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { createSocket } from "node:dgram";
 import type { Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
@@ -9,7 +8,7 @@ import type { Logger } from "../core/logger.ts";
 import { encodeBencode } from "./bencode.ts";
 import type { NgValue } from "./bencode.ts";
 import { MediaError } from "./errors.ts";
-import { cookieOf, decodeNgDatagram } from "./ng-datagram.ts";
+import { cookieOf, decodeNgDatagram, newCookie } from "./ng-datagram.ts";
 
 export type { NgValue } from "./bencode.ts";
 
@@ -259,7 +258,7 @@ export class NgClient {
     if (this.#waiting.size >= this.#maxInFlight) {
       throw this.#unavailable(`${this.#maxInFlight} commands are waiting already`);
     }
-    const cookie = randomUUID();
+    const cookie = newCookie();
     const datagram = encode(cookie, command, args);
     if (datagram.length > MAX_DATAGRAM_OCTETS) {
       throw new MediaError("ERR_OFFHOOK_MEDIA_SDP", "the SDP does not fit into one ng datagram");

@@ -1,8 +1,17 @@
 import rtpengineClient from "rtpengine-client";
+import { randomToken } from "../core/ids.ts";
 import { decodeStatistics } from "./ng-statistics.ts";
 
-/** The length of a cookie in octets: that of a UUID's text. */
+/** The length of a cookie in octets; the package knows no other. */
 const COOKIE_OCTETS = 36;
+
+/**
+ * A new cookie. rtpengine answers a repeated one from memory, and who cannot guess it cannot reply in
+ * its name.
+ */
+export function newCookie(): string {
+  return randomToken(COOKIE_OCTETS);
+}
 
 /** The cookie with which a reply begins, if it is one. */
 export function cookieOf(datagram: Buffer): string {

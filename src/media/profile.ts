@@ -71,16 +71,12 @@ export type FlaggedArguments = NgArguments & { readonly flags: readonly string[]
 /** The ng keys of a command with an SDP: the same in an offer as in an answer. */
 export function profileOf({ sender, receiver, hasVideo }: ProfileInput): FlaggedArguments {
   const base = receiver.kind === "webrtc" ? TO_WEBRTC : { ...TO_RTP, ...transportOf(receiver) };
+  const flags = [...base.flags, ...learningFlags(sender)];
+  const profile = { ...base, "address family": receiver.addressFamily, flags };
   const transport: { readonly [key: string]: NgValue } = base;
   const protocol = transport["transport-protocol"];
-  return {
-    ...base,
-    ...(hasVideo === true && typeof protocol === "string"
-      ? { "transport-protocol": feedbackProtocol(protocol) }
-      : {}),
-    "address family": receiver.addressFamily,
-    flags: [...base.flags, ...learningFlags(sender)],
-  };
+  if (hasVideo !== true || typeof protocol !== "string") return profile;
+  return { ...profile, "transport-protocol": feedbackProtocol(protocol) };
 }
 
 /**

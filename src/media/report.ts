@@ -16,8 +16,8 @@ export function readMediaStatistics(
 ): Pick<MediaReport, "isTranscoded" | "packetsFrom" | "quality" | "mos"> {
   const byTag = dictionary(reply["tags"]);
   let isTranscoded = false;
-  const packetsFrom: [string, number][] = [];
-  const quality: [string, StreamQuality][] = [];
+  const packetsFrom: Record<string, number> = {};
+  const quality: Record<string, StreamQuality> = {};
   for (const tag of tags) {
     const monologue = byTag[tag];
     if (monologue === undefined) continue;
@@ -36,14 +36,15 @@ export function readMediaStatistics(
         sources.push(...sourcesOf(dictionary(stream)));
       }
     }
-    packetsFrom.push([tag, packets]);
-    quality.push([tag, { packets, errors, ...reportsOf(reply, sources) }]);
+    // The tags are ours: none is a name of the prototype.
+    packetsFrom[tag] = packets;
+    quality[tag] = { packets, errors, ...reportsOf(reply, sources) };
   }
   const mos = lowestMos(reply);
   return {
     isTranscoded,
-    packetsFrom: Object.fromEntries(packetsFrom),
-    quality: Object.fromEntries(quality),
+    packetsFrom,
+    quality,
     ...(mos === undefined ? {} : { mos }),
   };
 }

@@ -152,7 +152,8 @@ export function selectOfferCodecs(
   codecs: readonly Codec[],
   keep: readonly string[],
 ): readonly Codec[] {
-  const speech = keep.flatMap((key) => codecs.filter((codec) => codec.key === key));
+  const speech: Codec[] = [];
+  for (const key of keep) for (const codec of codecs) if (codec.key === key) speech.push(codec);
   return [...speech, ...eventsFor(codecs, speech)];
 }
 

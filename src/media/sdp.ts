@@ -185,27 +185,49 @@ function checkLine(text: string, start: number, end: number): void {
 }
 
 function parseMediaLine(value: string): Omit<SdpMedia, "connection" | "attributes"> {
-  const [type, portText, protocol, ...formats] = value.split(" ").filter((part) => part !== "");
+  const formats = wordsOf(value);
+  const [type, portText, protocol] = formats.splice(0, 3);
   if (type === undefined || portText === undefined || protocol === undefined) {
     throw unusable("a broken m= line");
   }
   // RFC 8866 §5.14: `port/count` is for layered multicast; we read the first port.
-  const port = parseInteger(portText.split("/", 1)[0] ?? "", 65_535);
+  const port = parseInteger(before(portText, "/"), 65_535);
   if (port === undefined) throw unusable("a broken port in an m= line");
   if (formats.length === 0) throw unusable("an m= line without a format");
   if (formats.length > SDP_LIMITS.formats) throw unusable("too many formats in an m= line");
-  if (![type, protocol, ...formats].every(isSdpToken)) throw unusable("a broken m= line");
+  if (!isSdpToken(type) || !isSdpToken(protocol) || !formats.every(isSdpToken)) {
+    throw unusable("a broken m= line");
+  }
   return { type, port, protocol, formats };
+}
+
+/** The parts between spaces. Not with `split`, whose results V8 keeps in a cache of all texts. */
+function wordsOf(text: string): string[] {
+  const words: string[] = [];
+  for (let start = 0; start < text.length;) {
+    const space = text.indexOf(" ", start);
+    const end = space < 0 ? text.length : space;
+    if (end > start) words.push(text.slice(start, end));
+    start = end + 1;
+  }
+  return words;
+}
+
+/** A text up to the first such character, or all of it. */
+function before(text: string, character: string): string {
+  const end = text.indexOf(character);
+  return end < 0 ? text : text.slice(0, end);
 }
 
 /** Reads the value of a `c=` line. @throws MediaError when it is not one literal unicast address */
 function parseConnection(value: string): SdpConnection {
-  const [network, family, address] = value.trim().split(" ");
+  const text = value.trim();
+  const family = text.startsWith("IN IP4 ") ? "IP4" : "IP6";
   // RFC 4566 §5.7: a multicast address carries /ttl or /count.
-  const host = address?.split("/", 1)[0] ?? "";
+  const host = before(before(text.slice("IN IP4 ".length), " "), "/");
   const version = isIP(host);
-  if (network === "IN" && family === "IP4" && version === 4) return { family, host };
-  if (network === "IN" && family === "IP6" && version === 6) return { family, host };
+  if (family === "IP4" && version === 4) return { family, host };
+  if (text.startsWith("IN IP6 ") && version === 6) return { family, host };
   throw unusable("a c= line without a literal address");
 }
 

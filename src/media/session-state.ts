@@ -390,27 +390,26 @@ export function agreedBetween(
   legs: ReadonlyMap<string, LegState>,
   joined: readonly string[],
 ): Pick<MediaReport, "codecs" | "dtmf" | "srtp"> {
-  const dtmf: [string, DtmfWay | "none"][] = [];
-  const srtp: [string, MediaSecurity][] = [];
+  let dtmf: Record<string, DtmfWay | "none"> | undefined;
+  let srtp: Record<string, MediaSecurity> | undefined;
+  // The tags are ours: none is a name of the prototype.
   for (const tag of joined) {
     const leg = legs.get(tag);
-    if (leg?.way !== undefined) dtmf.push([tag, leg.way]);
-    if (leg?.security !== undefined) srtp.push([tag, leg.security]);
+    if (leg?.way !== undefined) (dtmf ??= {})[tag] = leg.way;
+    if (leg?.security !== undefined) (srtp ??= {})[tag] = leg.security;
   }
-  return {
-    codecs: codecsOf(legs),
-    ...(dtmf.length === 0 ? {} : { dtmf: Object.fromEntries(dtmf) }),
-    ...(srtp.length === 0 ? {} : { srtp: Object.fromEntries(srtp) }),
-  };
+  const codecs = codecsOf(legs);
+  if (dtmf === undefined) return srtp === undefined ? { codecs } : { codecs, srtp };
+  return srtp === undefined ? { codecs, dtmf } : { codecs, dtmf, srtp };
 }
 
 /** Codec by leg, as far as it is known. */
 function codecsOf(legs: ReadonlyMap<string, LegState>): Readonly<Record<string, string>> {
-  const codecs: [string, string][] = [];
+  const codecs: Record<string, string> = {};
   for (const [tag, { codec }] of legs) {
-    if (codec !== undefined) codecs.push([tag, formatCodec(codec)]);
+    if (codec !== undefined) codecs[tag] = formatCodec(codec);
   }
-  return Object.fromEntries(codecs);
+  return codecs;
 }
 
 /** What becomes of an offer's video: it goes on when both sides may have it. */
