@@ -57,12 +57,18 @@ function judge(name: string): boolean {
  * causes, octets counted and not shown, depth, length and width bounded.
  */
 export function maskFields(fields: LogFields): Record<string, unknown> {
-  const masked = new Map<string, unknown>();
-  for (const [name, value] of Object.entries(fields)) {
+  const masked: Record<string, unknown> = {};
+  for (const name of Object.keys(fields)) {
     const shownName = RESERVED_NAMES.has(name) ? `${name}_` : name;
-    masked.set(shownName, isSecretName(name) ? REDACTED : maskValue(value, MAX_DEPTH));
+    put(masked, shownName, isSecretName(name) ? REDACTED : maskValue(fields[name], MAX_DEPTH));
   }
-  return Object.fromEntries(masked);
+  return masked;
+}
+
+/** As an own property, whatever its name is. */
+function put(into: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== "__proto__") into[name] = value;
+  else Object.defineProperty(into, name, { value, enumerable: true });
 }
 
 function maskValue(value: unknown, depth: number): unknown {
@@ -99,13 +105,15 @@ function maskObject(value: object, depth: number): unknown {
   }
   const entries: Iterable<readonly [unknown, unknown]> =
     value instanceof Map ? value.entries() : Object.entries(value);
-  const masked = new Map<string, unknown>();
+  const masked: Record<string, unknown> = {};
+  let left = MAX_ITEMS;
   for (const [key, item] of entries) {
-    if (masked.size === MAX_ITEMS) break;
+    if (left === 0) break;
+    left -= 1;
     const name = String(key);
-    masked.set(name, isSecretName(name) ? REDACTED : maskValue(item, depth - 1));
+    put(masked, name, isSecretName(name) ? REDACTED : maskValue(item, depth - 1));
   }
-  return Object.fromEntries(masked);
+  return masked;
 }
 
 function maskError(error: Error, depth: number): unknown {
