@@ -40,6 +40,8 @@ export class AddressSet {
   readonly #list = new BlockList();
   /** The single addresses as they were written: found without a walk through the list. */
   readonly #single = new Set<string>();
+  /** No IPv4 address is in it but those that are written there. */
+  #isPlain = true;
 
   /** @param ranges each `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32` or the like */
   constructor(ranges: Iterable<string> = []) {
@@ -59,6 +61,7 @@ export class AddressSet {
     if (slash < 0) {
       this.#list.addAddress(host, family);
       this.#single.add(host);
+      if (family === "ipv6") this.#isPlain = false;
       return true;
     }
     const prefix = Number(range.slice(slash + 1));
@@ -67,13 +70,14 @@ export class AddressSet {
       return false;
     }
     this.#list.addSubnet(host, prefix, family);
+    this.#isPlain = false;
     return true;
   }
 
   has(host: string): boolean {
     const plain = host.startsWith("::ffff:") && isIPv4(host.slice(7)) ? host.slice(7) : host;
     if (this.#single.has(plain)) return true;
-    if (isIPv4(plain)) return this.#list.check(plain, "ipv4");
+    if (isIPv4(plain)) return !this.#isPlain && this.#list.check(plain, "ipv4");
     return isIPv6(plain) && this.#list.check(plain, "ipv6");
   }
 }

@@ -1,3 +1,4 @@
+import { Link } from "../../core/chain.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { HeaderField } from "../message/headers.ts";
 import { SipRequest } from "../message/message.ts";
@@ -21,7 +22,7 @@ type Cancellation = "none" | "held" | "sent";
  * Sends and retransmits the INVITE, acknowledges a 300 to 699, holds a CANCEL back until it may be
  * sent. The ACK to a 2xx is its user's.
  */
-export class InviteClientTransaction implements ClientTransaction {
+export class InviteClientTransaction extends Link implements ClientTransaction {
   readonly id: string;
   #request: SipRequest;
   #flow: Flow;
@@ -49,6 +50,7 @@ export class InviteClientTransaction implements ClientTransaction {
     /** Another way, asked for when the flow is lost before any response. */
     readonly recover?: Recover | undefined;
   }) {
+    super();
     this.id = options.id;
     this.#request = options.request;
     this.#flow = options.flow;

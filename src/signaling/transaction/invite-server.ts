@@ -1,3 +1,4 @@
+import { Link } from "../../core/chain.ts";
 import type { Timer } from "../../core/clock.ts";
 import { buildResponse } from "../message/build.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
@@ -25,7 +26,8 @@ interface SentResponse {
  *
  * Sends 100 by itself, absorbs retransmitted INVITEs, retransmits a 300 to 699 until its ACK.
  */
-export class InviteServerTransaction implements ServerTransaction {
+export class InviteServerTransaction extends Link implements ServerTransaction {
+  onCancel: ((cancel: SipRequest) => void) | undefined;
   readonly id: string;
   readonly flow: Flow;
   #responseFlow: Flow;
@@ -49,6 +51,7 @@ export class InviteServerTransaction implements ServerTransaction {
     readonly context: TransactionContext;
     readonly onTerminated: () => void;
   }) {
+    super();
     this.id = options.id;
     this.#request = options.request;
     this.flow = options.flow;

@@ -1,3 +1,4 @@
+import { Link } from "../../core/chain.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
@@ -10,7 +11,7 @@ import type {
 } from "./transaction.ts";
 
 /** The non-INVITE client transaction: RFC 3261 §17.1.2. */
-export class NonInviteClientTransaction implements ClientTransaction {
+export class NonInviteClientTransaction extends Link implements ClientTransaction {
   readonly id: string;
   #request: SipRequest;
   #flow: Flow;
@@ -35,6 +36,7 @@ export class NonInviteClientTransaction implements ClientTransaction {
     /** Another way, asked for when the flow is lost before any response. */
     readonly recover?: Recover | undefined;
   }) {
+    super();
     this.id = options.id;
     this.#request = options.request;
     this.#flow = options.flow;

@@ -1,3 +1,4 @@
+import { Link } from "../../core/chain.ts";
 import type { Timer } from "../../core/clock.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { Flow } from "../transport/flow.ts";
@@ -16,7 +17,7 @@ interface SentResponse {
 }
 
 /** The non-INVITE server transaction: RFC 3261 §17.2.2. It sends nothing by itself (RFC 4320). */
-export class NonInviteServerTransaction implements ServerTransaction {
+export class NonInviteServerTransaction extends Link implements ServerTransaction {
   readonly id: string;
   readonly request: SipRequest;
   readonly flow: Flow;
@@ -36,6 +37,7 @@ export class NonInviteServerTransaction implements ServerTransaction {
     readonly context: TransactionContext;
     readonly onTerminated: () => void;
   }) {
+    super();
     this.id = options.id;
     this.request = options.request;
     this.flow = options.flow;

@@ -1,3 +1,4 @@
+import { Chain } from "../../core/chain.ts";
 import type { Clock } from "../../core/clock.ts";
 import { randomToken } from "../../core/ids.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -64,7 +65,7 @@ export class TransactionLayer implements TransportHandler {
   readonly #clients = new Map<string, Client>();
   readonly #servers = new Map<string, Server>();
   /** The transactions of each connection; UDP flows never close and are not in it. */
-  readonly #byConnection = new Map<Flow, Set<Client | Server>>();
+  readonly #byConnection = new Map<Flow, Chain<Client | Server>>();
   /** Runs the transactions of its own flows. */
   #carrier: TransactionCarrier | undefined;
   #isClosed = false;
@@ -177,9 +178,9 @@ export class TransactionLayer implements TransportHandler {
   }
 
   onFlowClosed(flow: Flow, reason: string): void {
-    const transactions = this.#byConnection.get(flow);
+    const transactions = this.#byConnection.get(flow)?.drain() ?? [];
     this.#byConnection.delete(flow);
-    for (const transaction of transactions ?? []) transaction.connectionLost();
+    for (const transaction of transactions) transaction.connectionLost();
     this.#tell(() => {
       this.#user.onFlowClosed(flow, reason);
     });
@@ -353,9 +354,12 @@ export class TransactionLayer implements TransportHandler {
 
   #remember(transaction: Client | Server, flow: Flow = transaction.flow): void {
     if (!flow.isReliable) return;
-    const others = this.#byConnection.get(flow);
-    if (others === undefined) this.#byConnection.set(flow, new Set([transaction]));
-    else others.add(transaction);
+    let others = this.#byConnection.get(flow);
+    if (others === undefined) {
+      others = new Chain();
+      this.#byConnection.set(flow, others);
+    }
+    others.add(transaction);
   }
 
   #forget(transaction: Client | Server): void {
@@ -363,7 +367,9 @@ export class TransactionLayer implements TransportHandler {
     if (all === undefined) return;
     all.delete(transaction);
     // While it is open others will come; `onFlowClosed` ends it.
-    if (all.size === 0 && !transaction.flow.isOpen) this.#byConnection.delete(transaction.flow);
+    if (all.first === undefined && !transaction.flow.isOpen) {
+      this.#byConnection.delete(transaction.flow);
+    }
   }
 
   #freshBranch(): string {

@@ -81,6 +81,8 @@ export interface ServerTransaction {
   /** Where the request came from; responses find their own way (RFC 3261 §18.2.2). */
   readonly flow: Flow;
   readonly state: InviteServerState | NonInviteServerState;
+  /** What a CANCEL does to it, for an INVITE; the dialogs' own. */
+  onCancel?: ((cancel: SipRequest) => void) | undefined;
   /** One handler; a second call replaces it. */
   attach(handler: ServerTransactionHandler): void;
   /**
