@@ -160,10 +160,10 @@ export class CallDialog implements Dialog, DialogUsage {
     this.#acceptance = acceptance;
     if (reliable?.holdsAccept === true) {
       this.#state = { name: "held", transaction };
-      this.#context.table.cancellable(transaction, (cancel) => {
+      transaction.onCancel = (cancel) => {
         const reason = parseReason(cancel.headers, 487) ?? { sipStatus: 487 };
         this.#terminate(reason, 487)?.onLost(reason);
-      });
+      };
       reliable.settle(() => this.#sendAccept(acceptance));
       return;
     }

@@ -171,7 +171,7 @@ export class DialogLayer {
   }
 
   onCancel(cancel: SipRequest, invite: ServerTransaction): void {
-    this.#context.table.cancel(invite, cancel);
+    invite.onCancel?.(cancel);
   }
 
   /** A 2xx to an INVITE whose transaction is over (RFC 3261 §13.2.2.4). */

@@ -34,8 +34,6 @@ export class DialogTable {
   readonly #subscribers = new Map<string, DialogUsage>();
   /** Call-ID, From-tag and CSeq of INVITEs that wait for a final response (RFC 3261 §8.2.2.2). */
   readonly #arriving = new Set<string>();
-  /** What a CANCEL does to an INVITE that has arrived. */
-  readonly #cancellable = new WeakMap<ServerTransaction, (cancel: SipRequest) => void>();
   /** Legs that are not over; several early dialogs of one INVITE count once. */
   readonly #live = new Set<object>();
 
@@ -150,16 +148,7 @@ export class DialogTable {
   /** The INVITE has its final response: a CANCEL does nothing to it any more. */
   settle(transaction: ServerTransaction): void {
     this.#arriving.delete(arrivalKeyOf(transaction.request));
-    this.#cancellable.delete(transaction);
-  }
-
-  /** Says what a CANCEL does to this INVITE. */
-  cancellable(transaction: ServerTransaction, onCancel: (cancel: SipRequest) => void): void {
-    this.#cancellable.set(transaction, onCancel);
-  }
-
-  cancel(transaction: ServerTransaction, cancel: SipRequest): void {
-    this.#cancellable.get(transaction)?.(cancel);
+    transaction.onCancel = undefined;
   }
 
   clear(): void {

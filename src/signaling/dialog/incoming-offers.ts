@@ -91,7 +91,7 @@ export class IncomingOffers {
     });
     this.#current = offer;
     this.#port.onBegin();
-    if (method === "INVITE") this.#context.table.cancellable(transaction, () => offer.cancel());
+    if (method === "INVITE") transaction.onCancel = () => offer.cancel();
     handler(offer);
   }
 

@@ -147,9 +147,7 @@ export class ServerInvite implements IncomingInvite, DialogUsage {
     }
     context.table.begin(this);
     context.table.set(this.callId, this.#localTag, this.#dialog.remoteTag, this);
-    context.table.cancellable(transaction, (cancel) => {
-      this.#abort(parseReason(cancel.headers, 487));
-    });
+    transaction.onCancel = (cancel) => this.#abort(parseReason(cancel.headers, 487));
   }
 
   get party(): Party {

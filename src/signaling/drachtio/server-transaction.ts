@@ -4,6 +4,7 @@ import type { CarriedFlow } from "./flow.ts";
 
 /** A request that drachtio-server has handed up, and that waits for its response. */
 export class CarriedServerTransaction implements ServerTransaction {
+  onCancel: ((cancel: SipRequest) => void) | undefined;
   readonly id: string;
   readonly request: SipRequest;
   readonly flow: CarriedFlow;

@@ -15,7 +15,7 @@ export interface CSeq {
   readonly method: string;
 }
 
-const NO_ROUTES: readonly NameAddr[] = [];
+const NO_ADDRESSES: readonly NameAddr[] = [];
 const NO_BODY = Buffer.alloc(0);
 /** RFC 3261 §8.1.1.5: "less than 2**31". */
 const MAX_CSEQ = 0x7fff_ffff;
@@ -266,15 +266,14 @@ function skipDigits(text: string): number {
 function readContacts(headers: Headers): readonly NameAddr[] | "*" {
   const lines = headers.getAll("Contact");
   const [first] = lines;
-  if (first !== undefined && lines.length === 1) {
-    return first === "*" ? first : NameAddr.parseList(first);
-  }
+  if (first === undefined) return NO_ADDRESSES;
+  if (lines.length === 1) return first === "*" ? first : NameAddr.parseList(first);
   return lines.flatMap((line) => NameAddr.parseList(line));
 }
 
 function readRoutes(headers: Headers, name: string): readonly NameAddr[] {
   const elements = headers.list(name);
-  return elements.length === 0 ? NO_ROUTES : elements.map((element) => NameAddr.parse(element));
+  return elements.length === 0 ? NO_ADDRESSES : elements.map((element) => NameAddr.parse(element));
 }
 
 function readSdp(body: Buffer, contentType: string | undefined): string | undefined {

@@ -46,6 +46,8 @@ export class UdpTransport {
   readonly #stunLimit: StunLimit | undefined;
   /** By `host port`, oldest first. */
   readonly #flows = new Map<string, UdpFlow>();
+  /** The one that was found last: a trunk's datagrams come one after the other. */
+  #latest: UdpFlow | undefined;
   #local: SocketAddress;
   #state: "idle" | "open" | "closed" = "idle";
 
@@ -125,6 +127,7 @@ export class UdpTransport {
     if (this.#state === "closed") return Promise.resolve();
     this.#state = "closed";
     this.#flows.clear();
+    this.#latest = undefined;
     return new Promise((resolve) => {
       this.#socket.close(() => {
         resolve();
@@ -138,13 +141,19 @@ export class UdpTransport {
    * @param forLarge see `Flow.forLarge`; flows with and without it are different ones
    */
   flowTo(remote: SocketAddress, forLarge?: () => Flow | undefined): Flow {
+    const latest = forLarge === undefined ? this.#latest : undefined;
+    if (latest?.remote.host === remote.host && latest.remote.port === remote.port) return latest;
     const key = `${remote.host} ${remote.port}${forLarge === undefined ? "" : " large"}`;
     const known = this.#flows.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (forLarge === undefined) this.#latest = known;
+      return known;
+    }
     const flow = new UdpFlow(this, remote, this.#options.advertise, forLarge);
     const [oldest] = this.#flows.keys();
     if (oldest !== undefined && this.#flows.size >= (this.#options.maxFlows ?? DEFAULT_MAX_FLOWS)) {
       this.#flows.delete(oldest);
+      this.#latest = undefined;
     }
     this.#flows.set(key, flow);
     return flow;
