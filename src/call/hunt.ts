@@ -548,9 +548,10 @@ export class Hunt implements AttemptHandler {
     }
     const waiting = stage.targets.filter(({ afterMs = 0 }) => afterMs > 0);
     const hadAttempts = this.#attemptCount > 0;
-    const started = stage.targets
-      .filter(({ afterMs = 0 }) => afterMs === 0)
-      .flatMap((target) => this.#attempt(target, stage));
+    const started: Attempt[] = [];
+    for (const target of stage.targets) {
+      if ((target.afterMs ?? 0) === 0) started.push(...this.#attempt(target, stage));
+    }
     if (started.length === 0 && waiting.length === 0) {
       this.#failed(stage.otherwise);
       return false;

@@ -6,6 +6,8 @@ export type NgValue =
   | readonly NgValue[]
   | { readonly [key: string]: NgValue | undefined };
 
+const MAX_WORD = 40;
+
 /**
  * Bencode of a value, for rtpengine's ng protocol: texts in UTF-8, buffers octet by octet (a sound
  * of `play media` is one), dictionary keys sorted, keys without a value left out.
@@ -27,7 +29,7 @@ export function encodeBencode(value: NgValue, prefix = ""): Buffer {
  */
 function write(value: NgValue, text: string, parts: Buffer[]): string {
   if (typeof value === "number") return `${text}i${Math.trunc(value)}e`;
-  if (typeof value === "string") return `${text}${Buffer.byteLength(value, "utf8")}:${value}`;
+  if (typeof value === "string") return `${text}${octetsOf(value)}:${value}`;
   if (Buffer.isBuffer(value)) {
     parts.push(Buffer.from(`${text}${value.length}:`, "utf8"), value);
     return "";
@@ -44,6 +46,15 @@ function write(value: NgValue, text: string, parts: Buffer[]): string {
     }
   }
   return `${rest}e`;
+}
+
+/** Most texts are words of some ASCII letters: not worth a call out of JavaScript. */
+function octetsOf(text: string): number {
+  if (text.length > MAX_WORD) return Buffer.byteLength(text, "utf8");
+  for (let index = 0; index < text.length; index += 1) {
+    if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text, "utf8");
+  }
+  return text.length;
 }
 
 function isList(value: NgValue): value is readonly NgValue[] {

@@ -32,16 +32,18 @@ const NOT_SPEECH: ReadonlySet<string> = new Set(["telephone-event", "cn", "red",
 
 /** The codecs of an audio section in order of preference; formats without an rtpmap are left out. */
 export function codecsOf(media: SdpMedia): readonly Codec[] {
-  const maps = new Map<string, Codec>();
+  const maps = new Map<string, Codec | "taken">();
   for (const { name, value } of media.attributes) {
     if (name !== "rtpmap" || value === undefined) continue;
     const codec = codecOf(value);
     if (codec !== undefined && !maps.has(codec.payloadType)) maps.set(codec.payloadType, codec);
   }
   const codecs: Codec[] = [];
-  for (const payloadType of new Set(media.formats)) {
+  for (const payloadType of media.formats) {
     const codec = maps.get(payloadType) ?? staticCodec(payloadType);
-    if (codec !== undefined) codecs.push(codec);
+    if (codec === undefined || codec === "taken") continue;
+    maps.set(payloadType, "taken");
+    codecs.push(codec);
   }
   return codecs;
 }
