@@ -1,6 +1,7 @@
 import { Headers } from "./headers.ts";
 import type { HeaderField } from "./headers.ts";
 import { SipRequest, SipResponse } from "./message.ts";
+import { isToken } from "./syntax.ts";
 
 /** Parts of a new request. */
 export interface RequestParts {
@@ -65,10 +66,16 @@ export function buildResponse(
   }
   const timestamp = statusCode === 100 ? headers.get("Timestamp") : undefined;
   if (timestamp !== undefined) fields.push(["Timestamp", timestamp]);
+  const copied = isTagChecked(parts.toTag) ? fields.length : 0;
   if (parts.headers !== undefined) fields.push(...parts.headers);
   addContentType(fields, body, parts.contentType);
   const reasonPhrase = parts.reasonPhrase ?? reasonPhraseOf(statusCode);
-  return new SipResponse(statusCode, reasonPhrase, Headers.of(fields), body);
+  return new SipResponse(statusCode, reasonPhrase, Headers.of(fields, copied), body);
+}
+
+/** The tag is all that is new among what a response copies. */
+function isTagChecked(tag: string | undefined): boolean {
+  return tag === undefined || isToken(tag);
 }
 
 function withTag(

@@ -28,15 +28,19 @@ export class Headers implements Iterable<HeaderField> {
     this.#values = values;
   }
 
-  /** @throws SipFormatError when a name is no token or a value has a line break in it */
-  static of(fields: Iterable<HeaderField>): Headers {
+  /**
+   * @param copied how many of them, from the first on, come out of other Headers: they have been
+   *   checked
+   * @throws SipFormatError when a name is no token or a value has a line break in it
+   */
+  static of(fields: Iterable<HeaderField>, copied = 0): Headers {
     const names: string[] = [];
     const keys: string[] = [];
     const values: string[] = [];
     for (const [name, value] of fields) {
-      names.push(name);
       keys.push(checkedKey(name));
-      values.push(checkValue(value));
+      values.push(names.length < copied ? value : checkValue(value));
+      names.push(name);
     }
     return new Headers(names, keys, values);
   }

@@ -191,15 +191,15 @@ export function quote(text: string): string {
  * @param keepEmpty otherwise empty elements are left out: RFC 7118 §8.2 itself prints one
  */
 export function splitList(text: string, keepEmpty = false): string[] {
+  if (!text.includes(",")) {
+    const only = trimBlanks(text);
+    return keepEmpty || only !== "" ? [only] : [];
+  }
   const elements: string[] = [];
   const add = (start: number, end: number): void => {
     const element = trimBlanks(text, start, end);
     if (keepEmpty || element !== "") elements.push(element);
   };
-  if (!text.includes(",")) {
-    add(0, text.length);
-    return elements;
-  }
   let start = 0;
   let isBracketed = false;
   for (let index = 0; index < text.length; index += 1) {
@@ -340,6 +340,11 @@ export function parseHostPort(text: string, start: number, allowBlanks: boolean)
   return { host, port, end: portEnd };
 }
 
+/** Whether the text is a host that is no IPv6 address (RFC 3261 §25.1, as loosely as it is read). */
+export function isHostName(text: string): boolean {
+  return text !== "" && indexOutside(HOST, text, 0, text.length) === text.length;
+}
+
 /** The longest text of an IPv6 address, and room for the third colon. */
 const MAX_ADDRESS_LENGTH = 46;
 
@@ -358,6 +363,15 @@ function readIPv6(text: string): string | undefined {
 export function isIpAddress(text: string): boolean {
   if (text.length > MAX_ADDRESS_LENGTH) return false;
   return isIPv4(text) || readIPv6(stripBrackets(text)) !== undefined;
+}
+
+/** `toLowerCase` without a copy of what is in lower case already, as hosts of messages are. */
+export function toLower(text: string): string {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if ((code >= 0x41 && code <= 0x5a) || code >= 0x80) return text.toLowerCase();
+  }
+  return text;
 }
 
 /** `[::1]` to `::1`; anything else as it is. */

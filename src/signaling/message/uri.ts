@@ -2,11 +2,13 @@ import { SipFormatError, syntaxError } from "./errors.ts";
 import {
   NO_PARAMS,
   addParam,
+  isHostName,
   isPasswordText,
   isUriParamText,
   isUriText,
   isUserText,
   parseHostPort,
+  toLower,
 } from "./syntax.ts";
 import type { Params } from "./syntax.ts";
 
@@ -105,7 +107,7 @@ export class SipUri {
       scheme,
       rawUser,
       rawPassword,
-      host: host.toLowerCase(),
+      host: toLower(host),
       port,
       params,
       headers: question < 0 ? undefined : text.slice(question + 1),
@@ -166,13 +168,21 @@ export function buildSipUri(parts: SipUriParts): string {
   let text = `${parts.scheme ?? "sip"}:`;
   if (parts.user !== undefined && parts.user !== "") text += `${escape(parts.user, USER_PLAIN)}@`;
   text += host;
-  if (parts.port !== undefined) text += `:${parts.port}`;
+  // What is plainly a URI need not be read again: each message of ours has some.
+  let isSure = isHostName(host);
+  if (parts.port !== undefined) {
+    text += `:${parts.port}`;
+    isSure &&= Number.isInteger(parts.port) && parts.port >= 0 && parts.port <= 65535;
+  }
+  const names: string[] = [];
   for (const [name, value] of parts.params ?? []) {
     text += `;${escape(name, PARAM_PLAIN)}`;
     if (value !== undefined) text += `=${escape(value, PARAM_PLAIN)}`;
+    isSure &&= name !== "" && value !== "" && !names.includes(name.toLowerCase());
+    names.push(name.toLowerCase());
   }
   // A host such as "a;b" would make a good URI, of another host.
-  if (SipUri.tryParse(text)?.host !== host.toLowerCase()) {
+  if (!isSure && SipUri.tryParse(text)?.host !== host.toLowerCase()) {
     throw new SipFormatError("The host of a SIP URI must be a name or an address");
   }
   return text;
@@ -261,6 +271,7 @@ function unescapeWhere(text: string, isWanted: (octet: number) => boolean): stri
 }
 
 function escape(text: string, plain: string): string {
+  if (isPlain(text, plain)) return text;
   let result = "";
   for (const octet of Buffer.from(text, "utf8")) {
     const character = String.fromCharCode(octet);
@@ -272,6 +283,17 @@ function escape(text: string, plain: string): string {
         : `%${octet.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return result;
+}
+
+/** Whether nothing in it needs an escape: so it is with nearly every number and name. */
+function isPlain(text: string, plain: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    const lower = code | 0x20;
+    const isAlphanum = (code >= 0x30 && code <= 0x39) || (lower >= 0x61 && lower <= 0x7a);
+    if (code >= 0x80 || !(isAlphanum || plain.includes(text.charAt(index)))) return false;
+  }
+  return true;
 }
 
 const RESERVED = ";/?:@&=+$,";

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { tryParseAuthHeader } from "../../../src/signaling/message/auth-header.ts";
 import { buildRequest } from "../../../src/signaling/message/build.ts";
-import { SipParseError } from "../../../src/signaling/message/errors.ts";
+import { SipFormatError, SipParseError } from "../../../src/signaling/message/errors.ts";
 import { Headers } from "../../../src/signaling/message/headers.ts";
 import { NameAddr, formatNameAddr } from "../../../src/signaling/message/name-addr.ts";
 import {
@@ -143,6 +143,34 @@ describe("parse and serialize", () => {
         expect(parsed.displayName ?? "").toBe(expected);
         expect(parsed.uri).toBe(address);
       }),
+    );
+  });
+
+  it("is never built so that it reads as another host, or does not read at all", () => {
+    const text = fc.oneof(fc.constantFrom("a", "A", "", "a;b", "a:5", "1.2.3.4"), fc.string());
+    const params = fc.array(fc.tuple(text, fc.option(text, { nil: undefined })), { maxLength: 3 });
+    const parts = fc.record({
+      user: fc.option(text, { nil: undefined }),
+      host: text,
+      port: fc.option(fc.integer({ min: -2, max: 70_000 }), { nil: undefined }),
+      params,
+    });
+    fc.assert(
+      fc.property(parts, (all) => {
+        let built: string;
+        try {
+          built = buildSipUri(all);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SipFormatError);
+          return;
+        }
+        const parsed = SipUri.parse(built);
+        const host = all.host.toLowerCase();
+        expect([host, `[${host}]`]).toContain(parsed.host);
+        expect(parsed.port).toBe(all.port);
+        expect(parsed.user ?? "").toBe(all.user ?? "");
+      }),
+      { numRuns: 2000 },
     );
   });
 
