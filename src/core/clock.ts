@@ -23,6 +23,11 @@ export interface Clock {
 
 /** What `setTimeout` takes at most, in milliseconds. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/**
+ * A queue of at most this duration goes on when its last timer is cancelled: the next message wants
+ * it again. Of longer ones there might be one for every millisecond of an hour.
+ */
+const KEPT_MS = 1000;
 
 /**
  * The machine's clock. Its timers keep the process alive; cancelled ones do not.
@@ -52,7 +57,7 @@ export class SystemClock implements Clock {
     const duration = delayMs >= 1 ? Math.ceil(delayMs) : 1;
     let queue = this.#queues.get(duration);
     if (queue === undefined) {
-      queue = new TimerQueue(duration, this.#live, () => this.#queues.delete(duration));
+      queue = new TimerQueue(duration, this.#live, this.#queues);
       this.#queues.set(duration, queue);
     }
     return queue.add(action);
@@ -90,16 +95,16 @@ class SystemTimer extends Link implements Timer {
 class TimerQueue {
   readonly #durationMs: number;
   readonly #live: { count: number };
-  readonly #onUnused: () => void;
+  readonly #all: Map<number, TimerQueue>;
   readonly #timers = new Chain<SystemTimer>();
   #handle: NodeJS.Timeout | undefined;
   #isFiring = false;
 
-  /** @param onUnused its time came and no timer was waiting: it is no longer needed */
-  constructor(durationMs: number, live: { count: number }, onUnused: () => void) {
+  /** @param all the queues by duration, this one too until nobody waits in it */
+  constructor(durationMs: number, live: { count: number }, all: Map<number, TimerQueue>) {
     this.#durationMs = durationMs;
     this.#live = live;
-    this.#onUnused = onUnused;
+    this.#all = all;
   }
 
   add(action: () => void): SystemTimer {
@@ -117,9 +122,19 @@ class TimerQueue {
     this.#live.count -= 1;
   }
 
-  /** Node's timer goes on, for whoever comes next; but nobody waits for it. */
   onCancelled(): void {
-    if (this.#timers.first === undefined) this.#handle?.unref();
+    if (this.#timers.first !== undefined || this.#isFiring) return;
+    if (this.#durationMs <= KEPT_MS) {
+      // Node's timer goes on, for whoever comes next; but no process stays for it.
+      this.#handle?.unref();
+    } else {
+      clearTimeout(this.#handle);
+      this.#end();
+    }
+  }
+
+  #end(): void {
+    this.#all.delete(this.#durationMs);
   }
 
   #arm(delayMs: number): void {
@@ -142,7 +157,7 @@ class TimerQueue {
       // Also when an action has thrown: the others must come.
       this.#isFiring = false;
       const next = this.#timers.first;
-      if (next === undefined) this.#onUnused();
+      if (next === undefined) this.#end();
       else this.#arm(next.atMs - performance.now());
     }
   }

@@ -97,6 +97,15 @@ describe("the machine's clock", () => {
     expect(stdout).toBe("1\n0\n");
   });
 
+  it("has nothing left of thousands of durations whose timers were cancelled", async () => {
+    const stdout = await runAlone(
+      "const count = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;",
+      "for (let ms = 1001; ms < 21_001; ms += 1) clock.after(ms, () => {}).cancel();",
+      "console.log(count(), clock.pendingTimers);",
+    );
+    expect(stdout).toBe("0 0\n");
+  });
+
   it("keeps a process alive until its timers have come, and not for cancelled ones", async () => {
     const stdout = await runAlone(
       "clock.after(600_000, () => {}).cancel();",
