@@ -6,7 +6,11 @@ import { toTrunkIdentity } from "../src/config/trunk-identity.ts";
 import { toTrunkTransfer } from "../src/config/trunk-transfer.ts";
 import { trunkTerms } from "../src/trunk-terms.ts";
 
-function termsOf(keys: Partial<TrunkConfig>, hosts: readonly string[], hasVideo = true) {
+function termsOf(
+  keys: Partial<TrunkConfig>,
+  hosts: readonly string[] | (() => readonly string[]),
+  hasVideo = true,
+) {
   const trunk: TrunkConfig = {
     id: "office",
     peer: "sip:pbx.example.com",
@@ -24,7 +28,8 @@ function termsOf(keys: Partial<TrunkConfig>, hosts: readonly string[], hasVideo 
     terms: { reliable: "supported", session: undefined },
     ...keys,
   };
-  return trunkTerms(trunk, { trunkTargets: () => [], trunkHosts: () => hosts }, hasVideo);
+  const trunkHosts = typeof hosts === "function" ? hosts : () => hosts;
+  return trunkTerms(trunk, { trunkTargets: () => [], trunkHosts }, hasVideo);
 }
 
 describe("whether calls with a trunk may have video", () => {
@@ -72,5 +77,19 @@ describe("the family of a trunk's media address", () => {
   ] as const)("%s, servers %j: %s", (wanted, hosts, family) => {
     const keys = wanted === undefined ? {} : { addressFamily: wanted };
     expect(termsOf(keys, hosts).media?.addressFamily).toBe(family);
+  });
+});
+
+describe("a trunk whose name leads elsewhere meanwhile", () => {
+  it("has the family of its servers now, and sends from them", () => {
+    let known: readonly string[] = ["192.0.2.1"];
+    const terms = termsOf({}, () => known);
+    const leg = trunkLeg(terms);
+    expect(terms.media).toBe(terms.media);
+    known = ["2001:db8::1"];
+    expect(terms.media?.addressFamily).toBe("IP6");
+    // A leg that was there before, too.
+    expect(leg.isDirect?.("2001:db8::1")).toBe(true);
+    expect(leg.isDirect?.("192.0.2.1")).toBe(false);
   });
 });

@@ -408,8 +408,6 @@ export class Hunt implements AttemptHandler {
 
   /** Trunks whose servers failed lately are tried after all others. */
   #dialStages(action: Extract<Action, { kind: "dial" }>): Stage[] {
-    const [only] = action.trunks;
-    if (only !== undefined && action.trunks.length === 1) return [this.#dialStage(only, action)];
     const isAvoided = (id: string): number => (this.#context.trunk(id)?.isAvoided?.() ? 1 : 0);
     const trunks = action.trunks.toSorted((a, b) => isAvoided(a) - isAvoided(b));
     return trunks.map((trunkId, index) => {

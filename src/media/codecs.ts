@@ -1,6 +1,6 @@
 import { ownCopy } from "../core/own-copy.ts";
 import type { SdpMedia } from "./sdp.ts";
-import { parseInteger, parseSdp } from "./sdp.ts";
+import { parseInteger, parseSdp, wordsOf } from "./sdp.ts";
 
 /** A payload type of an `m=audio` line with what its `a=rtpmap` says. */
 export interface Codec {
@@ -103,7 +103,7 @@ function codecOf(rtpmap: string): Codec | undefined {
 }
 
 function parseRtpmap(value: string): Codec | undefined {
-  const [payloadType, encoding] = value.split(" ").filter((part) => part !== "");
+  const [payloadType, encoding] = wordsOf(value);
   if (payloadType === undefined || encoding === undefined) return undefined;
   // RFC 3550 §5.1: the payload type has seven bits.
   if (parseInteger(payloadType, 127) === undefined) return undefined;

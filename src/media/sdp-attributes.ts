@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import type { Codec } from "./codecs.ts";
 import type { SdpAttribute, SdpMedia } from "./sdp.ts";
-import { parseInteger } from "./sdp.ts";
+import { parseInteger, upTo } from "./sdp.ts";
 
 /** A direction is one attribute with four names. */
 export const DIRECTIONS: ReadonlySet<string> = new Set([
@@ -40,15 +40,9 @@ export function attributesOf(
   const payloadTypes = new Set(codecs.map((codec) => codec.payloadType));
   return media.attributes.filter((attribute) => {
     const { name, value } = attribute;
-    if (PER_CODEC.has(name)) return payloadTypes.has(firstWord(value ?? ""));
+    if (PER_CODEC.has(name)) return payloadTypes.has(upTo(value ?? "", " "));
     return PASS_ALWAYS.has(name) || passes(attribute);
   });
-}
-
-/** What stands before the first space. */
-export function firstWord(text: string): string {
-  const space = text.indexOf(" ");
-  return space < 0 ? text : text.slice(0, space);
 }
 
 /** Whether a section has an attribute of its own; any direction counts for each. */

@@ -191,7 +191,7 @@ function parseMediaLine(value: string): Omit<SdpMedia, "connection" | "attribute
     throw unusable("a broken m= line");
   }
   // RFC 8866 §5.14: `port/count` is for layered multicast; we read the first port.
-  const port = parseInteger(before(portText, "/"), 65_535);
+  const port = parseInteger(upTo(portText, "/"), 65_535);
   if (port === undefined) throw unusable("a broken port in an m= line");
   if (formats.length === 0) throw unusable("an m= line without a format");
   if (formats.length > SDP_LIMITS.formats) throw unusable("too many formats in an m= line");
@@ -201,8 +201,8 @@ function parseMediaLine(value: string): Omit<SdpMedia, "connection" | "attribute
   return { type, port, protocol, formats };
 }
 
-/** The parts between spaces. Not with `split`, whose results V8 keeps in a cache of all texts. */
-function wordsOf(text: string): string[] {
+/** The parts between spaces. */
+export function wordsOf(text: string): string[] {
   const words: string[] = [];
   for (let start = 0; start < text.length;) {
     const space = text.indexOf(" ", start);
@@ -214,7 +214,7 @@ function wordsOf(text: string): string[] {
 }
 
 /** A text up to the first such character, or all of it. */
-function before(text: string, character: string): string {
+export function upTo(text: string, character: string): string {
   const end = text.indexOf(character);
   return end < 0 ? text : text.slice(0, end);
 }
@@ -222,12 +222,11 @@ function before(text: string, character: string): string {
 /** Reads the value of a `c=` line. @throws MediaError when it is not one literal unicast address */
 function parseConnection(value: string): SdpConnection {
   const text = value.trim();
-  const family = text.startsWith("IN IP4 ") ? "IP4" : "IP6";
   // RFC 4566 §5.7: a multicast address carries /ttl or /count.
-  const host = before(before(text.slice("IN IP4 ".length), " "), "/");
+  const host = upTo(upTo(text.slice("IN IP4 ".length), " "), "/");
   const version = isIP(host);
-  if (family === "IP4" && version === 4) return { family, host };
-  if (text.startsWith("IN IP6 ") && version === 6) return { family, host };
+  if (version === 4 && text.startsWith("IN IP4 ")) return { family: "IP4", host };
+  if (version === 6 && text.startsWith("IN IP6 ")) return { family: "IP6", host };
   throw unusable("a c= line without a literal address");
 }
 

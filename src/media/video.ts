@@ -11,8 +11,8 @@
  */
 import type { Codec } from "./codecs.ts";
 import { codecsOf } from "./codecs.ts";
-import { firstWord } from "./sdp-attributes.ts";
 import type { SdpAttribute, SdpMedia } from "./sdp.ts";
+import { upTo } from "./sdp.ts";
 
 /** What browsers decode without a licence question, and what video telephones send. */
 const VIDEO_CODECS: ReadonlySet<string> = new Set(["vp8", "h264"]);
@@ -36,7 +36,7 @@ export function withFeedback(
   return attributes.flatMap((attribute) => {
     const { name, value } = attribute;
     if (name !== "rtcp-fb" || value === undefined) return [attribute];
-    const payloadType = firstWord(value);
+    const payloadType = upTo(value, " ");
     const feedback = value.slice(payloadType.length + 1).trim();
     if (!FEEDBACK.has(feedback)) return [];
     return payloadType === "*"

@@ -68,7 +68,10 @@ export function maskFields(fields: LogFields): Record<string, unknown> {
 /** As an own property, whatever its name is. */
 function put(into: Record<string, unknown>, name: string, value: unknown): void {
   if (name !== "__proto__") into[name] = value;
-  else Object.defineProperty(into, name, { value, enumerable: true });
+  else {
+    const own = { value, enumerable: true, configurable: true, writable: true };
+    Object.defineProperty(into, name, own);
+  }
 }
 
 function maskValue(value: unknown, depth: number): unknown {

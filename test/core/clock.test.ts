@@ -10,6 +10,9 @@ function fired(clock: SystemClock, delayMs: number): Promise<number> {
   });
 }
 
+const COUNT =
+  "const count = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;";
+
 /** Runs lines in a process of their own, with a `clock`; how long it takes is a matter of them. */
 async function runAlone(...lines: readonly string[]): Promise<string> {
   const module = new URL("../../src/core/clock.ts", import.meta.url).href;
@@ -89,7 +92,7 @@ describe("the machine's clock", () => {
 
   it("costs one timer of Node's for all of one duration, and none afterwards", async () => {
     const stdout = await runAlone(
-      "const count = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;",
+      COUNT,
       "const timers = Array.from({ length: 1000 }, () => clock.after(20, () => {}));",
       "console.log(count());",
       "clock.after(30, () => setImmediate(() => console.log(count())));",
@@ -99,7 +102,7 @@ describe("the machine's clock", () => {
 
   it("has nothing left of thousands of durations whose timers were cancelled", async () => {
     const stdout = await runAlone(
-      "const count = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;",
+      COUNT,
       "for (let ms = 1001; ms < 21_001; ms += 1) clock.after(ms, () => {}).cancel();",
       "console.log(count(), clock.pendingTimers);",
     );
