@@ -11,11 +11,9 @@ import { formatOutcome, runTests, sum } from "./setup/test-run.mjs";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const startedAt = Date.now();
 const outcomes = [];
-for (const check of staticChecks(root)) {
-  const isGood = await runCheck(root, check);
-  outcomes.push({ passed: isGood ? 1 : 0, failed: isGood ? 0 : 1, skipped: 0 });
-}
+for (const check of staticChecks(root)) outcomes.push(await runCheck(root, check));
 outcomes.push(await runTests(root, ["unit"], { filters: process.argv.slice(2) }));
 const total = sum(outcomes);
+for (const failure of total.failures) say(`✗ ${failure}`);
 say(`${formatOutcome(total)} in ${formatDuration(Date.now() - startedAt)}`);
 process.exitCode = total.failed === 0 ? 0 : 1;

@@ -14,7 +14,8 @@ import { formatOutcome, runTests, sum } from "./setup/test-run.mjs";
 import { ensureWebPhone } from "./setup/web-phone.mjs";
 
 // `npm test`: sets up what the tests need, then types, lint, format, unit tests, and the tests with
-// real peers and a real browser in a network of their own. The last line counts them all.
+// real peers and a real browser in a network of their own. The last lines name what failed and
+// count all.
 
 /** Real peers: https://packages.debian.org/bookworm. */
 const DEBIAN_PACKAGES = [
@@ -78,10 +79,7 @@ async function runAll() {
   // Minutes on a new machine: they pass while the unit tests run.
   const chroots = needsChroots(root, filters) ? ensureChroots() : Promise.resolve();
   if (filters.length === 0) {
-    for (const check of staticChecks(root)) {
-      const isGood = await runCheck(root, check);
-      outcomes.push({ passed: isGood ? 1 : 0, failed: isGood ? 0 : 1, skipped: 0 });
-    }
+    for (const check of staticChecks(root)) outcomes.push(await runCheck(root, check));
   }
   const wrapper = await ownNetwork();
   const withPeers = (/** @type {string} */ project, isBeside = false) =>
@@ -93,7 +91,7 @@ async function runAll() {
   if (wrapper === undefined) {
     say("skipped: integration and browser tests: they need root, or unprivileged user namespaces,");
     say("  for a network of their own. Run them with: sudo npm test");
-    outcomes.push({ passed: 0, failed: 0, skipped: 4 });
+    outcomes.push({ passed: 0, failed: 0, skipped: 4, failures: [] });
   } else {
     for (const project of ["waiting", "integration", "browser"]) {
       outcomes.push(await withPeers(project));
@@ -106,6 +104,7 @@ try {
   await setUp();
   const total = await runAll();
   say(`all of it took ${formatDuration(Date.now() - startedAt)}`);
+  for (const failure of total.failures) say(`✗ ${failure}`);
   say(formatOutcome(total));
   process.exitCode ??= total.failed === 0 && total.passed > 0 ? 0 : 1;
 } catch (error) {

@@ -38,13 +38,16 @@ export function staticChecks(root) {
  *
  * @param {string} root
  * @param {{ name: string, command: string, args: readonly string[] }} check
- * @returns {Promise<boolean>}
+ * @returns {Promise<import("./test-run.mjs").Outcome>}
  */
 export async function runCheck(root, check) {
   const startedAt = Date.now();
   const { code, output } = await run(check.command, check.args, { cwd: root });
   const took = formatDuration(Date.now() - startedAt);
-  say(`${code === 0 ? "✓" : "✗"} ${check.name} (${took})`);
-  if (code !== 0) say(output.trimEnd());
-  return code === 0;
+  if (code === 0) {
+    say(`✓ ${check.name} (${took})`);
+    return { passed: 1, failed: 0, skipped: 0, failures: [] };
+  }
+  say(`✗ ${check.name} (${took})\n${output.trimEnd()}`);
+  return { passed: 0, failed: 1, skipped: 0, failures: [check.name] };
 }

@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { pinnedNode } from "./npm-packages.mjs";
 import { formatDuration, run, say } from "./progress.mjs";
 
-/** @typedef {{ passed: number, failed: number, skipped: number }} Outcome */
+/**
+ * What some tests came to. `failures` names those that failed and says why, a line each, as far as
+ * they have a name: a run that crashes has none.
+ *
+ * @typedef {{ passed: number, failed: number, skipped: number, failures: readonly string[] }} Outcome
+ */
 
 /** @param {readonly Outcome[]} outcomes @returns {Outcome} */
 export function sum(outcomes) {
@@ -13,12 +18,13 @@ export function sum(outcomes) {
       passed: total.passed + one.passed,
       failed: total.failed + one.failed,
       skipped: total.skipped + one.skipped,
+      failures: [...total.failures, ...one.failures],
     }),
-    { passed: 0, failed: 0, skipped: 0 },
+    { passed: 0, failed: 0, skipped: 0, failures: [] },
   );
 }
 
-/** The last line of `npm test`. @param {Outcome} outcome */
+/** The last line of `npm test`. @param {Omit<Outcome, "failures">} outcome */
 export function formatOutcome(outcome) {
   return `${outcome.passed} passed, ${outcome.failed} failed, ${outcome.skipped} skipped`;
 }
@@ -27,26 +33,33 @@ export function formatOutcome(outcome) {
  * What a run of vitest came to, from its report and its exit code. A run without a report, or one
  * that ends badly with every test well, counts as one failure: nothing may fail in silence.
  *
+ * @param {string} name of the run
  * @param {string | undefined} report text of the reporter's file
  * @param {number} code exit code
  * @param {boolean} isFiltered no test to run is no failure
- * @returns {Outcome & { reasons: string[] }}
+ * @returns {Outcome & { reasons: string[] }} reasons: why tests were skipped
  */
-export function readOutcome(report, code, isFiltered) {
+export function readOutcome(name, report, code, isFiltered) {
   if (report === undefined) {
-    return { passed: 0, failed: code === 0 && isFiltered ? 0 : 1, skipped: 0, reasons: [] };
+    const isWell = code === 0 && isFiltered;
+    const failures = isWell ? [] : [`${name} tests: ended with code ${code} and without a report`];
+    return { passed: 0, failed: failures.length, skipped: 0, failures, reasons: [] };
   }
-  /** @type {{ passed: number, failed: number, skipped: { name: string, reason: string }[] }} */
+  /** @typedef {{ name: string, reason: string }} Test */
+  /** @type {{ passed: number, failed: Test[], skipped: Test[] }} */
   const { passed, failed, skipped } = JSON.parse(report);
-  const isEmpty = passed + failed + skipped.length === 0;
-  const isWrong = failed === 0 && (isEmpty ? !isFiltered : code !== 0);
+  const isEmpty = passed + failed.length + skipped.length === 0;
+  const isWrong = failed.length === 0 && (isEmpty ? !isFiltered : code !== 0);
+  const inOneLine = (/** @type {Test} */ test) =>
+    `${test.name}: ${test.reason === "" ? "no reason given" : test.reason}`;
   return {
     passed,
-    failed: isWrong ? 1 : failed,
+    failed: isWrong ? 1 : failed.length,
     skipped: skipped.length,
-    reasons: skipped.map(
-      ({ name, reason }) => `${name}: ${reason === "" ? "no reason given" : reason}`,
-    ),
+    failures: isWrong
+      ? [`${name} tests: ${isEmpty ? "there were none" : `ended with code ${code}`}`]
+      : failed.map(inOneLine),
+    reasons: skipped.map(inOneLine),
   };
 }
 
@@ -82,7 +95,7 @@ export async function runTests(root, projects, options) {
     env: { ...process.env, OFFHOOK_TEST_OUTCOME: file },
   });
   if (output !== "") say(output.trimEnd());
-  const outcome = readOutcome(tryRead(file), code, options.filters.length > 0);
+  const outcome = readOutcome(name, tryRead(file), code, options.filters.length > 0);
   for (const reason of outcome.reasons) say(`  skipped: ${reason}`);
   const mark = outcome.failed === 0 ? "✓" : "✗";
   say(

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 
@@ -8,6 +8,7 @@ import { chooseMirror, findChroot, needsChroots } from "../../scripts/setup/chro
 import { installCommand, missingDebianPackages } from "../../scripts/setup/debian-packages.mjs";
 import { hasExternalMediaServer } from "../../scripts/setup/media-server.mjs";
 import { isNewEnough, missingPackages } from "../../scripts/setup/npm-packages.mjs";
+import { run } from "../../scripts/setup/progress.mjs";
 import { formatOutcome, readOutcome, sum } from "../../scripts/setup/test-run.mjs";
 import { sourceHash } from "../../scripts/setup/web-phone.mjs";
 import { makeTemporaryDirectory } from "../harness/temporary.ts";
@@ -186,12 +187,11 @@ describe("hash of the web phone's sources", () => {
 });
 
 describe("outcome of a test run", () => {
-  const report = (passed: number, failed: number, skipped: number): string =>
-    JSON.stringify({
-      passed,
-      failed,
-      skipped: Array.from({ length: skipped }, (_, index) => ({ name: `t${index}`, reason: "" })),
-    });
+  const report = (passed: number, failed: number, skipped: number): string => {
+    const tests = (count: number): readonly object[] =>
+      Array.from({ length: count }, (_, index) => ({ name: `t${index}`, reason: "" }));
+    return JSON.stringify({ passed, failed: tests(failed), skipped: tests(skipped) });
+  };
 
   it.each([
     ["all well", report(3, 0, 0), 0, false, "3 passed, 0 failed, 0 skipped"],
@@ -202,16 +202,54 @@ describe("outcome of a test run", () => {
     ["no report", undefined, 0, false, "0 passed, 1 failed, 0 skipped"],
     ["a crash", undefined, 139, true, "0 passed, 1 failed, 0 skipped"],
   ])("%s", (_what, text, code, isFiltered, expected) => {
-    expect(formatOutcome(readOutcome(text, code, isFiltered))).toBe(expected);
+    const outcome = readOutcome("unit", text, code, isFiltered);
+    expect(formatOutcome(outcome)).toBe(expected);
+    expect(outcome.failures).toHaveLength(outcome.failed);
   });
 
   it("adds up", () => {
     expect(
       sum([
-        { passed: 1, failed: 2, skipped: 3 },
-        { passed: 10, failed: 20, skipped: 30 },
+        { passed: 1, failed: 2, skipped: 3, failures: ["a: b", "c: d"] },
+        { passed: 10, failed: 1, skipped: 30, failures: ["e: f"] },
       ]),
-    ).toEqual({ passed: 11, failed: 22, skipped: 33 });
+    ).toEqual({ passed: 11, failed: 3, skipped: 33, failures: ["a: b", "c: d", "e: f"] });
+  });
+
+  it("names every failure of a real run, whatever it is that failed, and why", async () => {
+    const directory = await makeTemporaryDirectory("outcome");
+    const file = join(directory, "outcome.json");
+    const reporter = join(project, "scripts/setup/vitest-reporter.mjs");
+    const files = {
+      "vitest.config.mjs": `export default { test: {
+        globals: true, reporters: [[${JSON.stringify(reporter)}, ${JSON.stringify({ file })}]],
+      } };`,
+      "broken.test.mjs": 'throw new Error("no such room\\nat all");',
+      "some.test.mjs": `
+        it("is well", () => {});
+        it("is red", () => expect(1).toBe(2));
+        it("has no peer", ({ skip }) => skip("it is not here"));
+        it("throws later", () => { setImmediate(() => { throw new Error("too late"); }); });
+        describe("a suite", () => {
+          beforeAll(() => { throw new Error("its hook"); });
+          it("never runs", () => {});
+        });`,
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+    const vitest = join(project, "node_modules/vitest/vitest.mjs");
+    const { code } = await run(process.execPath, [vitest, "run"], { cwd: directory });
+    const outcome = readOutcome("real", await readFile(file, "utf8"), code, false);
+    expect(outcome.failures.toSorted()).toEqual([
+      "broken.test.mjs: no such room",
+      "outside of the tests: too late",
+      "some.test.mjs > a suite: its hook",
+      "some.test.mjs > is red: expected 1 to be 2 // Object.is equality",
+    ]);
+    expect(outcome.reasons.toSorted()).toEqual([
+      "some.test.mjs > a suite > never runs: no reason given",
+      "some.test.mjs > has no peer: it is not here",
+    ]);
+    expect(formatOutcome(outcome)).toBe("2 passed, 4 failed, 2 skipped");
   });
 });
 
