@@ -15,7 +15,7 @@ export interface Clock {
   monotonicMs(): number;
   /** Milliseconds since the Unix epoch. */
   wallMs(): number;
-  /** Runs `action` once, `delayMs` milliseconds from now, never before. */
+  /** Runs `action` once, `delayMs` milliseconds from now or a little later, never before. */
   after(delayMs: number, action: () => void): Timer;
   /** Timers set and neither fired nor cancelled: 0 when nothing is going on. */
   readonly pendingTimers: number;
@@ -28,6 +28,12 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
  * it again. Of longer ones there might be one for every millisecond of an hour.
  */
 const KEPT_MS = 1000;
+/**
+ * A queue looks at its timers no sooner than this after the last time, so that one of Node's serves
+ * those of many messages: they may come later than asked for by a fiftieth, 50 ms at the most.
+ */
+const PAUSE_SHARE = 1 / 50;
+const MAX_PAUSE_MS = 50;
 
 /**
  * The machine's clock. Its timers keep the process alive; cancelled ones do not.
@@ -94,6 +100,7 @@ class SystemTimer extends Link implements Timer {
 /** Timers of one duration: who was set first is due first. */
 class TimerQueue {
   readonly #durationMs: number;
+  readonly #pauseMs: number;
   readonly #live: { count: number };
   readonly #all: Map<number, TimerQueue>;
   readonly #timers = new Chain<SystemTimer>();
@@ -103,6 +110,7 @@ class TimerQueue {
   /** @param all the queues by duration, this one too until nobody waits in it */
   constructor(durationMs: number, live: { count: number }, all: Map<number, TimerQueue>) {
     this.#durationMs = durationMs;
+    this.#pauseMs = Math.min(MAX_PAUSE_MS, durationMs * PAUSE_SHARE);
     this.#live = live;
     this.#all = all;
   }
@@ -139,7 +147,8 @@ class TimerQueue {
 
   #arm(delayMs: number): void {
     if (this.#isFiring) return;
-    const wholeMs = Math.min(MAX_TIMEOUT_MS, Math.max(1, Math.ceil(delayMs)));
+    // Node counts from when this turn of its loop began, in whole milliseconds: too soon by one.
+    const wholeMs = Math.min(MAX_TIMEOUT_MS, Math.ceil(delayMs) + 1);
     this.#handle = setTimeout(() => this.#fire(), wholeMs);
   }
 
@@ -158,7 +167,7 @@ class TimerQueue {
       this.#isFiring = false;
       const next = this.#timers.first;
       if (next === undefined) this.#end();
-      else this.#arm(next.atMs - performance.now());
+      else this.#arm(Math.max(this.#pauseMs, next.atMs - performance.now()));
     }
   }
 }
