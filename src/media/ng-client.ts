@@ -142,6 +142,7 @@ export class NgClient {
   readonly #waiting = new Map<string, Waiting>();
   readonly #socket: Socket;
   readonly #connected: Promise<void>;
+  #isConnected = false;
   readonly #onRefused: (() => void) | undefined;
   #lastReplyMs = -Infinity;
   /** How long the replies since `takeDelayMs` took. */
@@ -178,6 +179,7 @@ export class NgClient {
     this.#connected = new Promise((resolve) => {
       // A connected socket takes datagrams from this rtpengine alone.
       socket.once("connect", () => {
+        this.#isConnected = true;
         resolve();
       });
       socket.once("close", () => {
@@ -253,7 +255,7 @@ export class NgClient {
     args: NgCommands[Command],
     timing: NgTiming = this.#timing,
   ): Promise<NgReply> {
-    await this.#connected;
+    if (!this.#isConnected) await this.#connected;
     if (this.#state === "closed") throw this.#unavailable("the ng client is closed");
     if (this.#waiting.size >= this.#maxInFlight) {
       throw this.#unavailable(`${this.#maxInFlight} commands are waiting already`);

@@ -1,6 +1,6 @@
 import rtpengineClient from "rtpengine-client";
 import { randomToken } from "../core/ids.ts";
-import { decodeStatistics } from "./ng-statistics.ts";
+import { tryDecodeReply } from "./ng-reply.ts";
 
 /** The length of a cookie in octets; the package knows no other. */
 const COOKIE_OCTETS = 36;
@@ -19,8 +19,8 @@ export function cookieOf(datagram: Buffer): string {
 }
 
 /**
- * Reads what a reply of rtpengine says. Of one to `query` or `delete` only the statistics that
- * anybody asks for: it has some kilobytes of them, and each call is asked for them again and again.
+ * Reads what a reply of rtpengine says. Of one to a command of every call only what anybody asks for:
+ * one to `query` or `delete` has some kilobytes of statistics.
  *
  * The package's decoder assigns keys as they come, so that one of the name `__proto__` would give a
  * dictionary another prototype, and values that nobody has sent. Such a reply is a broken one.
@@ -29,9 +29,8 @@ export function cookieOf(datagram: Buffer): string {
  * @throws Error when it is none
  */
 export function decodeNgDatagram(datagram: Buffer, command?: string): unknown {
-  if (command === "query" || command === "delete") {
-    return decodeStatistics(datagram, COOKIE_OCTETS + 1);
-  }
+  const reply = tryDecodeReply(command, datagram, COOKIE_OCTETS + 1);
+  if (reply !== undefined) return reply.data;
   const { data } = rtpengineClient.Client.decodeMessage(datagram);
   // The name may also stand in an SDP, where it does no harm.
   if (datagram.includes("9:__proto__") && hasForeignPrototype(data)) {

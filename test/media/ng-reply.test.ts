@@ -82,6 +82,36 @@ function dictionaryOf(datagram: Buffer, command?: string): Readonly<Record<strin
   return data;
 }
 
+const description = among({
+  result: fc.constant("ok"),
+  "error-reason": fc.string({ unit: "grapheme" }),
+  sdp: fc.string({ unit: "grapheme" }),
+});
+
+describe("the SDP in a reply to offer and answer", () => {
+  it("is what the package's decoder reads, whatever stands beside it", () => {
+    fc.assert(
+      fc.property(description, fc.constantFrom("offer", "answer"), (reply, command) => {
+        const datagram = encodeBencode(reply, COOKIE);
+        const all = dictionaryOf(datagram);
+        const texts = ["result", "error-reason", "sdp"].map((name): [string, unknown] => [
+          name,
+          typeof all[name] === "object" ? undefined : all[name],
+        ]);
+        expect(dictionaryOf(datagram, command)).toEqual(Object.fromEntries(texts));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("is refused where the reply is cut off, at each octet", () => {
+    const datagram = encodeBencode({ result: "ok", sdp: "v=0\r\n" }, COOKIE);
+    for (let end = 0; end < datagram.length; end += 1) {
+      expect(() => decodeNgDatagram(datagram.subarray(0, end), "offer")).toThrow("bencode");
+    }
+  });
+});
+
 describe("the statistics in a reply to query and delete", () => {
   it("are those that the package's decoder reads, whatever stands beside them", () => {
     fc.assert(

@@ -31,10 +31,14 @@ function scalars(...names: readonly string[]): Taken {
   return keys(Object.fromEntries(names.map((name) => [name, "scalar"])));
 }
 
-/** All that `report.ts` reads, and what every reply may have. */
+/** What every reply may have. */
+const OUTCOME = { result: "scalar", "error-reason": "scalar" } as const;
+
+const DESCRIPTION = keys({ ...OUTCOME, sdp: "scalar" });
+
+/** All that `report.ts` reads. */
 const STATISTICS = keys({
-  result: "scalar",
-  "error-reason": "scalar",
+  ...OUTCOME,
   SSRC: {
     each: keys({
       "average MOS": scalars("MOS", "jitter", "round-trip time", "packet loss"),
@@ -62,15 +66,29 @@ const STATISTICS = keys({
   },
 });
 
+/** The commands of every call, by name. */
+const TAKEN: ReadonlyMap<string | undefined, Taken> = new Map([
+  ["offer", DESCRIPTION],
+  ["answer", DESCRIPTION],
+  ["query", STATISTICS],
+  ["delete", STATISTICS],
+]);
+
 /**
- * Reads rtpengine's reply to `query` or `delete` (ng control protocol, bencode), and of it only what
- * we use: `result`, `error-reason` and the statistics that `report.ts` reads.
+ * Reads rtpengine's reply to `offer`, `answer`, `query` or `delete` (ng control protocol, bencode), and
+ * of it only what we use: `result`, `error-reason`, `sdp`, and the statistics that `report.ts` reads.
  *
  * @param from where the bencode begins
+ * @returns undefined for another command
  * @throws Error when it is broken, or has a key `__proto__` where ours would be
  */
-export function decodeStatistics(datagram: Buffer, from: number): unknown {
-  return new BencodeReader(datagram, from).read(STATISTICS);
+export function tryDecodeReply(
+  command: string | undefined,
+  datagram: Buffer,
+  from: number,
+): { readonly data: unknown } | undefined {
+  const taken = TAKEN.get(command);
+  return taken === undefined ? undefined : { data: new BencodeReader(datagram, from).read(taken) };
 }
 
 const INTEGER = 0x69; // i
