@@ -11,6 +11,7 @@ import type { LoadResult } from "./config/load.ts";
 import { formatProblem } from "./config/problem.ts";
 import { AddressSet, formatSocketAddress } from "./core/address.ts";
 import { SystemClock } from "./core/clock.ts";
+import { HeapGrowth } from "./core/heap-growth.ts";
 import type { EndReason } from "./core/end-reason.ts";
 import type { Logger, LogLevel } from "./core/logger.ts";
 import type { Dialplan } from "./dialplan/compile.ts";
@@ -108,6 +109,10 @@ export class Gateway implements GatewayView {
   readonly #attempts: AttemptLimit;
   readonly #sources: SourceLimit;
   readonly #overload: Overload | undefined;
+  readonly #heapGrowth = new HeapGrowth({
+    clock: this.#clock,
+    liveCalls: () => this.#calls.size,
+  });
   readonly #facts: LiveFacts;
   readonly #settings: UserSettingsFile;
   readonly users: UserControl;
@@ -320,6 +325,7 @@ export class Gateway implements GatewayView {
         isMediaReady: () => this.#media.isReady,
         mediaNodes: () => this.#media.nodes(),
         isDraining: () => this.#state === "draining",
+        heapGrowthPercent: () => this.#heapGrowth.percent,
         callTimers: () => this.#callClock.pendingTimers,
         isOverloaded: () => this.#overload?.isOverloaded ?? false,
         waitingConnections: () => this.#engine.guardCounts.waitingConnections,
@@ -381,6 +387,7 @@ export class Gateway implements GatewayView {
       await this.#media.start();
       await this.#engine.start();
       this.#overload?.start();
+      this.#heapGrowth.start();
       const http = await this.#http.start();
       this.#state = "running";
       const { loaded, plans } = this.#options;
@@ -425,6 +432,7 @@ export class Gateway implements GatewayView {
     await this.#media.stop();
     this.#sources.close();
     this.#overload?.close();
+    this.#heapGrowth.close();
     await this.#settings.close();
     this.#metrics.close();
     this.#records.close();

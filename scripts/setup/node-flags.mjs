@@ -8,7 +8,8 @@
  *
  * V8 lets the rest of the heap grow by little before it marks all of it again: with 5,000 calls up
  * and 100 calls/s, by 30 MB of 300, each nine seconds, for a quarter of all CPU time. Now it grows by
- * three fifths. (If it might double, a flood of REGISTERs took more than the 20 MB that it may.)
+ * three fifths. (If it might double, a flood of REGISTERs took more than the 20 MB that it may; so it
+ * does only with calls to carry: `src/core/heap-growth.ts`.)
  *
  * Node gives V8 four threads for garbage collection and compilation, however few cores there are.
  * While they marked the heap, on two cores beside rtpengine, messages waited for 8 to 50 ms, again

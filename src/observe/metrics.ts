@@ -27,6 +27,8 @@ export interface MetricSources {
   /** Every rtpengine, by the name in the configuration. */
   mediaNodes(): Iterable<{ readonly name: string; readonly state: "up" | "down" }>;
   isDraining(): boolean;
+  /** How far the heap may grow before all of it is marked, in percent of what lives. */
+  heapGrowthPercent(): number;
   /** Timers that calls have set: answer time-outs, grace times. */
   callTimers(): number;
   /** Each trunk of the configuration; undefined where nothing measures it. */
@@ -356,6 +358,11 @@ export class Metrics {
       gauge("process_resident_memory_bytes", "Resident memory.", memory.rss),
       gauge("nodejs_heap_size_used_bytes", "JavaScript heap in use.", memory.heapUsed),
       gauge("nodejs_heap_size_total_bytes", "JavaScript heap reserved.", memory.heapTotal),
+      gauge(
+        "offhook_heap_growth_percent",
+        "How far the JavaScript heap may grow before all of it is marked.",
+        this.#sources.heapGrowthPercent(),
+      ),
       gauge("nodejs_external_memory_bytes", "Memory of buffers and the like.", memory.external),
       {
         name: "nodejs_eventloop_delay_seconds",

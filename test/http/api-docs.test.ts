@@ -42,6 +42,7 @@ describe("docs/api.md", () => {
         isDraining: () => false,
         mediaNodes: () => [{ name: "managed", state: "up" as const }],
         callTimers: () => 0,
+        heapGrowthPercent: () => 60,
         isOverloaded: () => false,
         trunks: () => [],
         waitingConnections: none,

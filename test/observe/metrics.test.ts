@@ -22,6 +22,7 @@ function measured(name: string, changes: Partial<MetricSources> = {}) {
       { name: "10.0.0.6:22222", state: "down" },
     ],
     callTimers: () => 0,
+    heapGrowthPercent: () => 60,
     isOverloaded: () => false,
     trunks: () => [],
     waitingConnections: () => 7,

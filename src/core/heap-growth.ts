@@ -1,0 +1,92 @@
+import { totalmem } from "node:os";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import type { Clock, Timer } from "./clock.ts";
+
+export interface HeapGrowthOptions {
+  readonly clock: Clock;
+  /** Calls that are up now. */
+  readonly liveCalls: () => number;
+  /** What this process may use, in octets; default: the limit of its control group or the machine's. */
+  readonly memoryOctets?: number;
+  /** What V8's heap holds now, garbage included, in octets; default: V8's own figure. */
+  readonly usedOctets?: () => number;
+  /** Tells V8; default: its flag `--heap-growing-percent`, which it reads at each collection. */
+  readonly apply?: (percent: number) => void;
+}
+
+/** Fewer calls are no load, and a flood of strangers' requests may not take more than 20 MB. */
+const BUSY_CALLS = 50;
+const MAX_ROOM_OCTETS = 256 * 1024 * 1024;
+const SHARE_OF_MEMORY = 1 / 16;
+/** What the command line says, too: `scripts/setup/node-flags.mjs`. */
+const USUAL_PERCENT = 60;
+const MAX_PERCENT = 200;
+/** Less is not worth a word to V8. */
+const STEP_PERCENT = 10;
+const LOOK_MS = 1000;
+/** The heap is marked at least once in so many looks when there is work to speak of. */
+const LOOKS = 30;
+
+/**
+ * How far the heap may grow before V8 marks all of it again. What is marked is all that lives, and
+ * with calls to carry that is much, and again and again: a tenth of the CPU time of a call at 200
+ * calls a second. So a gateway that has calls takes more memory for less work, within a sixteenth
+ * of what there is, and at most 256 MB; one without keeps to little.
+ */
+export class HeapGrowth {
+  readonly #options: HeapGrowthOptions;
+  readonly #roomOctets: number;
+  /** Of the last looks, in a ring: after a collection there is only what lives. */
+  readonly #used: number[] = [];
+  #next = 0;
+  #percent = USUAL_PERCENT;
+  #timer: Timer | undefined;
+
+  constructor(options: HeapGrowthOptions) {
+    this.#options = options;
+    const memory = options.memoryOctets ?? availableOctets();
+    this.#roomOctets = Math.min(MAX_ROOM_OCTETS, memory * SHARE_OF_MEMORY);
+  }
+
+  /** In percent of what lived after the last collection. */
+  get percent(): number {
+    return this.#percent;
+  }
+
+  start(): void {
+    this.#timer = this.#options.clock.after(LOOK_MS, () => {
+      this.#look();
+      this.start();
+    });
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    const { liveCalls, usedOctets = () => getHeapStatistics().used_heap_size } = this.#options;
+    this.#used[this.#next] = usedOctets();
+    this.#next = (this.#next + 1) % LOOKS;
+    const room = (this.#roomOctets / Math.min(...this.#used)) * 100;
+    const wanted =
+      liveCalls() < BUSY_CALLS
+        ? USUAL_PERCENT
+        : Math.round(Math.min(MAX_PERCENT, Math.max(USUAL_PERCENT, room)));
+    if (wanted !== USUAL_PERCENT && Math.abs(wanted - this.#percent) < STEP_PERCENT) return;
+    if (wanted === this.#percent) return;
+    this.#percent = wanted;
+    (this.#options.apply ?? tellV8)(wanted);
+  }
+}
+
+function tellV8(percent: number): void {
+  setFlagsFromString(`--heap-growing-percent=${percent}`);
+}
+
+function availableOctets(): number {
+  const limit = process.constrainedMemory();
+  // Without a limit it says nothing, or a number that no machine has.
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
