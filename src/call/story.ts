@@ -1,3 +1,4 @@
+import { formatIsoTime } from "../core/iso-time.ts";
 import { ownCopy } from "../core/own-copy.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
@@ -298,7 +299,7 @@ export class Story {
 
   /** Wall time of a monotonic instant, so that a jump of the clock bends no duration. */
   #iso(monotonicMs: number): string {
-    return new Date(this.#startedWallMs + (monotonicMs - this.#startedMs)).toISOString();
+    return formatIsoTime(this.#startedWallMs + (monotonicMs - this.#startedMs));
   }
 }
 

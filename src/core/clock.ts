@@ -24,10 +24,10 @@ export interface Clock {
 /** What `setTimeout` takes at most, in milliseconds. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /**
- * A queue of at most this duration goes on when its last timer is cancelled: the next message wants
- * it again. Of longer ones there might be one for every millisecond of an hour.
+ * So many queues go on when their last timer is cancelled: the next message wants them again. There
+ * might be one for every millisecond of an hour.
  */
-const KEPT_MS = 1000;
+const MAX_IDLE_QUEUES = 64;
 /**
  * A queue looks at its timers no sooner than this after the last time, so that one of Node's serves
  * those of many messages: they may come later than asked for by a fiftieth, 50 ms at the most.
@@ -43,11 +43,10 @@ const MAX_PAUSE_MS = 50;
  * were set, and only the first of them costs one of Node's.
  */
 export class SystemClock implements Clock {
-  readonly #queues = new Map<number, TimerQueue>();
-  readonly #live = { count: 0 };
+  readonly #queues = new TimerQueues();
 
   get pendingTimers(): number {
-    return this.#live.count;
+    return this.#queues.pendingTimers;
   }
 
   monotonicMs(): number {
@@ -60,13 +59,40 @@ export class SystemClock implements Clock {
 
   after(delayMs: number, action: () => void): Timer {
     // Not a number, or nothing at all: as soon as can be, as `setTimeout` has it.
-    const duration = delayMs >= 1 ? Math.ceil(delayMs) : 1;
-    let queue = this.#queues.get(duration);
+    return this.#queues.of(delayMs >= 1 ? Math.ceil(delayMs) : 1).add(action);
+  }
+}
+
+/** The queues of a clock by their duration. */
+class TimerQueues {
+  readonly #all = new Map<number, TimerQueue>();
+  /** Those without a timer; the one that has been so for longest is first. */
+  readonly #idle = new Set<TimerQueue>();
+  pendingTimers = 0;
+
+  of(durationMs: number): TimerQueue {
+    let queue = this.#all.get(durationMs);
     if (queue === undefined) {
-      queue = new TimerQueue(duration, this.#live, this.#queues);
-      this.#queues.set(duration, queue);
+      queue = new TimerQueue(durationMs, this);
+      this.#all.set(durationMs, queue);
     }
-    return queue.add(action);
+    return queue;
+  }
+
+  onIdle(queue: TimerQueue): void {
+    this.#idle.add(queue);
+    if (this.#idle.size <= MAX_IDLE_QUEUES) return;
+    const [longest] = this.#idle;
+    longest?.end();
+  }
+
+  onBusy(queue: TimerQueue): void {
+    this.#idle.delete(queue);
+  }
+
+  forget(queue: TimerQueue): void {
+    this.#idle.delete(queue);
+    this.#all.delete(queue.durationMs);
   }
 }
 
@@ -99,50 +125,49 @@ class SystemTimer extends Link implements Timer {
 
 /** Timers of one duration: who was set first is due first. */
 class TimerQueue {
-  readonly #durationMs: number;
+  readonly durationMs: number;
   readonly #pauseMs: number;
-  readonly #live: { count: number };
-  readonly #all: Map<number, TimerQueue>;
+  readonly #queues: TimerQueues;
   readonly #timers = new Chain<SystemTimer>();
   #handle: NodeJS.Timeout | undefined;
   #isFiring = false;
 
-  /** @param all the queues by duration, this one too until nobody waits in it */
-  constructor(durationMs: number, live: { count: number }, all: Map<number, TimerQueue>) {
-    this.#durationMs = durationMs;
+  constructor(durationMs: number, queues: TimerQueues) {
+    this.durationMs = durationMs;
     this.#pauseMs = Math.min(MAX_PAUSE_MS, durationMs * PAUSE_SHARE);
-    this.#live = live;
-    this.#all = all;
+    this.#queues = queues;
   }
 
   add(action: () => void): SystemTimer {
     const wasEmpty = this.#timers.first === undefined;
-    const timer = new SystemTimer(this, performance.now() + this.#durationMs, action);
+    const timer = new SystemTimer(this, performance.now() + this.durationMs, action);
     this.#timers.add(timer);
-    this.#live.count += 1;
-    if (this.#handle === undefined) this.#arm(this.#durationMs);
-    else if (wasEmpty) this.#handle.ref();
+    this.#queues.pendingTimers += 1;
+    if (this.#handle === undefined) this.#arm(this.durationMs);
+    else if (wasEmpty) {
+      this.#handle.ref();
+      this.#queues.onBusy(this);
+    }
     return timer;
   }
 
   remove(timer: SystemTimer): void {
     this.#timers.delete(timer);
-    this.#live.count -= 1;
+    this.#queues.pendingTimers -= 1;
   }
 
   onCancelled(): void {
     if (this.#timers.first !== undefined || this.#isFiring) return;
-    if (this.#durationMs <= KEPT_MS) {
-      // Node's timer goes on, for whoever comes next; but no process stays for it.
-      this.#handle?.unref();
-    } else {
-      clearTimeout(this.#handle);
-      this.#end();
-    }
+    // Node's timer goes on, for whoever comes next; but no process stays for it.
+    this.#handle?.unref();
+    this.#queues.onIdle(this);
   }
 
-  #end(): void {
-    this.#all.delete(this.#durationMs);
+  /** There is no timer in it. */
+  end(): void {
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+    this.#queues.forget(this);
   }
 
   #arm(delayMs: number): void {
@@ -166,7 +191,7 @@ class TimerQueue {
       // Also when an action has thrown: the others must come.
       this.#isFiring = false;
       const next = this.#timers.first;
-      if (next === undefined) this.#end();
+      if (next === undefined) this.end();
       else this.#arm(Math.max(this.#pauseMs, next.atMs - performance.now()));
     }
   }

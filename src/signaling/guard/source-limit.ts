@@ -106,6 +106,8 @@ interface StandingBan {
 
 /** Trunks move when the DNS says so. */
 const TRUST_MS = 1000;
+/** Who may be trusted is a matter of the configuration, but it may name whole networks. */
+const MAX_TRUSTED = 1000;
 
 export class SourceLimit {
   readonly counts: SourceCounts = { rateLimited: 0, banned: 0, strangers: 0, bans: 0 };
@@ -121,6 +123,8 @@ export class SourceLimit {
     datagram: new Map(),
     connection: new Map(),
   };
+  /** Trusted senders of datagrams, and when to look again. */
+  readonly #trusted = new Map<string, number>();
   /** Connections that somebody has signed in on. */
   readonly #users = new WeakMap<object, Bucket>();
   readonly #strangers: Bucket;
@@ -151,9 +155,9 @@ export class SourceLimit {
     const nowMs = this.#options.clock.monotonicMs();
     const network = networkOf(host);
     const known = this.#sources.datagram.get(network);
-    if (known === undefined ? this.#isTrustedNow(host) : this.#isTrusted(known, host, nowMs)) {
-      return true;
-    }
+    const isTrusted =
+      known === undefined ? this.#isTrustedHost(host, nowMs) : this.#isTrusted(known, host, nowMs);
+    if (isTrusted) return true;
     // Nothing is made for a source that will not be heard: a flood of forged ones would leave
     // thousands a second behind for the collector of the old generation.
     if (known === undefined && this.#isBanned("datagram", network, nowMs)) return false;
@@ -258,6 +262,20 @@ export class SourceLimit {
       source.trustEndsAtMs = nowMs + TRUST_MS;
     }
     return isTrusted;
+  }
+
+  /** Of a source that nothing is counted of: a trunk sends thousands of datagrams a second. */
+  #isTrustedHost(host: string, nowMs: number): boolean {
+    const endsAtMs = this.#trusted.get(host);
+    if (endsAtMs !== undefined && nowMs < endsAtMs) return true;
+    const isTrusted = this.#isTrustedNow(host);
+    if (!isTrusted) {
+      this.#trusted.delete(host);
+      return false;
+    }
+    if (this.#trusted.size >= MAX_TRUSTED) deleteFirst(this.#trusted);
+    this.#trusted.set(ownCopy(host), nowMs + TRUST_MS);
+    return true;
   }
 
   #isTrustedNow(host: string): boolean {

@@ -40,8 +40,8 @@ const KEYS: ReadonlyMap<string, string> = buildKeys();
 
 function buildKeys(): ReadonlyMap<string, string> {
   const keys = new Map<string, string>();
-  for (const name of USUAL_NAMES.split(" ")) {
-    const key = name.toLowerCase();
+  for (const name of USUAL_NAMES.split(" ").map(interned)) {
+    const key = interned(name.toLowerCase());
     keys.set(name, key);
     keys.set(key, key);
   }
@@ -51,6 +51,14 @@ function buildKeys(): ReadonlyMap<string, string> {
     keys.set(key, key);
   }
   return keys;
+}
+
+/**
+ * The same text as V8 keeps those of the sources. A lookup with a name that stands in the sources
+ * then finds it by its address; a part of another text would be compared out of JavaScript.
+ */
+function interned(text: string): string {
+  return Object.keys({ [text]: true })[0] ?? text;
 }
 
 /** The name in lower case and in its long form: what two names of one header have in common. */
