@@ -67,7 +67,8 @@ export class SystemClock implements Clock {
 class TimerQueues {
   readonly #all = new Map<number, TimerQueue>();
   /** Those without a timer; the one that has been so for longest is first. */
-  readonly #idle = new Set<TimerQueue>();
+  readonly #idle = new Chain<TimerQueue>();
+  #idleCount = 0;
   pendingTimers = 0;
 
   of(durationMs: number): TimerQueue {
@@ -81,17 +82,16 @@ class TimerQueues {
 
   onIdle(queue: TimerQueue): void {
     this.#idle.add(queue);
-    if (this.#idle.size <= MAX_IDLE_QUEUES) return;
-    const [longest] = this.#idle;
-    longest?.end();
+    this.#idleCount += 1;
+    if (this.#idleCount > MAX_IDLE_QUEUES) this.#idle.first?.end();
   }
 
   onBusy(queue: TimerQueue): void {
-    this.#idle.delete(queue);
+    if (this.#idle.delete(queue)) this.#idleCount -= 1;
   }
 
   forget(queue: TimerQueue): void {
-    this.#idle.delete(queue);
+    this.onBusy(queue);
     this.#all.delete(queue.durationMs);
   }
 }
@@ -124,7 +124,7 @@ class SystemTimer extends Link implements Timer {
 }
 
 /** Timers of one duration: who was set first is due first. */
-class TimerQueue {
+class TimerQueue extends Link {
   readonly durationMs: number;
   readonly #pauseMs: number;
   readonly #queues: TimerQueues;
@@ -133,6 +133,7 @@ class TimerQueue {
   #isFiring = false;
 
   constructor(durationMs: number, queues: TimerQueues) {
+    super();
     this.durationMs = durationMs;
     this.#pauseMs = Math.min(MAX_PAUSE_MS, durationMs * PAUSE_SHARE);
     this.#queues = queues;

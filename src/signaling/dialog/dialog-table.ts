@@ -1,3 +1,4 @@
+import { Chain, Link } from "../../core/chain.ts";
 import type { SipRequest, SipResponse } from "../message/message.ts";
 import type { ServerTransaction } from "../transaction/transaction.ts";
 import type { Peer } from "./peer.ts";
@@ -27,8 +28,10 @@ const MAX_RECENT_INVITES = 1000;
  */
 export class DialogTable {
   readonly #usages = new Map<string, DialogUsage>();
-  /** Ended INVITEs of ours, oldest first. */
-  readonly #recentInvites = new Map<string, { usage: InviteUsage; expiresAtMs: number }>();
+  /** Ended INVITEs of ours. */
+  readonly #recentInvites = new Map<string, RecentInvite>();
+  /** The same, oldest first: a Map from which the first goes again and again is slow to begin. */
+  readonly #byAge = new Chain<RecentInvite>();
   readonly #invites = new Map<string, InviteUsage>();
   /** Subscriptions of ours, which any fork may notify (RFC 6665 §4.4.1). */
   readonly #subscribers = new Map<string, DialogUsage>();
@@ -110,11 +113,11 @@ export class DialogTable {
     if (usage === undefined) return;
     this.#invites.delete(key);
     this.#forgetOldInvites(nowMs);
-    if (this.#recentInvites.size >= MAX_RECENT_INVITES) {
-      const oldest = this.#recentInvites.keys().next().value;
-      if (oldest !== undefined) this.#recentInvites.delete(oldest);
-    }
-    this.#recentInvites.set(key, { usage, expiresAtMs });
+    if (this.#recentInvites.size >= MAX_RECENT_INVITES) this.#forget(this.#byAge.first);
+    this.#forget(this.#recentInvites.get(key));
+    const recent = new RecentInvite(key, usage, expiresAtMs);
+    this.#recentInvites.set(key, recent);
+    this.#byAge.add(recent);
   }
 
   /** The INVITE of ours that a 2xx answers, live or recently over. */
@@ -127,10 +130,17 @@ export class DialogTable {
   }
 
   #forgetOldInvites(nowMs: number): void {
-    for (const [key, entry] of this.#recentInvites) {
-      if (entry.expiresAtMs > nowMs) break;
-      this.#recentInvites.delete(key);
+    let oldest = this.#byAge.first;
+    while (oldest !== undefined && oldest.expiresAtMs <= nowMs) {
+      this.#forget(oldest);
+      oldest = this.#byAge.first;
     }
+  }
+
+  #forget(recent: RecentInvite | undefined): void {
+    if (recent === undefined) return;
+    this.#byAge.delete(recent);
+    this.#recentInvites.delete(recent.key);
   }
 
   /**
@@ -156,8 +166,22 @@ export class DialogTable {
     this.#invites.clear();
     this.#subscribers.clear();
     this.#recentInvites.clear();
+    this.#byAge.drain();
     this.#arriving.clear();
     this.#live.clear();
+  }
+}
+
+class RecentInvite extends Link {
+  readonly key: string;
+  readonly usage: InviteUsage;
+  readonly expiresAtMs: number;
+
+  constructor(key: string, usage: InviteUsage, expiresAtMs: number) {
+    super();
+    this.key = key;
+    this.usage = usage;
+    this.expiresAtMs = expiresAtMs;
   }
 }
 
