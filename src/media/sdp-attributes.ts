@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import type { Codec } from "./codecs.ts";
 import type { SdpAttribute, SdpMedia } from "./sdp.ts";
-import { parseInteger, upTo } from "./sdp.ts";
+import { parseInteger, upTo, wordsOf } from "./sdp.ts";
 
 /** A direction is one attribute with four names. */
 export const DIRECTIONS: ReadonlySet<string> = new Set([
@@ -63,7 +63,7 @@ export function candidatesOf(
   const candidates: SdpAttribute[] = [];
   for (const { name, value } of media.attributes) {
     if (name !== "candidate" || value === undefined) continue;
-    const fields = value.split(" ").filter((field) => field !== "");
+    const fields = wordsOf(value);
     const [, component, transport, , host, port, typ] = fields;
     if (transport?.toLowerCase() !== "udp" || (component !== "1" && component !== "2")) continue;
     if (isIP(host ?? "") === 0 || typ !== "typ") continue;

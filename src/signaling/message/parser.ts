@@ -96,7 +96,7 @@ export function scanMessage(
   if (octets.length > limits.messageOctets) throw tooLarge("The message is too large");
   const start = skipLineBreaks(octets);
   if (start > 0) return scanMessage(octets.subarray(start), isStream, limits);
-  const headEnd = octets.indexOf("\r\n\r\n", 0, "latin1");
+  const headEnd = findEmptyLine(octets);
   if (headEnd < 0) throw syntaxError("The empty line after the header fields is missing");
   // With the CRLF of the last line; an index into it is one into the octets.
   const head = octets.toString("latin1", 0, headEnd + 2);
@@ -107,9 +107,33 @@ export function scanMessage(
   const headers = parseHeaders(octets, head, lines, limits);
   const body = takeBody(octets, headEnd + 4, headers, isStream);
   // A method has no "/" in it.
-  return startLine.slice(0, 4).toUpperCase() === "SIP/"
+  return octets[3] === SLASH && startLine.slice(0, 4).toUpperCase() === "SIP/"
     ? parseStatusLine(startLine, headers, body)
     : parseRequestLine(startLine, headers, body, limits);
+}
+
+const SLASH = 0x2f;
+const CR = 0x0d;
+const LF = 0x0a;
+
+/**
+ * Where the first CRLF CRLF begins; negative without one. Of four octets one lies at each fourth
+ * place, so that most need not be looked at.
+ */
+function findEmptyLine(octets: Buffer): number {
+  for (let probe = 3; probe < octets.length; probe += 4) {
+    const octet = octets[probe];
+    if (octet !== CR && octet !== LF) continue;
+    for (let first = probe - 3; first <= probe; first += 1) {
+      const isFound =
+        octets[first] === CR &&
+        octets[first + 1] === LF &&
+        octets[first + 2] === CR &&
+        octets[first + 3] === LF;
+      if (isFound) return first;
+    }
+  }
+  return -1;
 }
 
 // RFC 3261 §25.1: a quoted pair, and nothing else, may hold a control character other than CR, LF.
@@ -259,7 +283,8 @@ function checkVersion(line: string, start: number): void {
 }
 
 function parseStatusLine(line: string, headers: Headers, body: Buffer): SipResponse {
-  if (line.slice(0, 8).toUpperCase() !== "SIP/2.0 " || line.charCodeAt(11) !== 0x20) {
+  const isVersion = line.startsWith("SIP/2.0 ") || line.slice(0, 8).toUpperCase() === "SIP/2.0 ";
+  if (!isVersion || line.charCodeAt(11) !== 0x20) {
     throw syntaxError("The status line is malformed");
   }
   const status = tryParseDigits(line.slice(8, 11), 699);

@@ -20,7 +20,9 @@ export function clientKeyOf(response: SipResponse): string | undefined {
 
 /** True for a request whose branch cannot be trusted to be unique (RFC 3261 §17.2.3). */
 export function isRfc2543(request: SipRequest): boolean {
-  return !(request.topmostVia.branch ?? "").toLowerCase().startsWith(COOKIE_LOWER);
+  const branch = request.topmostVia.branch ?? "";
+  if (branch.startsWith(BRANCH_COOKIE)) return false;
+  return !branch.toLowerCase().startsWith(COOKIE_LOWER);
 }
 
 /**

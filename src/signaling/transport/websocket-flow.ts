@@ -9,9 +9,15 @@ import { isKeepAlive } from "./message-receiver.ts";
 
 /** The limits of one WebSocket connection. */
 export interface WebSocketLimits {
-  /** Interval of our pings in milliseconds. Default 10 000. */
+  /**
+   * Milliseconds from one look at the connection to the next: nothing heard in between, and a ping
+   * goes. Default 7500.
+   */
   readonly pingIntervalMs: number;
-  /** Unanswered pings after which the connection counts as dead. Default 2. */
+  /**
+   * Unanswered pings after which the connection counts as dead. Default 2: four looks after the last
+   * sign of life, 30 s, at the latest.
+   */
   readonly maxMissedPings: number;
   /** Milliseconds until the first frame must have come; 0 waits for ever. Default 10 000. */
   readonly firstMessageMs: number;
@@ -59,6 +65,8 @@ export class WebSocketFlow implements Flow {
   /** `ended`: the owner has been told, the TCP connection may live a little longer. */
   #state: "open" | "ended" | "gone" = "open";
   #missedPings = 0;
+  /** Whether anything has come since the last look: who talks need not be asked. */
+  #isHeard = true;
   #pingTimer: Timer | undefined;
   /** Waits for the first frame; later for the answer to our close. */
   #deadline: Timer | undefined;
@@ -76,7 +84,7 @@ export class WebSocketFlow implements Flow {
       this.#onFrame(data);
     });
     socket.on("pong", () => {
-      this.#missedPings = 0;
+      this.#isHeard = true;
     });
     socket.on("error", (cause) => {
       // ws has answered a protocol fault with its close code (1002, 1007, 1009) already.
@@ -141,7 +149,7 @@ export class WebSocketFlow implements Flow {
 
   #onFrame(data: Buffer | ArrayBuffer | Buffer[]): void {
     if (this.#state !== "open") return;
-    this.#missedPings = 0;
+    this.#isHeard = true;
     this.#deadline?.cancel();
     this.#deadline = undefined;
     const octets = Buffer.isBuffer(data)
@@ -160,6 +168,12 @@ export class WebSocketFlow implements Flow {
   #schedulePing(): void {
     const { clock, limits } = this.#owner;
     this.#pingTimer = clock.after(limits.pingIntervalMs, () => {
+      if (this.#isHeard) {
+        this.#isHeard = false;
+        this.#missedPings = 0;
+        this.#schedulePing();
+        return;
+      }
       if (this.#missedPings >= limits.maxMissedPings) {
         this.#end("no answer to pings");
         this.#socket.terminate();

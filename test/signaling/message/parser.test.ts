@@ -400,6 +400,18 @@ describe("what is left of a request that is refused", () => {
 });
 
 describe("scanMessage", () => {
+  it.each(Array.from({ length: 9 }, (_, length) => length))(
+    "finds the first empty line wherever it begins: after %d more octets",
+    (length) => {
+      const head = `OPTIONS sip:a SIP/2.0\r\nX: ${"p".repeat(length)}`;
+      const body = "one\r\n\r\ntwo\n\r\n\r";
+      expect(scanMessage(Buffer.from(`${head}\r\n\r\n${body}`)).body.toString()).toBe(body);
+      for (const cut of ["", "\r", "\r\n", "\r\n\r", "\n\n", "\r\r\n\n"]) {
+        expect(() => scanMessage(Buffer.from(head + cut))).toThrow("empty line");
+      }
+    },
+  );
+
   it("looks into no header value", () => {
     const message = scanMessage(octetsOf({ set: { Via: "bad", To: undefined } }));
     expect(message.headers.get("Via")).toBe("bad");

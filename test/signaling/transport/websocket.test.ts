@@ -309,14 +309,14 @@ describe("RFC 7118 §5 messages", () => {
 });
 
 describe("liveness of a WebSocket connection", () => {
-  it("pings every 10 s and keeps a client that answers", async () => {
+  it("pings a silent client every 15 s and keeps one that answers", async () => {
     await listen();
     const { client, flow } = await connectClient();
     client.send("\r\n\r\n");
     await nextFrame(client);
     for (let n = 0; n < 5; n += 1) {
       const ping = once(client, "ping");
-      clock.advance(10_000);
+      clock.advance(15_000);
       await ping;
       // The answer to a ping of the client's shows that its pong has been read.
       const pong = once(client, "pong");
@@ -327,15 +327,32 @@ describe("liveness of a WebSocket connection", () => {
     expect(handler.closed).toEqual([]);
   });
 
-  it("cuts a client off within 30 s that answers no ping", async () => {
+  it("pings no client that talks", async () => {
+    await listen();
+    const { client, flow } = await connectClient();
+    let pings = 0;
+    client.on("ping", () => (pings += 1));
+    for (let n = 0; n < 10; n += 1) {
+      client.send("\r\n\r\n");
+      await nextFrame(client);
+      clock.advance(7_500);
+    }
+    client.send("\r\n\r\n");
+    await nextFrame(client);
+    expect(pings).toBe(0);
+    expect(flow.isOpen).toBe(true);
+  });
+
+  it("cuts a client off within 30 s of its last word that answers no ping", async () => {
     await listen();
     const { client, flow } = await connectClient({ autoPong: false });
+    clock.advance(7_499);
     client.send(textOf("OPTIONS", VIA));
     await nextRequest();
     const code = codeOf(client);
-    clock.advance(20_000);
+    clock.advance(22_500);
     expect(flow.isOpen).toBe(true);
-    clock.advance(10_000);
+    clock.advance(1);
     expect(handler.closed).toEqual([{ flow, reason: "no answer to pings" }]);
     expect(await code).toBe(1006);
   });
