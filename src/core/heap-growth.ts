@@ -24,8 +24,11 @@ const MAX_PERCENT = 200;
 /** Less is not worth a word to V8. */
 const STEP_PERCENT = 10;
 const LOOK_MS = 1000;
-/** The heap is marked at least once in so many looks when there is work to speak of. */
-const LOOKS = 30;
+/**
+ * So many looks count: the heap is marked within them when there is work to speak of, and calls come
+ * and go.
+ */
+const LOOKS = 60;
 
 /**
  * How far the heap may grow before V8 marks all of it again. What is marked is all that lives, and
@@ -39,6 +42,8 @@ export class HeapGrowth {
   /** Of the last looks, in a ring: after a collection there is only what lives. */
   readonly #used: number[] = [];
   #next = 0;
+  /** Looks since there were calls to carry. */
+  #looksSinceBusy = LOOKS;
   #percent = USUAL_PERCENT;
   #timer: Timer | undefined;
 
@@ -69,9 +74,10 @@ export class HeapGrowth {
     const { liveCalls, usedOctets = () => getHeapStatistics().used_heap_size } = this.#options;
     this.#used[this.#next] = usedOctets();
     this.#next = (this.#next + 1) % LOOKS;
+    this.#looksSinceBusy = liveCalls() < BUSY_CALLS ? this.#looksSinceBusy + 1 : 0;
     const room = (this.#roomOctets / Math.min(...this.#used)) * 100;
     const wanted =
-      liveCalls() < BUSY_CALLS
+      this.#looksSinceBusy >= LOOKS
         ? USUAL_PERCENT
         : Math.round(Math.min(MAX_PERCENT, Math.max(USUAL_PERCENT, room)));
     if (wanted !== USUAL_PERCENT && Math.abs(wanted - this.#percent) < STEP_PERCENT) return;

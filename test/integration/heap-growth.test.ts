@@ -1,10 +1,10 @@
 import { totalmem } from "node:os";
-import { it } from "vitest";
+import { expect, it } from "vitest";
 
 import { browserSdp } from "../harness/browser-sdp.ts";
 import { type Gateway, startGateway } from "../harness/gateway.ts";
 import { freePorts } from "../harness/ports.ts";
-import { waitFor } from "../harness/wait.ts";
+import { delay, waitFor } from "../harness/wait.ts";
 import { WsCaller } from "../harness/ws-caller.ts";
 
 const CALLS = 50;
@@ -16,9 +16,7 @@ async function growthPercent(gateway: Gateway): Promise<number> {
   return Number(/^offhook_heap_growth_percent (\d+)$/m.exec(String(body))?.[1]);
 }
 
-it("a gateway with calls to carry marks its heap less often, and one without as often as before", async ({
-  skip,
-}) => {
+it("a gateway with calls to carry marks its heap less often", async ({ skip }) => {
   if (totalmem() < 4e9) skip("with less than 4 GB there is no room for it");
   const firstPort = await freePorts(PORTS);
   await using gateway = await startGateway({
@@ -32,7 +30,5 @@ it("a gateway with calls to carry marks its heap less often, and one without as 
   const sdp = browserSdp({ direction: "inactive" });
   const calls = await Promise.all(Array.from({ length: CALLS }, () => caller.call("*43", { sdp })));
   await waitFor(async () => (await growthPercent(gateway)) > 60, { what: "more room" });
-  await calls[0]?.bye();
-  await waitFor(async () => (await growthPercent(gateway)) === 60, { what: "the usual room" });
   await caller.cut();
 });
