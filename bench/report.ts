@@ -57,7 +57,7 @@ export function writeReport(results: Results): readonly string[] {
         title: "CPU time of the signaling, per call",
         x: "calls per second",
         y: "milliseconds",
-        series: seriesOf(gatewaysOnly, (figure) => [figure.perSecond, figure.cpu.median]),
+        series: seriesOf(gatewaysOnly, (figure) => [figure.perSecond, figure.cpu.mean]),
       }),
     ],
     [
@@ -75,7 +75,7 @@ export function writeReport(results: Results): readonly string[] {
         title: "CPU time of the signaling per call, while others are up",
         x: "live calls",
         y: "milliseconds",
-        series: seriesOf(live, (figure) => [figure.live, figure.cpu.median]),
+        series: seriesOf(live, (figure) => [figure.live, figure.cpu.mean]),
       }),
     ],
     [join(DOCS, "performance.md"), formatReport(results)],
@@ -114,7 +114,7 @@ export function formatReport(results: Results): string {
       "CPU time is that of all threads and child processes, from the kernel's books. The callers are " +
       "[a generator of ours](../bench/load/) on WebSockets, the trunk is sipp on UDP, which rings " +
       "and answers at once; a call is held for a second. Each gateway has taken the same thousands of " +
-      "calls before anything counts; then they take turns, round by round. CPU time is the median of " +
+      "calls before anything counts; then they take turns, round by round. CPU time is the mean of " +
       "the rounds. While the calls ran, other programs took " +
       `${Math.round(calls.othersShare * 100)} % of this machine's CPU time.`,
     "",
@@ -157,7 +157,7 @@ export function formatReport(results: Results): string {
         `${figure.completed} of ${figure.started}`,
         ...costCells(figure.gateway === "direct" ? undefined : figure.cpu),
         figure.gateway === "direct" ? "" : ratioToKamailio(figure, calls.figures).toFixed(2),
-        figure.gateway === "direct" ? "" : `${figure.rtpengineCpu.median.toFixed(2)} ms`,
+        figure.gateway === "direct" ? "" : `${figure.rtpengineCpu.mean.toFixed(2)} ms`,
         ...cells(figure.ringing),
         ...cells(figure.answer),
       ]),
@@ -255,10 +255,10 @@ export function targetsOf(results: Results): readonly (readonly string[])[] {
   const row = (what: string, target: string, here: string, isMet: boolean): void => {
     rows.push([what, target, here, isMet ? "met" : "missed"]);
   };
-  const ours = at("offhook", 200)?.cpu.median ?? Number.NaN;
-  const theirs = at("kamailio", 200)?.cpu.median ?? Number.NaN;
-  const same = at("kamailio-same", 200)?.cpu.median ?? Number.NaN;
-  const node = at("floor", 200)?.cpu.median ?? Number.NaN;
+  const ours = at("offhook", 200)?.cpu.mean ?? Number.NaN;
+  const theirs = at("kamailio", 200)?.cpu.mean ?? Number.NaN;
+  const same = at("kamailio-same", 200)?.cpu.mean ?? Number.NaN;
+  const node = at("floor", 200)?.cpu.mean ?? Number.NaN;
   row(
     "signaling CPU per call at 200 calls/s",
     `Kamailio's with the same work, ${same.toFixed(2)} ms`,
@@ -303,7 +303,7 @@ export function targetsOf(results: Results): readonly (readonly string[])[] {
     [`cost per call with ${mostWaiting} transactions more`, transactions],
   ] as const) {
     const growth =
-      ((costs.at(-1)?.cpu.median ?? Number.NaN) / (costs[0]?.cpu.median ?? Number.NaN) - 1) * 100;
+      ((costs.at(-1)?.cpu.mean ?? Number.NaN) / (costs[0]?.cpu.mean ?? Number.NaN) - 1) * 100;
     const here = `${Math.abs(growth).toFixed(0)} % ${growth < 0 ? "less" : "more"}`;
     row(what, "within 10 %", here, growth <= 10);
   }
@@ -326,13 +326,13 @@ function ratioToKamailio(figure: CallFigures, all: readonly CallFigures[]): numb
     ({ gateway, users, perSecond }) =>
       gateway === "kamailio" && users === figure.users && perSecond === figure.perSecond,
   );
-  return figure.cpu.median / (kamailio?.cpu.median ?? Number.NaN);
+  return figure.cpu.mean / (kamailio?.cpu.mean ?? Number.NaN);
 }
 
 function costCells(cost: Cost | undefined): readonly string[] {
   if (cost === undefined) return ["", ""];
-  const { median, least, most } = cost;
-  return [`${median.toFixed(2)} ms`, `${least.toFixed(2)} to ${most.toFixed(2)}`];
+  const { mean, least, most } = cost;
+  return [`${mean.toFixed(2)} ms`, `${least.toFixed(2)} to ${most.toFixed(2)}`];
 }
 
 function cells({ p50, p95, p99 }: Percentiles): readonly string[] {

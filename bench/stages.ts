@@ -5,11 +5,18 @@ import { machineCpuMs } from "./process-figures.ts";
 import { Bench } from "./programs.ts";
 import type { GatewayUnderTest } from "./programs.ts";
 
+export interface CallPoint {
+  readonly users: number;
+  readonly perSecond: number;
+  /** Instead of the usual number: for what a target is about. */
+  readonly rounds?: number;
+}
+
 /** How much is measured. */
 export interface Effort {
   readonly idleUsers: readonly number[];
   /** What the calls are measured at: how many a second, by how many signed-in users. */
-  readonly points: readonly { readonly users: number; readonly perSecond: number }[];
+  readonly points: readonly CallPoint[];
   readonly rateSeconds: number;
   /** Calls through each gateway before anything counts: compilers and caches are warm then. */
   readonly warmUpCalls: number;
@@ -17,8 +24,10 @@ export interface Effort {
   readonly liveSeconds: number;
   /** SIP transactions that others have left behind. */
   readonly transactions: readonly number[];
-  /** Each figure is taken so often, all gateways in turn; the median counts. */
+  /** Each figure is taken so often, all gateways in turn; the mean counts. */
   readonly rounds: number;
+  /** The same with many calls up, and many transactions: the collector marks them now and then. */
+  readonly liveRounds: number;
   /** How long a SIP transaction is remembered: 64·T1 and a little. */
   readonly transactionMs: number;
   /** How long a gateway is left alone before its memory is read. */
@@ -40,9 +49,9 @@ export interface MemoryFigures {
   readonly kilobytesPerUser: number;
 }
 
-/** CPU milliseconds per completed call, over the rounds. */
+/** CPU milliseconds per completed call, over the rounds; each has as many calls. */
 export interface Cost {
-  readonly median: number;
+  readonly mean: number;
   readonly least: number;
   readonly most: number;
 }
@@ -145,16 +154,17 @@ export async function measureCalls(effort: Effort, say: Progress): Promise<CallS
 async function measurePoint(
   bench: Bench,
   direct: Subject,
-  { users, perSecond }: Effort["points"][number],
+  point: CallPoint,
   effort: Effort,
   say: Progress,
 ): Promise<CallFigures[]> {
+  const { users, perSecond, rounds = effort.rounds } = point;
   const calls = perSecond * effort.rateSeconds;
   const load = { do: "calls", perSecond, calls, holdMs: HOLD_MS } as const;
   const runs = new Map<string, Run[]>([["direct", []]]);
   for (const { name } of bench.gateways) runs.set(name, []);
   const turns = [...bench.gateways];
-  for (let round = 0; round < effort.rounds; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     runs.get("direct")?.push({
       reply: await bench.load({ ...load, subject: direct }),
       cpuMs: 0,
@@ -197,7 +207,7 @@ export async function measureLiveCalls(effort: Effort, say: Progress): Promise<L
       // What has set them up is no part of what they cost while they are up.
       await delay(effort.transactionMs);
       const costs: number[] = [];
-      for (let round = 0; round < effort.rounds; round += 1) {
+      for (let round = 0; round < effort.liveRounds; round += 1) {
         costs.push(await costOfCalls(bench, gateway, effort, say));
         say(`${gateway.name}: ${live} calls up, ${costs.at(-1)?.toFixed(2)} ms CPU a call`);
       }
@@ -241,7 +251,7 @@ export async function measureTransactions(
     const transactions = await gateway.metric("offhook_sip_transactions");
     say(`offhook: ${counts.completed} of ${waiting} requests answered, ${transactions} remembered`);
     const costs: number[] = [];
-    for (let round = 0; round < effort.rounds; round += 1) {
+    for (let round = 0; round < effort.liveRounds; round += 1) {
       costs.push(await costOfCalls(bench, gateway, effort, say));
       say(`offhook: ${costs.at(-1)?.toFixed(2)} ms CPU a call`);
     }
@@ -313,7 +323,7 @@ function callFigures(
 function costOf(values: readonly number[]): Cost {
   const sorted = values.toSorted((left, right) => left - right);
   return {
-    median: sorted[Math.floor(sorted.length / 2)] ?? Number.NaN,
+    mean: values.reduce((sum, value) => sum + value, 0) / values.length,
     least: sorted[0] ?? Number.NaN,
     most: sorted.at(-1) ?? Number.NaN,
   };

@@ -11,12 +11,12 @@ import { isKeepAlive } from "./message-receiver.ts";
 export interface WebSocketLimits {
   /**
    * Milliseconds from one look at the connection to the next: nothing heard in between, and a ping
-   * goes. Default 7500.
+   * goes. Default 7400.
    */
   readonly pingIntervalMs: number;
   /**
-   * Unanswered pings after which the connection counts as dead. Default 2: four looks after the last
-   * sign of life, 30 s, at the latest.
+   * Unanswered pings after which the connection counts as dead. Default 2: at the fourth look after the
+   * last sign of life, within 30 s.
    */
   readonly maxMissedPings: number;
   /** Milliseconds until the first frame must have come; 0 waits for ever. Default 10 000. */

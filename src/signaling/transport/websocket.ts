@@ -64,7 +64,7 @@ interface Upgrade {
 
 const DEFAULT_LIMITS: WebSocketLimits = {
   // A dead client is found within 30 s: two pings without an answer, and the third's turn.
-  pingIntervalMs: 7_500,
+  pingIntervalMs: 7_400,
   maxMissedPings: 2,
   firstMessageMs: 10_000,
   maxBufferedOctets: 1024 * 1024,

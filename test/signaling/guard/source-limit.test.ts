@@ -147,6 +147,40 @@ describe("a ban", () => {
   });
 });
 
+describe("a trunk's address", () => {
+  it("is looked up once a second, however much comes from it, and no longer trusted a second after", () => {
+    let trunk = TRUNK;
+    let questions = 0;
+    const sources = new SourceLimit({
+      clock,
+      limits: { burst: 1, perSecond: 1 },
+      isTrunk: (host) => {
+        questions += 1;
+        return host === trunk;
+      },
+    });
+    expect(take(sources, TRUNK, 1000)).toBe(1000);
+    clock.advance(999);
+    expect(take(sources, TRUNK, 1000)).toBe(1000);
+    expect(questions).toBe(1);
+    trunk = "198.51.100.2";
+    clock.advance(1);
+    expect(take(sources, TRUNK, 10)).toBe(1);
+    sources.close();
+  });
+
+  it("is remembered of a thousand at the most, which are all trusted all the same", () => {
+    const sources = make({ burst: 1, perSecond: 1 });
+    for (let turn = 0; turn < 2; turn += 1) {
+      for (let index = 0; index < 3000; index += 1) {
+        expect(sources.admitsDatagram(`10.0.${index >> 8}.${index & 255}`)).toBe(true);
+      }
+    }
+    expect(sources.size).toBe(0);
+    expect(sources.counts.strangers).toBe(0);
+  });
+});
+
 describe("a connection of a user", () => {
   it("answers for itself alone", () => {
     const sources = make({ perUserConnection: 5 });

@@ -316,7 +316,7 @@ describe("liveness of a WebSocket connection", () => {
     await nextFrame(client);
     for (let n = 0; n < 5; n += 1) {
       const ping = once(client, "ping");
-      clock.advance(15_000);
+      clock.advance(14_800);
       await ping;
       // The answer to a ping of the client's shows that its pong has been read.
       const pong = once(client, "pong");
@@ -335,7 +335,7 @@ describe("liveness of a WebSocket connection", () => {
     for (let n = 0; n < 10; n += 1) {
       client.send("\r\n\r\n");
       await nextFrame(client);
-      clock.advance(7_500);
+      clock.advance(7_400);
     }
     client.send("\r\n\r\n");
     await nextFrame(client);
@@ -346,11 +346,11 @@ describe("liveness of a WebSocket connection", () => {
   it("cuts a client off within 30 s of its last word that answers no ping", async () => {
     await listen();
     const { client, flow } = await connectClient({ autoPong: false });
-    clock.advance(7_499);
+    clock.advance(7_399);
     client.send(textOf("OPTIONS", VIA));
     await nextRequest();
     const code = codeOf(client);
-    clock.advance(22_500);
+    clock.advance(22_200);
     expect(flow.isOpen).toBe(true);
     clock.advance(1);
     expect(handler.closed).toEqual([{ flow, reason: "no answer to pings" }]);
