@@ -29,7 +29,7 @@ export interface LoggerOptions {
  * named like secrets (password, authorization, key, token, …) are written as `[redacted]`.
  */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  const stream = options.stream ?? (standardError ??= new GatheredStderr());
+  const stream = options.stream ?? standardError();
   const colour = options.colour ?? (options.stream === undefined && process.stderr.isTTY);
   const format = (line: string): string =>
     options.pretty === true ? formatPrettyLine(line, colour) : line;
@@ -107,37 +107,13 @@ function escapeUnseen(line: string): string {
   );
 }
 
-/** Lines wait so long for others: to write is a tenth of what a call's line costs with ten of them. */
-const GATHER_MS = 20;
-const MAX_GATHERED = 64 * 1024;
+let hasErrorListener = false;
 
-/**
- * Stderr, with the lines of some milliseconds in one piece. What waits when the process ends is
- * written then, whatever it ends of, but a SIGKILL or an abort.
- */
-class GatheredStderr implements LogStream {
-  #lines = "";
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor() {
+function standardError(): LogStream {
+  if (!hasErrorListener) {
     // A log reader that went away (EPIPE) must not take the calls with it.
     process.stderr.on("error", () => {});
-    process.on("exit", () => this.#flush());
+    hasErrorListener = true;
   }
-
-  write(line: string): void {
-    this.#lines += line;
-    if (this.#lines.length > MAX_GATHERED) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS).unref();
-  }
-
-  #flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const lines = this.#lines;
-    this.#lines = "";
-    if (lines !== "") process.stderr.write(lines);
-  }
+  return process.stderr;
 }
-
-let standardError: GatheredStderr | undefined;

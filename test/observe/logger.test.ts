@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { OffhookError } from "../../src/core/errors.ts";
 import { isLogLevel } from "../../src/core/logger.ts";
@@ -165,53 +163,5 @@ describe("isLogLevel", () => {
   it("knows the levels of --log-level", () => {
     expect(isLogLevel("warn")).toBe(true);
     expect(isLogLevel("trace")).toBe(false);
-  });
-});
-
-describe("the log on stderr", () => {
-  const module = (name: string): string =>
-    JSON.stringify(new URL(`../../src/${name}.ts`, import.meta.url).href);
-
-  /** Runs lines in a process of their own, with a `logger`. @returns its stderr, piece by piece */
-  async function runAlone(...lines: readonly string[]): Promise<readonly string[]> {
-    const script = [`import { createLogger } from ${module("observe/logger")};`];
-    script.push("const logger = createLogger();", ...lines);
-    const child = spawn(
-      process.execPath,
-      ["--input-type=module-typescript", "--eval", script.join("\n")],
-      { stdio: ["ignore", "ignore", "pipe"] },
-    );
-    const pieces: string[] = [];
-    child.stderr.setEncoding("utf8").on("data", (text: string) => pieces.push(text));
-    await once(child, "close");
-    return pieces;
-  }
-
-  it("comes some milliseconds later, many lines in one piece", async () => {
-    const pieces = await runAlone(
-      "for (let line = 0; line < 100; line += 1) logger.info(`${line}`);",
-      "setTimeout(() => logger.info('last'), 300);",
-    );
-    expect(pieces).toHaveLength(2);
-    expect(pieces[0]?.split("\n")).toHaveLength(101);
-    expect(pieces[1]).toContain('"msg":"last"');
-  });
-
-  it.each([
-    ["its end", ""],
-    ["process.exit", "process.exit(3);"],
-    ["an error that nobody catches", "throw new Error('uncaught');"],
-  ])("has its last lines however the process ends: by %s", async (_how, line) => {
-    const pieces = await runAlone("logger.info('before the end');", line);
-    expect(pieces.join("")).toContain('"msg":"before the end"');
-  });
-
-  it("grows to no more than a piece, and keeps the order", async () => {
-    const pieces = await runAlone(
-      "const long = 'x'.repeat(1000);",
-      "for (let line = 0; line < 500; line += 1) logger.info(`${line} ${long}`);",
-    );
-    const numbers = Array.from(pieces.join("").matchAll(/"msg":"(\d+) x/g), ([, text]) => text);
-    expect(numbers).toEqual(Array.from({ length: 500 }, (_, line) => String(line)));
   });
 });
