@@ -5,6 +5,7 @@ import { machineCpuMs } from "./process-figures.ts";
 import { Bench } from "./programs.ts";
 import type { GatewayUnderTest } from "./programs.ts";
 
+/** What calls are measured at. */
 export interface CallPoint {
   readonly users: number;
   readonly perSecond: number;

@@ -5,8 +5,8 @@ import { pinnedNode } from "./npm-packages.mjs";
 import { formatDuration, run, say } from "./progress.mjs";
 
 /**
- * What some tests came to. `failures` names those that failed and says why, a line each, as far as
- * they have a name: a run that crashes has none.
+ * What some tests came to. `failures` names what failed and says why, a line each: a test, a suite, a
+ * file, or a whole run.
  *
  * @typedef {{ passed: number, failed: number, skipped: number, failures: readonly string[] }} Outcome
  */

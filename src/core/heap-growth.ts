@@ -80,8 +80,8 @@ export class HeapGrowth {
       this.#looksSinceBusy >= LOOKS
         ? USUAL_PERCENT
         : Math.round(Math.min(MAX_PERCENT, Math.max(USUAL_PERCENT, room)));
-    if (wanted !== USUAL_PERCENT && Math.abs(wanted - this.#percent) < STEP_PERCENT) return;
-    if (wanted === this.#percent) return;
+    const step = Math.abs(wanted - this.#percent);
+    if (step === 0 || (step < STEP_PERCENT && wanted !== USUAL_PERCENT)) return;
     this.#percent = wanted;
     (this.#options.apply ?? tellV8)(wanted);
   }

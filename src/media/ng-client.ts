@@ -142,14 +142,13 @@ export class NgClient {
   readonly #waiting = new Map<string, Waiting>();
   readonly #socket: Socket;
   readonly #connected: Promise<void>;
-  #isConnected = false;
   readonly #onRefused: (() => void) | undefined;
   #lastReplyMs = -Infinity;
   /** How long the replies since `takeDelayMs` took. */
   #delays: number[] = [];
   /** About the median of all: each reply moves it by a millisecond. */
   #usualMs = 0;
-  #state: "open" | "closed" = "open";
+  #state: "connecting" | "open" | "closed" = "connecting";
   #sent = 0;
   #resent = 0;
   #lost = 0;
@@ -179,7 +178,7 @@ export class NgClient {
     this.#connected = new Promise((resolve) => {
       // A connected socket takes datagrams from this rtpengine alone.
       socket.once("connect", () => {
-        this.#isConnected = true;
+        if (this.#state === "connecting") this.#state = "open";
         resolve();
       });
       socket.once("close", () => {
@@ -255,7 +254,7 @@ export class NgClient {
     args: NgCommands[Command],
     timing: NgTiming = this.#timing,
   ): Promise<NgReply> {
-    if (!this.#isConnected) await this.#connected;
+    if (this.#state === "connecting") await this.#connected;
     if (this.#state === "closed") throw this.#unavailable("the ng client is closed");
     if (this.#waiting.size >= this.#maxInFlight) {
       throw this.#unavailable(`${this.#maxInFlight} commands are waiting already`);

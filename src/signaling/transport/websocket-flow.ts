@@ -64,9 +64,8 @@ export class WebSocketFlow implements Flow {
   readonly #owner: WebSocketFlowOwner;
   /** `ended`: the owner has been told, the TCP connection may live a little longer. */
   #state: "open" | "ended" | "gone" = "open";
-  #missedPings = 0;
-  /** Whether anything has come since the last look: who talks need not be asked. */
-  #isHeard = true;
+  /** Looks since anything has come: who talks need not be asked. */
+  #silentLooks = 0;
   #pingTimer: Timer | undefined;
   /** Waits for the first frame; later for the answer to our close. */
   #deadline: Timer | undefined;
@@ -84,7 +83,7 @@ export class WebSocketFlow implements Flow {
       this.#onFrame(data);
     });
     socket.on("pong", () => {
-      this.#isHeard = true;
+      this.#silentLooks = 0;
     });
     socket.on("error", (cause) => {
       // ws has answered a protocol fault with its close code (1002, 1007, 1009) already.
@@ -149,7 +148,7 @@ export class WebSocketFlow implements Flow {
 
   #onFrame(data: Buffer | ArrayBuffer | Buffer[]): void {
     if (this.#state !== "open") return;
-    this.#isHeard = true;
+    this.#silentLooks = 0;
     this.#deadline?.cancel();
     this.#deadline = undefined;
     const octets = Buffer.isBuffer(data)
@@ -168,19 +167,15 @@ export class WebSocketFlow implements Flow {
   #schedulePing(): void {
     const { clock, limits } = this.#owner;
     this.#pingTimer = clock.after(limits.pingIntervalMs, () => {
-      if (this.#isHeard) {
-        this.#isHeard = false;
-        this.#missedPings = 0;
-        this.#schedulePing();
-        return;
-      }
-      if (this.#missedPings >= limits.maxMissedPings) {
+      // It may have come just after the look before.
+      const unanswered = this.#silentLooks - 1;
+      this.#silentLooks += 1;
+      if (unanswered >= limits.maxMissedPings) {
         this.#end("no answer to pings");
         this.#socket.terminate();
         return;
       }
-      this.#missedPings += 1;
-      this.#socket.ping(noop);
+      if (unanswered >= 0) this.#socket.ping(noop);
       this.#schedulePing();
     });
   }
