@@ -19,6 +19,18 @@ export interface Clock {
   after(delayMs: number, action: () => void): Timer;
   /** Timers set and neither fired nor cancelled: 0 when nothing is going on. */
   readonly pendingTimers: number;
+  /**
+   * The same clock with timers of its own.
+   *
+   * @param onFault takes what one of them throws, which would end the process otherwise
+   */
+  scope(onFault: (cause: unknown) => void): ScopedClock;
+}
+
+/** The share that one part of the program has of a clock: `pendingTimers` counts its own. */
+export interface ScopedClock extends Clock {
+  /** Cancels every timer that is left. */
+  close(): void;
 }
 
 /** What `setTimeout` takes at most, in milliseconds. */
@@ -42,8 +54,12 @@ const MAX_PAUSE_MS = 50;
  * 4), and cancels most. So timers of one duration wait in one queue, in the order in which they
  * were set, and only the first of them costs one of Node's.
  */
-export class SystemClock implements Clock {
-  readonly #queues = new TimerQueues();
+export class SystemClock implements ScopedClock {
+  readonly #queues: TimerQueues;
+
+  constructor(onFault?: (cause: unknown) => void) {
+    this.#queues = new TimerQueues(onFault);
+  }
 
   get pendingTimers(): number {
     return this.#queues.pendingTimers;
@@ -61,15 +77,28 @@ export class SystemClock implements Clock {
     // Not a number, or nothing at all: as soon as can be, as `setTimeout` has it.
     return this.#queues.of(delayMs >= 1 ? Math.ceil(delayMs) : 1).add(action);
   }
+
+  scope(onFault: (cause: unknown) => void): ScopedClock {
+    return new SystemClock(onFault);
+  }
+
+  close(): void {
+    this.#queues.close();
+  }
 }
 
 /** The queues of a clock by their duration. */
 class TimerQueues {
+  readonly onFault: ((cause: unknown) => void) | undefined;
   readonly #all = new Map<number, TimerQueue>();
   /** Those without a timer; the one that has been so for longest is first. */
   readonly #idle = new Chain<TimerQueue>();
   #idleCount = 0;
   pendingTimers = 0;
+
+  constructor(onFault: ((cause: unknown) => void) | undefined) {
+    this.onFault = onFault;
+  }
 
   of(durationMs: number): TimerQueue {
     let queue = this.#all.get(durationMs);
@@ -93,6 +122,10 @@ class TimerQueues {
   forget(queue: TimerQueue): void {
     this.onBusy(queue);
     this.#all.delete(queue.durationMs);
+  }
+
+  close(): void {
+    for (const queue of this.#all.values()) queue.close();
   }
 }
 
@@ -164,6 +197,15 @@ class TimerQueue extends Link {
     this.#queues.onIdle(this);
   }
 
+  /** Cancels all of them. */
+  close(): void {
+    for (let timer = this.#timers.first; timer !== undefined; timer = this.#timers.first) {
+      timer.settle();
+    }
+    // While it fires it ends by itself.
+    if (!this.#isFiring) this.end();
+  }
+
   /** There is no timer in it. */
   end(): void {
     clearTimeout(this.#handle);
@@ -185,7 +227,7 @@ class TimerQueue extends Link {
       const nowMs = performance.now();
       let timer = this.#timers.first;
       while (timer !== undefined && timer.atMs <= nowMs) {
-        timer.settle()?.();
+        this.#run(timer.settle());
         timer = this.#timers.first;
       }
     } finally {
@@ -194,6 +236,18 @@ class TimerQueue extends Link {
       const next = this.#timers.first;
       if (next === undefined) this.end();
       else this.#arm(Math.max(this.#pauseMs, next.atMs - performance.now()));
+    }
+  }
+  #run(action: (() => void) | undefined): void {
+    const { onFault } = this.#queues;
+    if (onFault === undefined) {
+      action?.();
+      return;
+    }
+    try {
+      action?.();
+    } catch (cause) {
+      onFault(cause);
     }
   }
 }

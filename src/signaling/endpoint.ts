@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { formatSocketAddress } from "../core/address.ts";
 import type { SocketAddress } from "../core/address.ts";
+import type { ScopedClock } from "../core/clock.ts";
 import { AttemptLimit } from "./auth/attempt-limit.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { Nonces } from "./auth/nonces.ts";
@@ -43,7 +44,6 @@ import { Registrar } from "./registrar/registrar.ts";
 import type { EmbeddedEngine, EmbeddedEngineOptions, GuardCounts } from "./embedded-engine.ts";
 import { RefusalLog } from "./refusal-log.ts";
 import { isBrowser, Screen } from "./screen.ts";
-import { ScopedClock } from "./scoped-clock.ts";
 import { StandaloneRequests } from "./standalone-requests.ts";
 import { timerValuesOf } from "./transaction/timer-values.ts";
 import { TransactionLayer } from "./transaction/transaction-layer.ts";
@@ -102,7 +102,9 @@ class Endpoint implements EmbeddedEngine, TransportHandler {
   constructor(options: EmbeddedEngineOptions) {
     this.#options = options;
     const { domain, logger, webSocket } = options;
-    const clock = new ScopedClock(options.clock, logger);
+    const clock = options.clock.scope((cause) => {
+      logger.error("a timer of the SIP engine failed", { cause });
+    });
     const timers = timerValuesOf(options.timers);
     const { parser, maxDatagramOctets } = options.messages ?? {};
     const { sources } = options;

@@ -174,3 +174,44 @@ describe("the machine's clock", () => {
     expect(stdout).toBe("thrown\ncame\n");
   });
 });
+
+describe("a scope of the machine's clock", () => {
+  it("counts its own timers, and cancels what is left of them at its close", async () => {
+    const clock = new SystemClock();
+    const scope = clock.scope(() => expect.unreachable());
+    const came: string[] = [];
+    clock.after(20, () => came.push("of the clock"));
+    for (const delayMs of [10, 20, 20]) scope.after(delayMs, () => came.push("of the scope"));
+    expect([clock.pendingTimers, scope.pendingTimers]).toEqual([1, 3]);
+    scope.close();
+    expect(scope.pendingTimers).toBe(0);
+    await fired(clock, 20);
+    expect(came).toEqual(["of the clock"]);
+  });
+
+  it("is closed by a timer of its own, with those that are due beside it", async () => {
+    const scope = new SystemClock().scope(() => expect.unreachable());
+    const closed = new Promise<void>((resolve) => {
+      scope.after(10, () => {
+        scope.close();
+        resolve();
+      });
+    });
+    scope.after(10, () => expect.unreachable());
+    await closed;
+    expect(scope.pendingTimers).toBe(0);
+  });
+
+  it("hands over what an action throws, and goes on", async () => {
+    const faults: unknown[] = [];
+    const scope = new SystemClock().scope((cause) => faults.push(cause));
+    const fault = new Error("thrown");
+    scope.after(10, () => {
+      throw fault;
+    });
+    await new Promise<void>((resolve) => {
+      scope.after(10, resolve);
+    });
+    expect(faults).toEqual([fault]);
+  });
+});

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../src/core/clock.ts";
+import type { Clock, ScopedClock, Timer } from "../../src/core/clock.ts";
 
 interface Pending {
   readonly dueMs: number;
@@ -59,6 +59,39 @@ export class ManualClock implements Clock {
         if (!pending.isLive) return;
         pending.isLive = false;
         this.#pending.splice(this.#pending.indexOf(pending), 1);
+      },
+    };
+  }
+
+  scope(onFault: (cause: unknown) => void): ScopedClock {
+    const timers = new Set<Timer>();
+    return {
+      monotonicMs: () => this.monotonicMs(),
+      wallMs: () => this.wallMs(),
+      scope: (onInnerFault) => this.scope(onInnerFault),
+      get pendingTimers() {
+        return timers.size;
+      },
+      after: (delayMs, action) => {
+        const pending = this.after(delayMs, () => {
+          timers.delete(timer);
+          try {
+            action();
+          } catch (cause) {
+            onFault(cause);
+          }
+        });
+        const timer = {
+          cancel: () => {
+            timers.delete(timer);
+            pending.cancel();
+          },
+        };
+        timers.add(timer);
+        return timer;
+      },
+      close: () => {
+        for (const timer of timers) timer.cancel();
       },
     };
   }
