@@ -1,27 +1,23 @@
 import type { Timer } from "../core/clock.ts";
 import type { EndReason } from "../core/end-reason.ts";
-import type { Action, Charge, Decision, Outcomes } from "../dialplan/decision.ts";
-import { nextActions, outcomeOf } from "../dialplan/outcome.ts";
-import type { CodecPolicy, MediaLeg, MediaSession } from "../media/session.ts";
+import type { Action, Decision, Outcomes } from "../dialplan/decision.ts";
+import { nextActions } from "../dialplan/outcome.ts";
+import type { MediaSession } from "../media/session.ts";
 import type {
   Dialog,
   ExtraHeaders,
-  Identity,
-  IncomingInvite,
   IncomingReinvite,
   IncomingRequest,
-  InviteTarget,
   ProvisionalResponse,
 } from "../signaling/engine.ts";
 import { Attempt, type AttemptHandler } from "./attempt.ts";
 import { completeReason } from "./cause.ts";
-import { chooseCodecs, type CodecChoice } from "./codec-choice.ts";
-import { trunkLeg, type CallContext, type TrunkTerms } from "./context.ts";
-import { crossingHeaders, NO_RULES, type HeaderRules } from "./header-policy.ts";
+import type { CallContext } from "./context.ts";
 import type { HookQuestion } from "./hook.ts";
-import { presentToTrunk, type CallerIdentity } from "./presentation.ts";
 import { rejectInvite } from "./refused.ts";
 import type { ServiceChoice } from "./service-call.ts";
+import { StagePlan, outcomeOfReason } from "./stages.ts";
+import type { Caller, Stage, StageTerms, Target } from "./stages.ts";
 import { carryOutStarCode } from "./star-code-call.ts";
 
 /** What a hunt reports. `onAnswered`, `onService` or `onExhausted` comes once, last. */
@@ -43,54 +39,6 @@ export interface HuntHandler {
   onEarlyOffer(attempt: Attempt, offer: IncomingReinvite): void;
 }
 
-/** Attempts that run together; the next stage begins when all have failed or the time is over. */
-interface Stage {
-  readonly targets: readonly Target[];
-  readonly timeoutMs: number;
-  /** The reason when nothing could even be tried. */
-  readonly otherwise: EndReason;
-  /** Whether the next stage is the next trunk of the same action: only the trunk's own failure leads there. */
-  readonly isFailover: boolean;
-  /** Whether a call that is answered here is recorded; undefined: the route does not say. */
-  readonly isRecorded: boolean | undefined;
-  /** Whether another trunk is next: one that says nothing does not hold the call for long. */
-  readonly hasAlternative?: boolean;
-  /** An emergency call goes out whatever the limits say. */
-  readonly isEmergency?: boolean;
-}
-
-type StageTerms = Pick<Stage, "isEmergency" | "isRecorded" | "hasAlternative">;
-
-interface Target {
-  readonly target: InviteTarget;
-  readonly leg: Omit<MediaLeg, "tag">;
-  readonly codecs: CodecChoice;
-  readonly from: Identity;
-  readonly to: Identity;
-  readonly headers?: ExtraHeaders;
-  /** Of `headers`, those of the caller's own that may cross. */
-  readonly crossing?: ExtraHeaders;
-  /** How long after the first of its stage. */
-  readonly afterMs?: number;
-  /** Who has its calls forwarded there: it counts beside that user's own. */
-  readonly as?: string | undefined;
-  /** What the call counts for, over a trunk. */
-  readonly charge?: { readonly keys: readonly string[]; readonly price: number };
-}
-
-/** The call that somebody is looked for. */
-interface Caller {
-  readonly invite: IncomingInvite;
-  readonly leg: MediaLeg;
-  /** What it offers now. */
-  readonly offer: () => string | undefined;
-  readonly identity: CallerIdentity;
-  /** Its SDP stands in for one that it will be asked for when somebody answers. */
-  readonly isStandIn: boolean;
-  /** What a trunk is told of the transfer that the caller comes from. */
-  readonly headersFor: ((trunkId: string) => ExtraHeaders) | undefined;
-}
-
 /** For those who rang in vain. */
 export const ANSWERED_ELSEWHERE: EndReason = {
   sipStatus: 200,
@@ -98,12 +46,8 @@ export const ANSWERED_ELSEWHERE: EndReason = {
   text: "Call completed elsewhere",
 };
 const NOBODY: EndReason = { sipStatus: 480, q850: 20, text: "Nobody could be reached" };
-const SIGNED_OUT: EndReason = { sipStatus: 480, q850: 20, text: "The user is not signed in" };
-const NO_CALLS: EndReason = { sipStatus: 486, q850: 17, text: "The user takes no calls now" };
 const NO_RESPONSE: EndReason = { sipStatus: 504, q850: 102, text: "The far end did not respond" };
 const NO_ANSWER: EndReason = { sipStatus: 480, q850: 19, text: "No answer" };
-/** Q.850 20, subscriber absent: nobody of that name has a telephone here now. */
-const ABSENT = 20;
 const HOOK_FAILED: EndReason = { sipStatus: 503, q850: 41, text: "The route could not be decided" };
 
 /**
@@ -116,7 +60,7 @@ export class Hunt implements AttemptHandler {
   readonly #media: MediaSession;
   readonly #handler: HuntHandler;
   readonly #caller: Caller;
-  readonly #dialled: string;
+  readonly #plan: StagePlan;
   /** Actions still to do when the stages are used up; the next one is at the front. */
   #actions: readonly Action[];
   #stages: Stage[] = [];
@@ -159,7 +103,7 @@ export class Hunt implements AttemptHandler {
     this.#caller = options.caller;
     const { invite } = options.caller;
     const { action, route } = options.decision;
-    this.#dialled = invite.calledNumber;
+    this.#plan = new StagePlan(options.context, options.caller);
     this.#actions = [action];
     this.#question = { call: options.id, to: invite.calledNumber, route };
   }
@@ -265,8 +209,7 @@ export class Hunt implements AttemptHandler {
   /** What follows an action that ended without an answer. */
   #following(outcomes: Outcomes): readonly Action[] {
     const reason = this.#actionReason ?? NOBODY;
-    const outcome = outcomeOf(reason.sipStatus, reason.q850 === ABSENT);
-    return nextActions(outcomes, String(reason.sipStatus), outcome);
+    return nextActions(outcomes, String(reason.sipStatus), outcomeOfReason(reason));
   }
 
   /** @returns false when its stages are to be gone through now */
@@ -300,18 +243,18 @@ export class Hunt implements AttemptHandler {
       case "ring":
         if (action.turn !== undefined) this.#context.facts.tookTurn(action.turn);
         if (action.by === undefined || action.users.length === 0) {
-          this.#stages = [this.#ringStage(action, action.users, action.timeoutMs)];
+          this.#stages = [this.#plan.ring(action, action.users, action.timeoutMs)];
         } else {
           const eachMs = action.eachMs ?? action.timeoutMs;
           this.#deadlineMs = clock.monotonicMs() + action.timeoutMs;
-          this.#stages = action.users.map((user) => this.#ringStage(action, [user], eachMs));
+          this.#stages = action.users.map((user) => this.#plan.ring(action, [user], eachMs));
         }
         return false;
       case "dial":
-        this.#stages = this.#dialStages(action);
+        this.#stages = this.#plan.dial(action, this.#reason);
         return false;
       case "voicemail":
-        this.#stages = [this.#voicemailStage(action)];
+        this.#stages = [this.#plan.voicemail(action, this.#reason)];
         return false;
       case "echo":
       case "play":
@@ -360,180 +303,6 @@ export class Hunt implements AttemptHandler {
   #failed(reason: EndReason): void {
     this.#reason = moreTelling(this.#reason, reason);
     this.#actionReason = moreTelling(this.#actionReason, reason);
-  }
-
-  #ringStage(
-    action: Extract<Action, { kind: "ring" }>,
-    users: readonly string[],
-    timeoutMs: number,
-  ): Stage {
-    const { record, delaysMs = {}, away = [] } = action;
-    const codecs = this.#chooseCodecs(action.codecPolicy, undefined);
-    const { party, calledInstance } = this.#caller.invite;
-    const targets: Target[] = [];
-    for (const userId of users) {
-      const instances = new Set<string>();
-      for (const binding of this.#context.engine.locations.bindings(userId)) {
-        // RFC 5626 §7: an instance with several connections is one telephone, and rings once.
-        if (instances.has(binding.instanceId)) continue;
-        instances.add(binding.instanceId);
-        // RFC 5627 §3.4: a GRUU means this browser and no other of the user.
-        const isOther =
-          calledInstance?.userId === userId && calledInstance.instanceId !== binding.instanceId;
-        if (isOther) continue;
-        const isCaller =
-          party.kind === "user" &&
-          party.userId === userId &&
-          party.instanceId === binding.instanceId;
-        if (isCaller) continue;
-        targets.push({
-          target: { kind: "binding", binding },
-          leg: { kind: "webrtc", video: this.#context.hasVideo },
-          codecs,
-          from: this.#caller.identity.shown,
-          to: { user: this.#dialled },
-          crossing: this.#crossing(undefined),
-          ...(Object.hasOwn(delaysMs, userId) && { afterMs: delaysMs[userId] ?? 0 }),
-        });
-      }
-    }
-    return {
-      targets,
-      timeoutMs,
-      otherwise: users.length === 0 && away.length > 0 ? NO_CALLS : SIGNED_OUT,
-      isFailover: false,
-      isRecorded: record,
-    };
-  }
-
-  /** Trunks whose servers failed lately are tried after all others. */
-  #dialStages(action: Extract<Action, { kind: "dial" }>): Stage[] {
-    const isAvoided = (id: string): number => (this.#context.trunk(id)?.isAvoided?.() ? 1 : 0);
-    const trunks = action.trunks.toSorted((a, b) => isAvoided(a) - isAvoided(b));
-    return trunks.map((trunkId, index) => {
-      const stage = this.#dialStage(trunkId, action);
-      return index < trunks.length - 1 ? { ...stage, hasAlternative: true } : stage;
-    });
-  }
-
-  #dialStage(trunkId: string, action: Extract<Action, { kind: "dial" }>): Stage {
-    const trunk = this.#context.trunk(trunkId);
-    const { callerNumber, displayName, as, before, emergency } = action;
-    const { from, headers, called } = presentToTrunk(
-      this.#caller.identity,
-      {
-        callerNumber,
-        displayName,
-        as,
-        before,
-        reason: action.reason ?? this.#diversionReason(),
-        isEmergency: emergency !== undefined,
-        called: action.number,
-      },
-      this.#directoryFor(trunk),
-    );
-    return {
-      targets: [
-        {
-          target: { kind: "trunk", trunkId, number: called },
-          leg: trunkLeg(trunk),
-          codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
-          from,
-          to: { user: called },
-          headers: [
-            ...headers,
-            ...locationFields(emergency?.location),
-            ...(this.#caller.headersFor?.(trunkId) ?? []),
-          ],
-          crossing: this.#crossing(trunk?.headers ?? NO_RULES),
-          // What the plan's own routes forward is the plan's affair.
-          as: action.reason === undefined ? undefined : as,
-          ...(emergency === undefined && { charge: chargeOf(action.charge, trunkId) }),
-        },
-      ],
-      timeoutMs: action.timeoutMs,
-      otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
-      isFailover: true,
-      isRecorded: action.record,
-      isEmergency: emergency !== undefined,
-    };
-  }
-
-  #directoryFor(trunk: TrunkTerms | undefined) {
-    const context = this.#context;
-    return {
-      user: (id: string) => context.user(id),
-      trunk: (id: string) => context.trunk(id),
-      country: context.country,
-      domain: context.domain,
-      terms: trunk?.identity,
-    };
-  }
-
-  /** The caller's own header fields that may go on. @param to undefined: a browser is called */
-  #crossing(to: HeaderRules | undefined): ExtraHeaders {
-    const { party, request } = this.#caller.invite;
-    const from =
-      party.kind === "trunk"
-        ? (this.#context.trunk(party.trunkId)?.headers ?? NO_RULES)
-        : undefined;
-    return crossingHeaders(request.headers, from, to);
-  }
-
-  /** RFC 5806: the voicemail learns from Diversion whose messages it takes. */
-  #voicemailStage(action: Extract<Action, { kind: "voicemail" }>): Stage {
-    const { trunk: trunkId, number, mailbox, timeoutMs } = action;
-    const trunk = this.#context.trunk(trunkId);
-    return {
-      targets: [
-        {
-          target: { kind: "trunk", trunkId, number },
-          leg: trunkLeg(trunk),
-          codecs: this.#chooseCodecs(action.codecPolicy, trunk?.codecPolicy),
-          from: this.#caller.identity.shown,
-          to: { user: number },
-          headers: [
-            [
-              "Diversion",
-              `<sip:${mailbox}@${this.#context.domain}>;reason=${this.#diversionReason()}`,
-            ],
-          ],
-          charge: chargeOf(undefined, trunkId),
-        },
-      ],
-      timeoutMs,
-      otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
-      isFailover: true,
-      isRecorded: action.record,
-    };
-  }
-
-  #chooseCodecs(route: CodecPolicy | undefined, calleeTrunk: CodecPolicy | undefined): CodecChoice {
-    const { party } = this.#caller.invite;
-    return chooseCodecs({
-      route,
-      calleeTrunk,
-      callerTrunk:
-        party.kind === "trunk" ? this.#context.trunk(party.trunkId)?.codecPolicy : undefined,
-      usual: this.#context.codecPolicy,
-    });
-  }
-
-  #diversionReason(): string {
-    if (this.#reason === undefined) return "unconditional";
-    // RFC 5806 §4.1: its caller finds the user busy, who forwards is told why.
-    if (this.#reason === NO_CALLS) return "do-not-disturb";
-    const { sipStatus, q850 } = this.#reason;
-    switch (outcomeOf(sipStatus, q850 === ABSENT)) {
-      case "busy":
-        return "user-busy";
-      case "no-answer":
-        return "no-answer";
-      case "unreachable":
-        return "unavailable";
-      case "rejected":
-        return "do-not-disturb";
-    }
   }
 
   /** @returns false when nothing in it could be tried */
@@ -665,21 +434,6 @@ export class Hunt implements AttemptHandler {
     this.#live.clear();
     if (!this.#isOver) this.releasePlaces();
   }
-}
-
-/** RFC 6442 §4.1: by reference, and the network may route by it. */
-function locationFields(location: string | undefined): ExtraHeaders {
-  if (location === undefined) return [];
-  return [
-    ["Geolocation", `<${location}>`],
-    ["Geolocation-Routing", "yes"],
-  ];
-}
-
-function chargeOf(charge: Charge | undefined, trunkId: string) {
-  const price =
-    charge !== undefined && Object.hasOwn(charge.prices, trunkId) ? charge.prices[trunkId] : 0;
-  return { keys: [...(charge?.keys ?? []), `trunk ${trunkId}`], price: price ?? 0 };
 }
 
 /**
