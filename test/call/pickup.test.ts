@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Attempt } from "../../src/call/attempt.ts";
 import { CallTable } from "../../src/call/call-table.ts";
 import { callEnded } from "../../src/call/channels.ts";
+import { RingingIndex, type RingingCall } from "../../src/call/pickup.ts";
 import type { CallRecord } from "../../src/call/record.ts";
 import type { Action } from "../../src/dialplan/decision.ts";
-import type { Party } from "../../src/signaling/engine.ts";
+import type { OutgoingInvite, Party } from "../../src/signaling/engine.ts";
 import { ANN, makeRig, ScriptedInvite, settle, type Rig, type ScriptedDialog } from "./fakes.ts";
 
 const BOB: Party = { kind: "user", userId: "1002", instanceId: "1002-desk" };
@@ -172,5 +174,26 @@ describe("RFC 3891 §3 an INVITE with Replaces of a call that rings", () => {
     await settle();
     expect(refused.statuses).toEqual([503]);
     expect(stubborn.dialog?.byes).toHaveLength(1);
+  });
+});
+
+describe("the index of what rings", () => {
+  const newInvite = (callId: string): OutgoingInvite => ({ callId, cancel() {} });
+  const newCall = (): RingingCall => ({ pickUp: () => Promise.resolve(undefined) });
+  /** An attempt that goes on ringing, whatever becomes of its call. */
+  const rings = (invite: OutgoingInvite): Attempt => ({ invite, state: "ringing" }) as Attempt;
+
+  it("forgets every INVITE of a call that is answered or over, and of no other", () => {
+    const index = new RingingIndex();
+    const [call, other] = [newCall(), newCall()];
+    const [first, second, third] = [newInvite("1"), newInvite("2"), newInvite("3")];
+    index.add(call, rings(first));
+    index.add(call, rings(second));
+    index.add(other, rings(third));
+    expect(index.find(second)?.call).toBe(call);
+    index.forget(call);
+    expect([first, second].map((invite) => index.find(invite))).toEqual([undefined, undefined]);
+    expect(index.find(third)?.call).toBe(other);
+    index.forget(call);
   });
 });
