@@ -10,7 +10,7 @@ import type { Effort } from "./stages.ts";
 
 /**
  * `npm run bench`: measures parsers and the whole gateway beside Debian's Kamailio, and writes
- * docs/performance.md; it takes 35 minutes. `-- --quick` takes a minute, prints and writes nothing.
+ * docs/performance.md; it takes 40 minutes. `-- --quick` takes a minute, prints and writes nothing.
  * `-- live` measures what a call costs beside many others and many transactions, and prints it.
  * `-- media` measures what rtpengine costs, `auto` against `opus`.
  */
@@ -20,7 +20,7 @@ const FULL: Effort = {
   points: [
     { users: 1000, perSecond: 50 },
     { users: 1000, perSecond: 100 },
-    { users: 1000, perSecond: 200, rounds: 9 },
+    { users: 1000, perSecond: 200, rounds: 12 },
     { users: 100, perSecond: 200 },
     { users: 5000, perSecond: 200 },
     // Last: where it is too much, calls are lost, and the peers remember them.
