@@ -92,6 +92,11 @@ export function textLike(pattern: RegExp, expected: string) {
   });
 }
 
+/** Text that a function reads; `expected` says what it takes. */
+export function like<T>(expected: string, parse: (value: string) => T | undefined) {
+  return scalar<T>({ expected, parse, json: { type: "string" } });
+}
+
 /** A whole number in a range, both ends included. */
 export function wholeNumber(min: number, max: number) {
   return scalar<number>({
