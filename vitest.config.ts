@@ -7,12 +7,14 @@ const SLEEPING = [
   "test/browser/silent-peer.test.ts",
   "test/integration/asterisk-timers.test.ts",
   "test/integration/attack-memory.test.ts",
+  "test/integration/idle-heap.test.ts",
 ];
 /**
- * Files that mostly wait: for the timers of SIP, and for sound that plays. None of them has a bound
+ * Files that mostly wait: for the timers of SIP, for sound that plays, for pictures to be drawn. None of them has a bound
  * on a time that a busy machine could break. The longest come first: they begin first.
  */
 const WAITING = [
+  "test/browser/gallery.test.ts",
   "test/browser/outcomes.test.ts",
   "test/integration/sip-races.test.ts",
   "test/integration/fake-carrier.test.ts",
