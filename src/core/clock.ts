@@ -57,6 +57,7 @@ const MAX_PAUSE_MS = 50;
 export class SystemClock implements ScopedClock {
   readonly #queues: TimerQueues;
 
+  /** @param onFault see `scope`; without it what a timer throws is an uncaught exception */
   constructor(onFault?: (cause: unknown) => void) {
     this.#queues = new TimerQueues(onFault);
   }
@@ -238,15 +239,13 @@ class TimerQueue extends Link {
       else this.#arm(Math.max(this.#pauseMs, next.atMs - performance.now()));
     }
   }
+
   #run(action: (() => void) | undefined): void {
-    const { onFault } = this.#queues;
-    if (onFault === undefined) {
-      action?.();
-      return;
-    }
     try {
       action?.();
     } catch (cause) {
+      const { onFault } = this.#queues;
+      if (onFault === undefined) throw cause;
       onFault(cause);
     }
   }
