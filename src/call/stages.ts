@@ -24,8 +24,10 @@ export interface Stage {
   readonly isEmergency?: boolean;
 }
 
+/** What of a stage each of its attempts goes by. */
 export type StageTerms = Pick<Stage, "isEmergency" | "isRecorded" | "hasAlternative">;
 
+/** One whom a stage tries. */
 export interface Target {
   readonly target: InviteTarget;
   readonly leg: Omit<MediaLeg, "tag">;
@@ -169,7 +171,7 @@ export class StagePlan {
         },
       ],
       timeoutMs: action.timeoutMs,
-      otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
+      otherwise: cannotTake(trunkId),
       isFailover: true,
       isRecorded: action.record,
       isEmergency: emergency !== undefined,
@@ -219,7 +221,7 @@ export class StagePlan {
         },
       ],
       timeoutMs,
-      otherwise: { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` },
+      otherwise: cannotTake(trunkId),
       isFailover: true,
       isRecorded: action.record,
     };
@@ -235,6 +237,10 @@ export class StagePlan {
       usual: this.#context.codecPolicy,
     });
   }
+}
+
+function cannotTake(trunkId: string): EndReason {
+  return { sipStatus: 503, q850: 34, text: `Trunk ${trunkId} cannot take the call` };
 }
 
 /** What a failure was, as the dialplan has it. */
