@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { scalar, text, wholeNumber } from "../dialplan/scalar.ts";
+import { password, scalar, wholeNumber } from "../dialplan/scalar.ts";
 import { tryParseHost } from "./values.ts";
 
 const MAX_SERVERS = 16;
@@ -15,7 +15,7 @@ const server = z.strictObject({
     .optional()
     .meta({ description: "Where drachtio-server takes applications", default: "127.0.0.1" }),
   port: wholeNumber(1, 65_535).optional().meta({ description: "Its port", default: "9022" }),
-  secret: text("a password that is not empty", { isSecret: true }).meta({
+  secret: password().meta({
     description: "Its secret",
     example: '"${DRACHTIO_SECRET}"',
   }),

@@ -6,6 +6,7 @@ import {
   flag,
   like,
   oneOrMore,
+  password,
   scalar,
   text,
   wholeNumber,
@@ -157,7 +158,7 @@ export const mediaSchema = z.strictObject({
         description: "TURN servers for the phone",
         example: '["turn:192.0.2.10:3478"]',
       }),
-      secret: text("a password that is not empty", { isSecret: true }).meta({
+      secret: password().meta({
         description: "The secret shared with the TURN server; phones get short-lived credentials",
         example: '"${TURN_SECRET}"',
       }),

@@ -9,6 +9,7 @@ import {
   flag,
   like,
   oneOrMore,
+  password,
   scalar,
   text,
   textLike,
@@ -37,7 +38,6 @@ import {
  */
 
 const path = text("the path of a file");
-const password = text("a password that is not empty", { isSecret: true });
 const username = text("a user name");
 
 const listen = like(
@@ -173,7 +173,7 @@ const userSchema = z.strictObject({
   name: text("a name")
     .optional()
     .meta({ description: "Shown to the other side", default: "the id", example: "Ann Lee" }),
-  password: password.meta({
+  password: password().meta({
     description: "Sign-in of the phone and SIP digest",
     example: '"${ANN_PASSWORD}"',
   }),
@@ -260,7 +260,7 @@ export const trunkSchema = z
     register: z
       .strictObject({
         username: username.meta({ description: "Account at the registrar" }),
-        password: password.meta({ description: "Its password" }),
+        password: password().meta({ description: "Its password" }),
         expires: duration("1m", "24h")
           .optional()
           .meta({ description: "How long a registration lasts", default: "5m" }),
@@ -274,7 +274,7 @@ export const trunkSchema = z
     auth: z
       .strictObject({
         username: username.meta({ description: "User name of the digest" }),
-        password: password.meta({ description: "Its password" }),
+        password: password().meta({ description: "Its password" }),
       })
       .optional()
       .meta({ description: "Answers the peer's 401 and 407", default: "none" }),

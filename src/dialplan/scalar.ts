@@ -83,6 +83,11 @@ export function text(expected = "text", options: { readonly isSecret?: boolean }
   });
 }
 
+/** A secret that two sides share: no message and no view shows it. */
+export function password() {
+  return text("a password that is not empty", { isSecret: true });
+}
+
 /** Text of one shape. */
 export function textLike(pattern: RegExp, expected: string) {
   return scalar<string>({
