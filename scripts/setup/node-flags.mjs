@@ -33,10 +33,10 @@ export const NODE_FLAGS = [
  * When nothing has been going on for 8 s after a collection, V8 makes its heap as small as it can. With
  * no call up it takes the maps of their objects for garbage, and throws away all code that was compiled
  * for them: of the next 1,200 calls each cost 2.5 and 2.8 ms instead of 1.6 and 1.8, for 319 functions
- * were compiled again. Now it waits for ten minutes.
+ * were compiled again. Now it waits for an hour.
  */
 export const PINNED_NODE_FLAGS = [
   ...NODE_FLAGS,
   "--invocation-count-for-turbofan=1000",
-  "--gc-memory-reducer-start-delay-ms=600000",
+  "--gc-memory-reducer-start-delay-ms=3600000",
 ];
