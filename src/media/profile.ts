@@ -30,7 +30,7 @@ const TO_RTP = {
   // A browser insists on rtcp-mux, telephones hardly know it.
   "rtcp-mux": ["demux"],
   replace: ["origin"],
-  flags: ["strip extmap", "port latching"],
+  flags: ["strip extmap", "port latching", "strict source"],
 };
 
 const TO_WEBRTC = {
@@ -40,7 +40,7 @@ const TO_WEBRTC = {
   SDES: ["off"],
   "rtcp-mux": ["require"],
   replace: ["origin"],
-  flags: ["generate mid", "no rtcp attribute"],
+  flags: ["generate mid", "no rtcp attribute", "strict source"],
   "DTLS-fingerprint": "sha-256",
 };
 
@@ -71,7 +71,7 @@ export type FlaggedArguments = NgArguments & { readonly flags: readonly string[]
 /** The ng keys of a command with an SDP: the same in an offer as in an answer. */
 export function profileOf({ sender, receiver, hasVideo }: ProfileInput): FlaggedArguments {
   const base = receiver.kind === "webrtc" ? TO_WEBRTC : { ...TO_RTP, ...transportOf(receiver) };
-  const flags = [...base.flags, ...sourceFlags(sender)];
+  const flags = [...base.flags, ...learningFlags(sender)];
   const profile = { ...base, "address family": receiver.addressFamily, flags };
   const transport: { readonly [key: string]: NgValue } = base;
   const protocol = transport["transport-protocol"];
@@ -113,9 +113,7 @@ function transportOf({ srtp, offered }: ProfileInput["receiver"]): {
 
 /**
  * How rtpengine learns where the sender's packets really come from (CVE-2025-53399). ICE settles
- * it for a browser, whose packets nobody else can make: one with several addresses may send from
- * another pair than the one that rtpengine took first, and `strict source` would drop all it says
- * after three seconds (measured with 10.5 and Chromium). A telephone may be behind a NAT: the heuristic takes the address in its SDP if
+ * it for a browser. A telephone may be behind a NAT: the heuristic takes the address in its SDP if
  * packets come from there within three seconds, and `strict source` drops the others' from then
  * on. Measured: once the peer sends a stranger gets no packet, but may inject in those seconds;
  * without any learning he can do neither. 10.5 does not know the ng key `endpoint-learning`; all of
@@ -123,14 +121,12 @@ function transportOf({ srtp, offered }: ProfileInput["receiver"]): {
  * itself: their packets then come from ourselves, and a heuristic would take those that the PBX
  * still sends.
  */
-function sourceFlags(sender: ProfileInput["sender"]): readonly string[] {
+function learningFlags(sender: ProfileInput["sender"]): readonly string[] {
   if (sender.kind === "webrtc") return [];
   const isDirect =
     sender.hasFixedAddress === true ||
     (sender.host !== undefined && sender.isDirect?.(sender.host) === true);
-  return isDirect
-    ? ["strict source", "asymmetric", "endpoint-learning-off"]
-    : ["strict source", "endpoint-learning-heuristic"];
+  return isDirect ? ["asymmetric", "endpoint-learning-off"] : ["endpoint-learning-heuristic"];
 }
 
 /** What shall become of the codecs of an offer. */

@@ -102,7 +102,7 @@ const RTP_INJECT: KnownHole = {
   id: "CVE-2025-53399",
   what: "a stranger can send into, or receive, the sound of a call whose peer's address is learned",
   mitigation:
-    "every leg without ICE is negotiated with strict source, and with a heuristic or no learning; close it with rtpengine 13.4.1.1 or later, 12.5.1.35, 11.5.1.41, or Debian 12's 10.5.3.5-1+deb12u1",
+    "every leg is negotiated with strict source, and with a heuristic or no learning; close it with rtpengine 13.4.1.1 or later, 12.5.1.35, 11.5.1.41, or Debian 12's 10.5.3.5-1+deb12u1",
 };
 
 /** The holes that an rtpengine is known to have; all of them when its version is unknown. */
